@@ -1,0 +1,50 @@
+"""What a service may answer instead of doing its work; core.web turns each into one page (or API answer)."""
+
+
+class Answer(Exception):
+    """A refusal with an HTTP status and a sentence in French for whoever asked."""
+
+    status = 500
+    sentence = "Une erreur est survenue."
+
+    def __init__(self, sentence: str = ""):
+        self.sentence = sentence or self.sentence
+        super().__init__(self.sentence)
+
+
+class NotFound(Answer):
+    """It does not exist for this person now."""
+
+    status = 404
+    sentence = "Cette page n’existe pas, ou vous n’y avez pas accès."
+
+
+class Forbidden(Answer):
+    """It exists for this person, whose role may not do this."""
+
+    status = 403
+    sentence = "Votre rôle ne permet pas cette action."
+
+
+class WrongState(Answer):
+    """It exists, the role is right, the state forbids it."""
+
+    status = 409
+    sentence = "Cette action n’est plus possible : la situation a changé entre-temps."
+
+
+class Gone(Answer):
+    """It was there for this person and has been destroyed."""
+
+    status = 410
+    sentence = "Ces données ont été détruites à leur échéance."
+
+
+class Refused(Answer):
+    """What was given cannot be taken; `faults` maps a field name (or "") to a sentence."""
+
+    status = 422
+
+    def __init__(self, faults: dict[str, str]):
+        self.faults = faults
+        super().__init__(" ".join(faults.values()))

@@ -1,0 +1,61 @@
+"""States change here and nowhere else: one conditional UPDATE decides, one journal line records."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import models, transaction
+
+from extranet.core.errors import WrongState
+from extranet.core.journal import services as journal
+
+
+@dataclass(frozen=True)
+class Move:
+    """An act that takes an object from one of `sources` to `target`; `event` names it in the journal."""
+
+    act: str
+    sources: frozenset[str]
+    target: str
+    event: str
+    who: str
+    label: str
+
+
+class Table:
+    """All moves of one kind of object, its first and its final states."""
+
+    def __init__(self, states: type[models.TextChoices], *, initial: str, final: Iterable[str], moves: list[Move]):
+        self.states = states
+        self.initial = initial
+        self.final = frozenset(final)
+        self.moves = {move.act: move for move in moves}
+
+    def may(self, obj: Any, act: str) -> bool:
+        """True when `act` is open in the state that `obj` was read in (screens ask this, writes use apply)."""
+        return obj.state in self.moves[act].sources
+
+    def require(self, obj: Any, act: str) -> None:
+        """Raise WrongState with a sentence that names the present state unless `act` is open."""
+        if not self.may(obj, act):
+            label = self.states(obj.state).label
+            raise WrongState(f"Cette action n’est pas possible : l’état est « {label} ».")
+
+    def apply(self, obj: Any, act: str, *, by: Any, now: datetime, where: models.Q | None = None, **changes: Any) -> bool:
+        """Move `obj` if its row is still in a source state (and `where`): True and one journal line, else False.
+
+        `changes` are columns set in the same UPDATE. The instance in memory follows only when the row moved.
+        """
+        move = self.moves[act]
+        with transaction.atomic():
+            rows = type(obj)._default_manager.filter(pk=obj.pk, state__in=move.sources)
+            if where is not None:
+                rows = rows.filter(where)
+            if rows.update(state=move.target, **changes) != 1:
+                return False
+            journal.record(move.event, obj, by=by, at=now, de=str(obj.state), a=str(move.target))
+        obj.state = move.target
+        for name, value in changes.items():
+            setattr(obj, name, value)
+        return True

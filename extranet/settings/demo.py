@@ -1,0 +1,30 @@
+"""Demonstration and development on one machine: embedded database, broker and mailbox, made-up data only."""
+
+import secrets
+
+from extranet.settings.base import *  # noqa: F403
+from extranet.settings.base import DATA_DIR, env
+
+DEMO = True
+ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+
+DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+(DATA_DIR / "queue").mkdir(exist_ok=True)
+(DATA_DIR / "queue-control").mkdir(exist_ok=True)
+(DATA_DIR / "queue-processed").mkdir(exist_ok=True)
+_key_file = DATA_DIR / "secret-key"
+if not _key_file.exists():
+    _key_file.write_text(secrets.token_urlsafe(50))
+    _key_file.chmod(0o600)
+SECRET_KEY = env("EXTRANET_SECRET_KEY", default="") or _key_file.read_text()
+
+PUBLIC_URL = env("EXTRANET_PUBLIC_URL", default=f"http://{env('BIND', default='127.0.0.1')}:{env('PORT', default='8000')}")
+if not env("EMAIL_URL", default=""):
+    EMAIL_BACKEND = "extranet.portal.demo.mailbox.Backend"
+# The database of the embedded instance is also its own static server: no build step before the first page.
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(DATA_DIR)}},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False

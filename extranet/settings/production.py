@@ -1,0 +1,43 @@
+"""Production: refuses to start on anything unsafe or missing, and names the variable to set."""
+
+from urllib.parse import urlsplit
+
+from extranet.settings.base import *  # noqa: F403
+from extranet.settings.base import CELERY_BROKER_URL, CLOCK_SHIFT, PUBLIC_URL, REDIS_URL, SECRET_KEY, env
+
+_missing = [
+    name
+    for name in ("EXTRANET_SECRET_KEY", "DATABASE_URL", "REDIS_URL", "EMAIL_URL", "EXTRANET_PUBLIC_URL", "EXTRANET_DATA_DIR")
+    if not env(name, default="")
+]
+_faults = [f"{name} : à renseigner (ou {name}_FILE)." for name in _missing]
+if SECRET_KEY and (len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 10):
+    _faults.append("EXTRANET_SECRET_KEY : au moins 50 caractères tirés au hasard.")
+if PUBLIC_URL and not PUBLIC_URL.startswith("https://"):
+    _faults.append("EXTRANET_PUBLIC_URL : doit commencer par https://.")
+if CLOCK_SHIFT:
+    _faults.append("EXTRANET_CLOCK_SHIFT : interdit en production.")
+if env("DATABASE_URL", default="").startswith("sqlite"):
+    _faults.append("DATABASE_URL : PostgreSQL est requis en production.")
+if CELERY_BROKER_URL.startswith(("filesystem", "memory")) and REDIS_URL:
+    _faults.append("CELERY_BROKER_URL : un vrai courtier est requis en production.")
+if env("EMAIL_URL", default="").startswith(("console", "file", "memory", "dummy")):
+    _faults.append("EMAIL_URL : un serveur SMTP est requis en production.")
+if _faults:
+    raise SystemExit("Démarrage refusé (EXTRANET_ENV=production) :\n- " + "\n- ".join(_faults))
+
+ALLOWED_HOSTS = [urlsplit(PUBLIC_URL).hostname or ""]
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+DEFAULT_FROM_EMAIL = env("EXTRANET_FROM_EMAIL", default=f"Extranet monenfant.fr <ne-pas-repondre@{ALLOWED_HOSTS[0]}>")
+
+# TLS ends at the proxy in front, which must set this header itself.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = True
+SECURE_REDIRECT_EXEMPT = [r"^sante/"]
+SECURE_HSTS_SECONDS = 31_536_000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+SESSION_COOKIE_SECURE = True
+SESSION_COOKIE_NAME = "__Host-session"
+CSRF_COOKIE_SECURE = True
+CSRF_COOKIE_NAME = "__Host-csrf"

@@ -1,0 +1,21 @@
+"""Tests: production's code paths on private PostgreSQL and Redis; quick password hashes."""
+
+import tempfile
+from pathlib import Path
+
+from extranet.settings.base import *  # noqa: F403
+from extranet.settings.base import env
+
+SECRET_KEY = "tests-only-" + "x" * 50
+ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
+if not env("EXTRANET_DATA_DIR", default=""):
+    DATA_DIR = Path(tempfile.mkdtemp(prefix="extranet-tests-"))
+PASSWORD_HASHERS = ["extranet.core.accounts.passwords.QuickHasher"]
+SECRET_SCRYPT_COST = 2
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(DATA_DIR)}},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = True
+CELERY_TASK_ALWAYS_EAGER = False
+CELERY_BROKER_URL = env("CELERY_BROKER_URL", default="") or env("REDIS_URL", default="") or "memory://"
