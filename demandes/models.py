@@ -1,0 +1,397 @@
+"""Families' requests: what survives (Demande) apart from what is destroyed (Dossier), and the proof around them."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from demandes.workflow import ATTESTATION, DEMANDE, LIVRAISON, Etat, EtatAttestation, EtatLivraison
+
+
+class Livraison(models.Model):
+    """One delivery file of monenfant.fr (ING-1). Its bytes go 24 hours after success, 15 days after refusal (ING-5)."""
+
+    class Donnees:
+        famille = ("fichier",)
+        professionnel = ("received_by",)
+        neutre = (
+            "id",
+            "uuid",
+            "nom",
+            "sha256",
+            "origine",
+            "state",
+            "received_at",
+            "finished_at",
+            "motif",
+            "lues",
+            "creees",
+            "mises_a_jour",
+            "inchangees",
+            "ecartees",
+            "checkpoint",
+            "lease_until",
+        )
+
+    class Origine(models.TextChoices):
+        DOSSIER = "dossier", "dossier d’arrivée"
+        DEPOT = "depot", "déposée par la Cnaf"
+        API = "api", "envoyée par l’API"
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    nom = models.CharField("nom du fichier", max_length=255)
+    sha256 = models.CharField("empreinte", max_length=64, unique=True)
+    origine = models.CharField("origine", max_length=20, choices=Origine)
+    state = models.CharField("état", max_length=20, choices=EtatLivraison, default=LIVRAISON.initial, editable=False)
+    received_at = models.DateTimeField("reçue le")
+    received_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
+    finished_at = models.DateTimeField("terminée le", null=True)
+    motif = models.CharField("motif du refus", max_length=300, blank=True)
+    lues = models.PositiveIntegerField("lues", default=0)
+    creees = models.PositiveIntegerField("créées", default=0)
+    mises_a_jour = models.PositiveIntegerField("mises à jour", default=0)
+    inchangees = models.PositiveIntegerField("inchangées", default=0)
+    ecartees = models.PositiveIntegerField("écartées", default=0)
+    checkpoint = models.PositiveIntegerField("enregistrements appliqués", default=0)
+    lease_until = models.DateTimeField("prise jusqu’à", null=True)
+    fichier = models.ForeignKey("documents.StoredFile", models.SET_NULL, related_name="+", null=True)
+
+    class Meta:
+        verbose_name = "livraison"
+        constraints = [
+            # ING-4
+            models.CheckConstraint(
+                condition=Q(lues=F("creees") + F("mises_a_jour") + F("inchangees") + F("ecartees")),
+                name="counts_balance",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.nom
+
+
+class Rejet(models.Model):
+    """A record set aside, or accepted with a remark: line, reference, reason. Nothing personal (ING-3)."""
+
+    class Issue(models.TextChoices):
+        ECARTEE = "ecartee", "écartée"
+        REMARQUE = "remarque", "acceptée avec remarque"
+
+    class Donnees:
+        famille = ()
+        professionnel = ()
+        neutre = ("id", "livraison", "ligne", "reference", "issue", "code", "motif")
+
+    livraison = models.ForeignKey(Livraison, models.CASCADE, related_name="rejets")
+    ligne = models.PositiveIntegerField("ligne")
+    reference = models.CharField("référence", max_length=64, blank=True)
+    issue = models.CharField("issue", max_length=20, choices=Issue)
+    code = models.CharField("code", max_length=40)
+    motif = models.CharField("motif", max_length=300)
+
+    class Meta:
+        verbose_name = "enregistrement à signaler"
+        verbose_name_plural = "enregistrements à signaler"
+
+    def __str__(self) -> str:
+        return f"{self.ligne} {self.code}"
+
+
+class Transmission(models.Model):
+    """One batch made available to one lieu; the 15 days run from its `notified_at` (NOT-3)."""
+
+    class Donnees:
+        famille = ()
+        professionnel = ()
+        neutre = ("id", "uuid", "lieu", "livraison", "transmitted_at", "notified_at")
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    lieu = models.ForeignKey("conventions.Lieu", models.PROTECT, related_name="+")
+    livraison = models.ForeignKey(Livraison, models.PROTECT, related_name="+", null=True)
+    transmitted_at = models.DateTimeField("transmise le")
+    notified_at = models.DateTimeField("notifiée le", null=True)
+
+    class Meta:
+        verbose_name = "transmission"
+        constraints = [models.UniqueConstraint(fields=["livraison", "lieu"], name="one_transmission_a_lieu_and_livraison")]
+        indexes = [models.Index(fields=["notified_at"], name="transmissions_by_notice")]
+
+    def __str__(self) -> str:
+        return f"{self.lieu} {self.transmitted_at:%Y-%m-%d}"
+
+
+class Demande(models.Model):
+    """A family's request, addressed to at most one lieu. Neutral: it survives the destruction of its dossier."""
+
+    class Source(models.TextChoices):
+        FORMULAIRE = "formulaire", "formulaire"
+        MONENFANT = "monenfant", "monenfant.fr"
+
+    class Donnees:
+        famille = ()
+        professionnel = ("picked_up_by",)
+        neutre = (
+            "id",
+            "uuid",
+            "source",
+            "reference",
+            "content",
+            "state",
+            "caf",
+            "commune",
+            "lieu",
+            "transmission",
+            "livraison",
+            "deposee_le",
+            "modifiee_le",
+            "received_at",
+            "transmitted_at",
+            "last_day",
+            "creche_collective",
+            "assistante_maternelle",
+            "garde_a_domicile",
+            "picked_up_at",
+            "closed_at",
+            "destroyed_at",
+        )
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    source = models.CharField("origine", max_length=20, choices=Source)
+    reference = models.CharField("référence", max_length=64)
+    # HMAC of the content, so that the same record again is recognised; blanked with the dossier.
+    content = models.CharField(max_length=64, blank=True)
+    state = models.CharField("état", max_length=20, choices=Etat, default=DEMANDE.initial, editable=False)
+    caf = models.ForeignKey("territory.Caf", models.PROTECT, related_name="+")
+    commune = models.ForeignKey("territory.Commune", models.PROTECT, related_name="+")
+    lieu = models.ForeignKey("conventions.Lieu", models.PROTECT, related_name="+", null=True)
+    transmission = models.ForeignKey(Transmission, models.PROTECT, related_name="demandes", null=True)
+    livraison = models.ForeignKey(Livraison, models.PROTECT, related_name="+", null=True)
+    deposee_le = models.DateTimeField("déposée le")
+    modifiee_le = models.DateTimeField("modifiée le", null=True)
+    received_at = models.DateTimeField("reçue le")
+    transmitted_at = models.DateTimeField("transmise la première fois le", null=True)
+    last_day = models.DateField("dernier jour de conservation")
+    creche_collective = models.BooleanField("crèche collective", default=False)
+    assistante_maternelle = models.BooleanField("assistante maternelle", default=False)
+    garde_a_domicile = models.BooleanField("garde à domicile", default=False)
+    picked_up_at = models.DateTimeField("récupérée le", null=True)
+    picked_up_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True, verbose_name="récupérée par"
+    )
+    closed_at = models.DateTimeField("traitée le", null=True)
+    destroyed_at = models.DateTimeField("détruite le", null=True)
+
+    class Meta:
+        verbose_name = "demande"
+        constraints = [
+            models.UniqueConstraint(fields=["source", "reference"], name="a_reference_is_one_demande"),
+            # DEM-5: a demande that waits has no lieu, one that was transmitted has one.
+            models.CheckConstraint(
+                condition=Q(state=Etat.A_ORIENTER, lieu=None)
+                | Q(state__in=[Etat.TRANSMISE, Etat.RECUPEREE, Etat.TRAITEE], lieu__isnull=False)
+                | Q(state__in=[Etat.PURGEE, Etat.RETIREE]),
+                name="lieu_follows_state",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["lieu", "state", "last_day"], name="demandes_of_lieu"),
+            models.Index(fields=["caf", "state"], name="demandes_of_caf"),
+            models.Index(fields=["state", "last_day"], name="demandes_to_destroy"),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+    @property
+    def journal_caf(self) -> str:
+        """The Caf under which the journal files what concerns this row."""
+        return self.caf_id
+
+    @property
+    def modes(self) -> list[str]:
+        """The modes of care wanted, as the schema names them."""
+        return [mode.replace("_", "-") for mode in MODES if getattr(self, mode)]
+
+
+MODES = ("creche_collective", "assistante_maternelle", "garde_a_domicile")
+
+
+class Dossier(models.Model):
+    """The family's personal data of one demande: destroyed by deleting this row (CNS-1)."""
+
+    class Donnees:
+        famille = (
+            "nom",
+            "prenom",
+            "courriel",
+            "telephone",
+            "code_postal",
+            "ville",
+            "allocataire",
+            "contact_prefere",
+            "creneau",
+            "enfants",
+            "besoin",
+            "rendez_vous",
+            "message",
+        )
+        professionnel = ()
+        neutre = ("id", "demande")
+
+    demande = models.OneToOneField(Demande, models.CASCADE, related_name="dossier")
+    nom = models.CharField("nom", max_length=100)
+    prenom = models.CharField("prénom", max_length=100)
+    courriel = models.EmailField("courriel", max_length=254, blank=True)
+    telephone = models.CharField("téléphone", max_length=20, blank=True)
+    code_postal = models.CharField("code postal", max_length=5, blank=True)
+    ville = models.CharField("commune de résidence", max_length=100, blank=True)
+    allocataire = models.BooleanField("allocataire", null=True)
+    contact_prefere = models.CharField("moyen de contact préféré", max_length=20, blank=True)
+    creneau = models.CharField("moment préféré", max_length=200, blank=True)
+    # [{"prenom": str, "date_naissance": "AAAA-MM-JJ"} | {"prenom": str, "date_prevue": …}]
+    enfants = models.JSONField("enfants")
+    # {"a_partir_du": date, "regularite": str, "horaires": [[jour, de, a]], "atypiques": [str]}
+    besoin = models.JSONField("besoin")
+    rendez_vous = models.CharField("besoin pour le rendez-vous", max_length=30, blank=True)
+    message = models.TextField("message", max_length=2000, blank=True)
+
+    class Meta:
+        verbose_name = "dossier"
+
+    def __str__(self) -> str:
+        return f"dossier {self.demande_id}"
+
+
+class Remise(models.Model):
+    """One access to a dossier, written before the first byte leaves (ACC-2). Append-only, no family data, no key to it."""
+
+    class Mode(models.TextChoices):
+        ECRAN = "ecran", "affichée"
+        PDF = "pdf", "PDF"
+        XML = "xml", "XML"
+        ZIP = "zip", "ZIP"
+        FLUX = "flux", "flux"
+
+    class Donnees:
+        famille = ()
+        professionnel = ("user_id", "adresse_reseau", "appareil")
+        neutre = ("id", "at", "demande_uuid", "reference", "lieu_id", "mode")
+
+    at = models.DateTimeField("date")
+    user_id = models.BigIntegerField("personne")
+    demande_uuid = models.UUIDField("demande", db_index=True)
+    reference = models.CharField("référence", max_length=64)
+    lieu_id = models.BigIntegerField("lieu")
+    mode = models.CharField("forme", max_length=10, choices=Mode)
+    adresse_reseau = models.GenericIPAddressField("adresse réseau", null=True)
+    appareil = models.CharField("appareil", max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = "accès à un dossier"
+        verbose_name_plural = "accès aux dossiers"
+
+    def __str__(self) -> str:
+        return f"{self.reference} {self.mode}"
+
+
+class Attestation(models.Model):
+    """The lieu's statement that it destroyed the copies of what the portal has destroyed (CNS-3, CNS-4)."""
+
+    class Donnees:
+        famille = ()
+        professionnel = ("signed_by", "signataire", "qualite")
+        neutre = (
+            "id",
+            "uuid",
+            "lieu",
+            "state",
+            "opened_at",
+            "due_on",
+            "signed_at",
+            "logiciel",
+            "messagerie",
+            "papier",
+            "prestataires",
+            "visa_archives",
+            "text_version",
+            "list_sha256",
+            "pdf",
+            "pdf_sha256",
+        )
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    lieu = models.ForeignKey("conventions.Lieu", models.PROTECT, related_name="+")
+    state = models.CharField(
+        "état", max_length=20, choices=EtatAttestation, default=ATTESTATION.initial, editable=False
+    )
+    opened_at = models.DateTimeField("ouverte le")
+    due_on = models.DateField("à signer avant le (inclus)")
+    signed_at = models.DateTimeField("signée le", null=True)
+    signed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
+    signataire = models.CharField("signataire", max_length=200, blank=True)
+    qualite = models.CharField("qualité", max_length=150, blank=True)
+    logiciel = models.BooleanField("logiciel", default=False)
+    messagerie = models.BooleanField("messageries", default=False)
+    papier = models.BooleanField("papier", default=False)
+    prestataires = models.BooleanField("prestataires", default=False)
+    visa_archives = models.CharField("visa des archives publiques", max_length=200, blank=True)
+    text_version = models.CharField("version du texte", max_length=20, blank=True)
+    list_sha256 = models.CharField("empreinte de la liste", max_length=64, blank=True)
+    pdf = models.ForeignKey("documents.StoredFile", models.PROTECT, related_name="+", null=True)
+    pdf_sha256 = models.CharField("empreinte du PDF", max_length=64, blank=True)
+
+    class Meta:
+        verbose_name = "attestation de destruction"
+        verbose_name_plural = "attestations de destruction"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["lieu"], condition=Q(state=EtatAttestation.OUVERTE), name="one_open_attestation_a_lieu"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.lieu} {self.due_on}"
+
+    @property
+    def journal_caf(self) -> str:
+        """The Caf under which the journal files what concerns this row."""
+        return self.lieu.caf_id
+
+
+class LigneAttestation(models.Model):
+    """One demande of an attestation: references and dates, nothing of the family (CNS-3)."""
+
+    class Donnees:
+        famille = ()
+        professionnel = ("picked_up_by",)
+        neutre = (
+            "id",
+            "attestation",
+            "demande",
+            "lieu",
+            "reference",
+            "transmitted_on",
+            "picked_up_on",
+            "destroyed_on",
+            "retiree",
+        )
+
+    attestation = models.ForeignKey(Attestation, models.PROTECT, related_name="lignes")
+    demande = models.ForeignKey(Demande, models.PROTECT, related_name="+")
+    lieu = models.ForeignKey("conventions.Lieu", models.PROTECT, related_name="+")
+    reference = models.CharField("référence", max_length=64)
+    transmitted_on = models.DateField("transmise le")
+    picked_up_on = models.DateField("récupérée le", null=True)
+    picked_up_by = models.CharField("récupérée par", max_length=200, blank=True)
+    destroyed_on = models.DateField("détruite le")
+    retiree = models.BooleanField("retirée par la famille", default=False)
+
+    class Meta:
+        verbose_name = "ligne d’attestation"
+        verbose_name_plural = "lignes d’attestation"
+        ordering = ["transmitted_on", "reference"]
+        constraints = [models.UniqueConstraint(fields=["demande", "lieu"], name="attested_once")]
+
+    def __str__(self) -> str:
+        return self.reference

@@ -1,0 +1,61 @@
+"""States of a demande (DEM-5) and of an attestation. "Notified" and "late" are worked out from dates, never stored."""
+
+from django.db.models import TextChoices
+
+from extranet.core.workflow import Move, Table
+
+
+class Etat(TextChoices):
+    A_ORIENTER = "a-orienter", "à orienter"
+    TRANSMISE = "transmise", "à récupérer"
+    RECUPEREE = "recuperee", "récupérée"
+    TRAITEE = "traitee", "traitée"
+    PURGEE = "purgee", "détruite"
+    RETIREE = "retiree", "retirée par la famille"
+
+
+ALIVE = frozenset({Etat.A_ORIENTER, Etat.TRANSMISE, Etat.RECUPEREE, Etat.TRAITEE})
+
+DEMANDE = Table(
+    Etat,
+    initial=Etat.A_ORIENTER,
+    final={Etat.PURGEE, Etat.RETIREE},
+    moves=[
+        Move("transmit", frozenset({Etat.A_ORIENTER}), Etat.TRANSMISE, "demande.transmise"),
+        Move("take_back", frozenset({Etat.TRANSMISE}), Etat.A_ORIENTER, "demande.reprise"),
+        Move("pick_up", frozenset({Etat.TRANSMISE}), Etat.RECUPEREE, "demande.recuperee"),
+        Move("close", frozenset({Etat.RECUPEREE}), Etat.TRAITEE, "demande.traitee"),
+        Move("withdraw", ALIVE, Etat.RETIREE, "demande.retiree"),
+        Move("destroy", ALIVE, Etat.PURGEE, "demande.purgee"),
+    ],
+)
+
+
+class EtatAttestation(TextChoices):
+    OUVERTE = "ouverte", "à signer"
+    SIGNEE = "signee", "signée"
+
+
+ATTESTATION = Table(
+    EtatAttestation,
+    initial=EtatAttestation.OUVERTE,
+    final={EtatAttestation.SIGNEE},
+    moves=[Move("sign", frozenset({EtatAttestation.OUVERTE}), EtatAttestation.SIGNEE, "attestation.signee")],
+)
+
+
+class EtatLivraison(TextChoices):
+    RECUE = "recue", "reçue"
+    TRAITEE = "traitee", "traitée"
+    REFUSEE = "refusee", "refusée"
+
+
+LIVRAISON = Table(
+    EtatLivraison,
+    initial=EtatLivraison.RECUE,
+    final={EtatLivraison.TRAITEE, EtatLivraison.REFUSEE},
+    moves=[
+        Move("finish", frozenset({EtatLivraison.RECUE}), EtatLivraison.TRAITEE, "livraison.traitee"),
+        Move("refuse", frozenset({EtatLivraison.RECUE}), EtatLivraison.REFUSEE, "livraison.refusee"),
+    ],
+)

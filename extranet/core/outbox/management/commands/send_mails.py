@@ -1,0 +1,16 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from extranet.core import clock
+from extranet.core.outbox import services
+
+
+class Command(BaseCommand):
+    help = "Send every mail that is due now (NOT-2). Exit 1 when some have to be tried again."
+
+    def handle(self, **options: Any) -> None:
+        sent, left = services.send_due(now=clock.now(), limit=1_000_000)
+        self.stdout.write(f"{sent} sent, {left} to try again")
+        if left:
+            raise SystemExit(1)

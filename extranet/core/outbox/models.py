@@ -1,0 +1,69 @@
+"""Mails to send, written with the facts that they tell (NOT-2)."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+
+
+class Message(models.Model):
+    """One mail to one addressee. No text, no address, no family data: both are worked out at sending."""
+
+    class Donnees:
+        famille = ()
+        professionnel = ()
+        neutre = (
+            "id",
+            "kind",
+            "key",
+            "recipient",
+            "about",
+            "created_at",
+            "due_at",
+            "next_try_at",
+            "lease_until",
+            "attempts",
+            "sent_at",
+            "cancelled_at",
+            "failed_at",
+            "reply",
+        )
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField("courriel", max_length=60)
+    key = models.CharField("objet", max_length=120)
+    recipient = models.CharField("destinataire", max_length=80, help_text="user:<id>, lieu:<uuid>… jamais une adresse")
+    about = models.JSONField("précisions", default=dict)
+    created_at = models.DateTimeField("écrit le")
+    due_at = models.DateTimeField("à envoyer le")
+    next_try_at = models.DateTimeField("prochain essai")
+    lease_until = models.DateTimeField("pris jusqu’à", null=True)
+    attempts = models.PositiveSmallIntegerField("essais", default=0)
+    sent_at = models.DateTimeField("envoyé le", null=True)
+    cancelled_at = models.DateTimeField("annulé le", null=True)
+    failed_at = models.DateTimeField("non distribuable le", null=True)
+    reply = models.CharField("réponse du serveur", max_length=60, blank=True)
+
+    class Meta:
+        verbose_name = "courriel"
+        verbose_name_plural = "courriels"
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "key", "recipient"], name="outbox_said_once"),
+            models.CheckConstraint(
+                condition=Q(sent_at=None, cancelled_at=None)
+                | Q(sent_at=None, failed_at=None)
+                | Q(cancelled_at=None, failed_at=None),
+                name="outbox_one_fate",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_try_at"],
+                name="outbox_waiting",
+                condition=Q(sent_at=None, cancelled_at=None, failed_at=None),
+            ),
+            models.Index(fields=["recipient", "created_at"], name="outbox_of_recipient"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"

@@ -1,0 +1,16 @@
+"""What every template may use."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+
+def portal(request: HttpRequest) -> dict[str, Any]:
+    """`demo` (banner), `public_url`, and `espace`: the person works for a lieu, not for a Caf."""
+    user = getattr(request, "user", None)
+    return {
+        "demo": settings.DEMO,
+        "public_url": settings.PUBLIC_URL,
+        "espace": bool(user and user.is_authenticated and not user.is_staff),
+    }

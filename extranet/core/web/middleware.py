@@ -1,0 +1,111 @@
+"""Sessions that end, the first password before anything else, and one page for each kind of refusal."""
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.xmlutils import SimplerXMLGenerator
+
+from extranet.core import clock
+from extranet.core.errors import Answer, Refused
+
+IDLE = 30 * 60
+WHOLE = 10 * 3600
+MUST_CHOOSE = "accounts.must_choose"
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class SessionLimits:
+    """ACC-5: a session ends on the server after 30 minutes idle and 10 hours in all, measured by the portal's clock."""
+
+    def __init__(self, get_response: GetResponse):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.user.is_authenticated:
+            now = int(clock.now().timestamp())
+            began = request.session.setdefault("began", now)
+            seen = request.session.get("seen", now)
+            if now - began > WHOLE or now - seen > IDLE:
+                logout(request)
+                messages.info(request, "Votre session a pris fin. Connectez-vous pour continuer.")
+            elif now - seen >= 30 or "seen" not in request.session:
+                request.session["seen"] = now
+        return self.get_response(request)
+
+
+class PasswordFirst:
+    """ACT-3: who came in with a password received by mail reaches no other page before choosing its own."""
+
+    def __init__(self, get_response: GetResponse):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.user.is_authenticated and request.session.get(MUST_CHOOSE):
+            allowed = (reverse("accounts:premiere"), reverse("account_logout"))
+            if request.path not in allowed and not request.path.startswith(("/static/", "/sante/")):
+                return redirect("accounts:premiere")
+        return self.get_response(request)
+
+
+class Answers:
+    """Turns the answers of services (core.errors) into a page, or into a problem document for the API."""
+
+    def __init__(self, get_response: GetResponse):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if request.user.is_authenticated and not response.has_header("Cache-Control"):
+            response["Cache-Control"] = "no-store"
+        return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, Answer):
+            faults = exception.faults if isinstance(exception, Refused) else {}
+            return answer(request, exception.status, exception.sentence, faults)
+        if request.path.startswith("/api/") and isinstance(exception, Http404 | PermissionDenied):
+            return answer(request, 404 if isinstance(exception, Http404) else 403, "")
+        return None
+
+
+TITLES = {
+    400: "Requête incorrecte",
+    401: "Authentification requise",
+    403: "Accès refusé",
+    404: "Introuvable",
+    405: "Méthode non permise",
+    409: "État incompatible",
+    410: "Données détruites",
+    413: "Envoi trop volumineux",
+    415: "Format non pris en charge",
+    422: "Saisie à corriger",
+    429: "Trop de demandes",
+}
+
+
+def answer(
+    request: HttpRequest, status: int, sentence: str, faults: dict[str, str] | None = None
+) -> HttpResponse:
+    """The refusal in the form that suits the caller: a page, or RFC 9457 JSON or XML under /api/."""
+    if not request.path.startswith("/api/"):
+        return render(request, f"erreurs/{status}.html", {"sentence": sentence, "faults": faults or {}}, status=status)
+    document = {"type": "about:blank", "title": TITLES[status], "status": status, "detail": sentence or TITLES[status]}
+    accepted = request.headers.get("Accept", "")
+    if "xml" in accepted and "json" not in accepted:
+        response = HttpResponse(status=status, content_type="application/problem+xml; charset=utf-8")
+        xml = SimplerXMLGenerator(response, "utf-8")
+        xml.startDocument()
+        xml.startElement("problem", {"xmlns": "urn:ietf:rfc:7807"})
+        for name, value in document.items():
+            xml.addQuickElement(name, str(value))
+        xml.endElement("problem")
+        return response
+    return JsonResponse(
+        document | ({"errors": faults} if faults else {}), status=status, content_type="application/problem+json"
+    )

@@ -1,0 +1,31 @@
+"""Pages for refusals that Django itself answers."""
+
+from django.http import HttpRequest, HttpResponse, HttpResponseServerError
+from django.template.loader import render_to_string
+
+from extranet.core.web.middleware import answer
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403: the form is too old or comes from elsewhere; says what to do."""
+    return answer(request, 403, "Cette page était ouverte depuis trop longtemps. Revenez en arrière, rechargez-la, puis recommencez.")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400."""
+    return answer(request, 400, "")
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """403."""
+    return answer(request, 403, "")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404."""
+    return answer(request, 404, "")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500: a page that needs neither database nor session."""
+    return HttpResponseServerError(render_to_string("erreurs/500.html"))

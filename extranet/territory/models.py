@@ -1,0 +1,291 @@
+"""Reference data (communes, EPCI, départements, Cafs) and the agents of the Cafs."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+
+@models.CharField.register_lookup
+class Prefix(models.Lookup):
+    """`column__prefix="abc"` through the index on both engines. For normalised texts only: no wildcard in the value."""
+
+    lookup_name = "prefix"
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        column, column_params = self.process_lhs(compiler, connection)
+        operator, wildcard = ("GLOB", "*") if connection.vendor == "sqlite" else ("LIKE", "%")
+        return f"{column} {operator} %s", [*column_params, f"{self.rhs}{wildcard}"]
+
+
+class Caf(models.Model):
+    """A departmental fund (or the CSS of Mayotte). Address, mailbox and telephone belong to the Caf, not to the files."""
+
+    class Donnees:
+        famille = ()
+        professionnel = ("courriel_generique", "telephone")
+        neutre = ("code", "nom", "type", "siege", "adresse")
+
+    class Type(models.TextChoices):
+        CAF = "caf", "caisse d’allocations familiales"
+        CSSM = "cssm", "caisse de sécurité sociale de Mayotte"
+
+    code = models.CharField("code", primary_key=True, max_length=10)
+    nom = models.CharField("nom", max_length=80)
+    type = models.CharField("type", max_length=4, choices=Type)
+    siege = models.CharField("commune du siège", max_length=60, blank=True)
+    adresse = models.TextField("adresse postale", max_length=300, blank=True)
+    telephone = models.CharField("téléphone", max_length=20, blank=True)
+    courriel_generique = models.EmailField("boîte aux lettres du service", blank=True)
+
+    class Meta:
+        verbose_name = "Caf"
+        verbose_name_plural = "Caf"
+        ordering = ["code"]
+
+    def __str__(self) -> str:
+        return self.nom
+
+    @property
+    def journal_caf(self) -> str:
+        return self.pk
+
+
+class Departement(models.Model):
+    """A département, or an overseas collectivity in the same list of codes."""
+
+    class Donnees:
+        famille = ()
+        professionnel = ()
+        neutre = ("code", "nom", "nom_avec_de", "region", "caf")
+
+    code = models.CharField("code", primary_key=True, max_length=3)
+    nom = models.CharField("nom", max_length=60)
+    nom_avec_de = models.CharField("nom avec article", max_length=70)
+    region = models.CharField("région", max_length=60)
+    caf = models.ForeignKey(
+        Caf, verbose_name="Caf", null=True, blank=True, on_delete=models.PROTECT, related_name="departements"
+    )
+
+    class Meta:
+        verbose_name = "département"
+        verbose_name_plural = "départements"
+        ordering = ["code"]
+
+    def __str__(self) -> str:
+        return f"{self.nom} ({self.code})"
+
+
+class Epci(models.Model):
+    """A group of communes. The territories of Greater Paris (EPT) have no taxation of their own and lie inside its métropole."""
+
+    class Donnees:
+        famille = ()
+        professionnel = ()
+        neutre = ("siren", "nom", "nom_recherche", "type", "fiscalite_propre", "actuel")
+
+    class Type(models.TextChoices):
+        CC = "CC", "communauté de communes"
+        CA = "CA", "communauté d’agglomération"
+        CU = "CU", "communauté urbaine"
+        METRO = "METRO", "métropole"
+        MET69 = "MET69", "métropole de Lyon"
+        EPT = "EPT", "établissement public territorial"
+
+    siren = models.CharField("SIREN", primary_key=True, max_length=9)
+    nom = models.CharField("nom", max_length=100)
+    nom_recherche = models.CharField("nom pour la recherche", max_length=100)
+    type = models.CharField("type", max_length=5, choices=Type)
+    fiscalite_propre = models.BooleanField("à fiscalité propre")
+    actuel = models.BooleanField("existe encore", default=True)
+
+    class Meta:
+        verbose_name = "EPCI"
+        verbose_name_plural = "EPCI"
+        ordering = ["nom"]
+
+    def __str__(self) -> str:
+        return self.nom
+
+
+class Commune(models.Model):
+    """A commune or municipal arrondissement (Paris, Lyon, Marseille) that exists, or existed (`actuelle` false, kept for history)."""
+
+    class Donnees:
+        famille = ()
+        professionnel = ()
+        neutre = (
+            "code_insee",
+            "nom",
+            "nom_recherche",
+            "departement",
+            "caf",
+            "population",
+            "type",
+            "parente",
+            "epci",
+            "ept",
+            "actuelle",
+        )
+
+    class Type(models.TextChoices):
+        COMMUNE = "commune", "commune"
+        ARRONDISSEMENT = "arrondissement", "arrondissement municipal"
+
+    code_insee = models.CharField("code Insee", primary_key=True, max_length=5)
+    nom = models.CharField("nom", max_length=60)
+    nom_recherche = models.CharField("nom pour la recherche", max_length=60, db_index=True)
+    departement = models.ForeignKey(
+        Departement, verbose_name="département", on_delete=models.PROTECT, related_name="communes"
+    )
+    caf = models.ForeignKey(
+        Caf, verbose_name="Caf", null=True, blank=True, on_delete=models.PROTECT, related_name="communes"
+    )
+    population = models.PositiveIntegerField("population", default=0)
+    type = models.CharField("type", max_length=14, choices=Type)
+    parente = models.ForeignKey(
+        "self",
+        verbose_name="commune de l’arrondissement",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="arrondissements",
+    )
+    epci = models.ForeignKey(
+        Epci, verbose_name="EPCI", null=True, blank=True, on_delete=models.PROTECT, related_name="communes"
+    )
+    ept = models.ForeignKey(
+        Epci,
+        verbose_name="établissement public territorial",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="communes_ept",
+    )
+    actuelle = models.BooleanField("existe encore", default=True)
+
+    class Meta:
+        verbose_name = "commune"
+        verbose_name_plural = "communes"
+        ordering = ["nom", "code_insee"]
+
+    def __str__(self) -> str:
+        return f"{self.nom} ({self.departement_id})"
+
+
+class CodePostal(models.Model):
+    """One postal code of one commune. Neither side is unique: never a key."""
+
+    class Donnees:
+        famille = ()
+        professionnel = ()
+        neutre = ("id", "code", "commune")
+
+    code = models.CharField("code postal", max_length=5)
+    commune = models.ForeignKey(
+        Commune, verbose_name="commune", on_delete=models.CASCADE, related_name="codes_postaux"
+    )
+
+    class Meta:
+        verbose_name = "code postal"
+        verbose_name_plural = "codes postaux"
+        ordering = ["code"]
+        constraints = [models.UniqueConstraint(fields=["code", "commune"], name="postal_code_once_a_commune")]
+        indexes = [
+            # Prefix search: LIKE uses the pattern index on PostgreSQL, GLOB the constraint's own on SQLite.
+            models.Index(fields=["code"], name="code_postal_prefix", opclasses=["varchar_pattern_ops"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class AncienneCommune(models.Model):
+    """A code or a name of the past (merged, déléguée, associée), and the commune of today. Some have no known name."""
+
+    class Donnees:
+        famille = ()
+        professionnel = ()
+        neutre = ("code_ancien", "nom", "nom_recherche", "type", "commune")
+
+    class Type(models.TextChoices):
+        DELEGUEE = "commune-deleguee", "commune déléguée"
+        ASSOCIEE = "commune-associee", "commune associée"
+        ANCIEN_CODE = "ancien-code", "ancien code"
+
+    code_ancien = models.CharField("ancien code", primary_key=True, max_length=5)
+    nom = models.CharField("ancien nom", max_length=60, blank=True)
+    nom_recherche = models.CharField("nom pour la recherche", max_length=60, blank=True, db_index=True)
+    type = models.CharField("type", max_length=16, choices=Type)
+    commune = models.ForeignKey(
+        Commune, verbose_name="commune actuelle", on_delete=models.CASCADE, related_name="anciennes"
+    )
+
+    class Meta:
+        verbose_name = "ancienne commune"
+        verbose_name_plural = "anciennes communes"
+        ordering = ["code_ancien"]
+
+    def __str__(self) -> str:
+        return self.nom or self.code_ancien
+
+
+class Vintage(models.Model):
+    """One row: which version of the files and of the loader the tables hold, so that loading again costs nothing."""
+
+    class Donnees:
+        famille = ()
+        professionnel = ()
+        neutre = ("id", "digest", "loaded_at")
+
+    digest = models.CharField("empreinte", max_length=64)
+    loaded_at = models.DateTimeField("chargé le")
+
+    class Meta:
+        verbose_name = "version des données de référence"
+        verbose_name_plural = "version des données de référence"
+
+    def __str__(self) -> str:
+        return self.digest
+
+
+class Agent(models.Model):
+    """What a user of the back office is: an agent of one Caf with a role, or the Cnaf's staff."""
+
+    class Donnees:
+        famille = ()
+        professionnel = ("user", "caf", "role")
+        neutre = ("id",)
+
+    class Role(models.TextChoices):
+        GESTIONNAIRE = "gestionnaire", "gestionnaire"
+        LECTEUR = "lecteur", "lecteur"
+        SUPERVISEUR = "superviseur", "superviseur"
+        CNAF = "cnaf", "Cnaf"
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, verbose_name="compte", on_delete=models.PROTECT, related_name="+"
+    )
+    caf = models.ForeignKey(
+        Caf, verbose_name="Caf", null=True, blank=True, on_delete=models.PROTECT, related_name="agents"
+    )
+    role = models.CharField("rôle", max_length=12, choices=Role)
+
+    class Meta:
+        verbose_name = "agent"
+        verbose_name_plural = "agents"
+        ordering = ["caf", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(role="cnaf", caf=None) | (~Q(role="cnaf") & Q(caf__isnull=False)),
+                name="only_cnaf_has_no_caf",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.caf or 'Cnaf'})"
+
+    @property
+    def journal_caf(self) -> str:
+        return self.caf_id or ""

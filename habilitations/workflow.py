@@ -1,0 +1,26 @@
+"""States of a lieu's application."""
+
+from django.db.models import TextChoices
+
+from extranet.core.workflow import Move, Table
+
+
+class EtatDemandeHabilitation(TextChoices):
+    DEPOSEE = "deposee", "à examiner"
+    COMPLEMENT = "complement", "complément demandé"
+    ACCEPTEE = "acceptee", "acceptée"
+    REFUSEE = "refusee", "refusée"
+
+
+_E = EtatDemandeHabilitation
+DEMANDE_HABILITATION = Table(
+    EtatDemandeHabilitation,
+    initial=_E.DEPOSEE,
+    final={_E.ACCEPTEE, _E.REFUSEE},
+    moves=[
+        Move("ask_complement", frozenset({_E.DEPOSEE}), _E.COMPLEMENT, "demande-habilitation.complement"),
+        Move("complete", frozenset({_E.COMPLEMENT}), _E.DEPOSEE, "demande-habilitation.completee"),
+        Move("accept", frozenset({_E.DEPOSEE, _E.COMPLEMENT}), _E.ACCEPTEE, "demande-habilitation.acceptee"),
+        Move("refuse", frozenset({_E.DEPOSEE, _E.COMPLEMENT}), _E.REFUSEE, "demande-habilitation.refusee"),
+    ],
+)
