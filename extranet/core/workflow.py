@@ -19,8 +19,8 @@ class Move:
     sources: frozenset[str]
     target: str
     event: str
-    who: str
-    label: str
+    who: str = ""
+    label: str = ""
 
 
 class Table:

@@ -13,6 +13,8 @@ DEBUG = False
 DATA_DIR = Path(env("EXTRANET_DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
 PUBLIC_URL = env("EXTRANET_PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 CLOCK_SHIFT = env("EXTRANET_CLOCK_SHIFT", default="")
+SEAL_KEY_FILE = env("EXTRANET_SEAL_KEY_FILE", default="")  # both empty: made once in DATA_DIR/cles
+SEAL_CERT_FILE = env("EXTRANET_SEAL_CERT_FILE", default="")
 SECRET_KEY = env("EXTRANET_SECRET_KEY", default="")
 ALLOWED_HOSTS: list[str] = []
 
@@ -123,7 +125,7 @@ CELERY_TIMEZONE = "Europe/Paris"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
-    "sweep": {"task": "extranet.portal.tasks.sweep", "schedule": 30.0, "options": {"expires": 30}},
+    "sweep": {"task": "extranet.portal.tasks.sweep_due", "schedule": 30.0, "options": {"expires": 30}},
     "send": {"task": "extranet.core.outbox.tasks.send_due", "schedule": 10.0, "options": {"expires": 10}},
     "inbox": {"task": "demandes.tasks.take_inbox", "schedule": 10.0, "options": {"expires": 10}},
 }

@@ -183,9 +183,7 @@ class CodePostal(models.Model):
         neutre = ("id", "code", "commune")
 
     code = models.CharField("code postal", max_length=5)
-    commune = models.ForeignKey(
-        Commune, verbose_name="commune", on_delete=models.CASCADE, related_name="codes_postaux"
-    )
+    commune = models.ForeignKey(Commune, verbose_name="commune", on_delete=models.CASCADE, related_name="codes_postaux")
 
     class Meta:
         verbose_name = "code postal"

@@ -1,0 +1,89 @@
+"""Dates of a convention, and the SIREN's key: pure."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+
+from extranet.core.dates import add_months
+
+SIGNATURES = frozenset((party, piece) for party in ("gestionnaire", "caf") for piece in ("convention", "annexe1"))
+
+# Natures of gestionnaires whose signature needs an act sent to the préfecture.
+PUBLIC_BODIES = frozenset({"commune", "epci", "ccas"})
+
+
+def effective_date(signed: Mapping[tuple[str, str], date]) -> date | None:
+    """CON-2: the last of the four signature dates (both parties, convention and annexe 1); None while one is missing."""
+    return max(signed.values()) if SIGNATURES <= signed.keys() else None
+
+
+def anniversary(start: date, year: int) -> date:
+    """CON-3: the `year`th anniversary of `start`, clamped from `start` itself (29 February returns in leap years)."""
+    return add_months(start, 12 * year)
+
+
+def next_anniversary(start: date, day: date) -> date:
+    """CON-3: the end of the year under way on `day`, that day included."""
+    year = max(1, day.year - start.year)
+    while anniversary(start, year) < day:
+        year += 1
+    return anniversary(start, year)
+
+
+def last_day_of_notice(anniversary_on: date) -> date:
+    """CON-4: the last day on which the letter may be delivered, three months before, clamped to the month's end."""
+    return add_months(anniversary_on, -3)
+
+
+def signed_too_early(signed_on: date, act_received_on: date | None) -> bool:
+    """CON-2: the act that allowed the gestionnaire to sign reached the préfecture after the signature."""
+    return act_received_on is not None and signed_on < act_received_on
+
+
+def siren_is_valid(siren: str) -> bool:
+    """HAB-1: nine digits whose Luhn sum is a multiple of ten, not all zero."""
+    if len(siren) != 9 or not (siren.isascii() and siren.isdigit()) or set(siren) == {"0"}:
+        return False
+    total = 0
+    for rank, digit in enumerate(reversed(siren)):
+        value = int(digit) * (1 + rank % 2)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
+
+
+def signature_fault(signed_on: date, prepared_on: date, today: date) -> str | None:
+    """CON-2: why a signature cannot bear this date; None when it can."""
+    if signed_on > today:
+        return "Cette date est dans le futur : indiquez la date portée sur le document signé."
+    if signed_on < prepared_on:
+        return f"Le document n’existait pas encore : il a été préparé le {prepared_on:%d/%m/%Y}."
+    return None
+
+
+def deliberation_faults(on: date, received_on: date | None, today: date) -> dict[str, str]:
+    """CON-2: what is wrong with the dates of the act that allowed the gestionnaire to sign, by field."""
+    faults = {}
+    if on > today:
+        faults["deliberation_on"] = "Cette date est dans le futur."
+    elif on < add_months(today, -120):
+        faults["deliberation_on"] = "Cette date remonte à plus de dix ans : vérifiez l’année."
+    if received_on and received_on > today:
+        faults["deliberation_received_on"] = "Cette date est dans le futur."
+    elif received_on and received_on < on:
+        faults["deliberation_received_on"] = "La préfecture ne peut pas avoir reçu l’acte avant qu’il ne soit pris."
+    return faults
+
+
+_SMALL_WORDS = frozenset({"le", "la", "les", "l", "de", "du", "des", "d", "cedex"})
+_INITIALS = {"rpe": "RPE", "guichet-unique": "GU", "point-info": "PI"}
+
+
+def lieu_code(nature: str, caf: str, town_words: Sequence[str], taken: Collection[str]) -> str:
+    """A readable code that no other lieu has: RPE-77-CHATELET, then RPE-77-CHATELET-2. `town_words` without accents."""
+    words = [word for word in town_words if word not in _SMALL_WORDS and not word.isdigit()] or ["lieu"]
+    town = "-".join(words[: 2 if words[0] in {"saint", "sainte"} else 1])
+    stem = f"{_INITIALS.get(nature, 'LI')}-{caf.removeprefix('caf-')}-{town}".upper()[:34]
+    code, rank = stem, 1
+    while code in taken:
+        rank += 1
+        code = f"{stem}-{rank}"
+    return code

@@ -1,0 +1,66 @@
+"""PDF of demandes (with their XML inside) and of attestations: PDF/A-3 and PDF/UA-1 (TEL-2)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from demandes.documents import xml_writer
+from demandes.documents.reading import jour, sections
+from demandes.models import Attestation, Demande
+from extranet.core.dates import paris_date
+from extranet.core.documents.pdf import render
+
+MOST_LINES = 20_000
+
+
+def write(demandes: Sequence[Demande], now: datetime) -> bytes:
+    """One PDF of `demandes`, one after the other, with their XML attached."""
+    titre = f"Demande {demandes[0].reference}" if len(demandes) == 1 else f"{len(demandes)} demandes d’information"
+    xml = xml_writer.write(demandes, now)
+    return render("demandes/pdf/demandes.html", context(demandes, now), title=titre, attachments=[attachment(xml)])
+
+
+def attachment(xml: bytes) -> tuple[str, bytes, str, str, str]:
+    """The XML as the PDF carries it."""
+    return ("demandes.xml", xml, "application/xml", "Les mêmes données au format XML", "Data")
+
+
+def context(demandes: Sequence[Demande], now: datetime) -> dict[str, object]:
+    """What the template shows."""
+    return {
+        "feuilles": [
+            {
+                "demande": demande,
+                "sections": sections(demande),
+                "a_detruire": jour(demande.last_day),
+                "deposee": jour(paris_date(demande.deposee_le)),
+                "transmise": jour(paris_date(demande.transmitted_at or demande.received_at)),
+            }
+            for demande in demandes
+        ],
+        "edite_le": jour(paris_date(now)),
+    }
+
+
+def write_attestation(attestation: Attestation, now: datetime) -> bytes:
+    """The attestation as it is about to be signed."""
+    lignes = [
+        {
+            "reference": line.reference,
+            "transmise": jour(line.transmitted_on),
+            "recuperee": jour(line.picked_up_on) or "non récupérée",
+            "par": line.picked_up_by,
+            "detruite": jour(line.destroyed_on),
+            "retiree": line.retiree,
+        }
+        for line in attestation.lignes.all()
+    ]
+    values = {
+        "attestation": attestation,
+        "lieu": attestation.lieu,
+        "gestionnaire": attestation.lieu.gestionnaire,
+        "lignes": lignes,
+        "signee_le": jour(paris_date(now)),
+    }
+    return render(
+        "demandes/pdf/attestation.html", values, title=f"Attestation de destruction – {attestation.lieu}"
+    )

@@ -1,0 +1,101 @@
+"""A demande in words, for people: the same lines on screen, in the PDF and on the family's page."""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from demandes.models import Demande
+
+MODES = {
+    "creche-collective": "Crèche collective",
+    "assistante-maternelle": "Assistante maternelle",
+    "garde-a-domicile": "Garde à domicile",
+}
+REGULARITES = {"regulier": "Accueil régulier", "occasionnel": "Accueil occasionnel", "urgent": "Accueil urgent"}
+ATYPIQUES = {"matin-tot": "tôt le matin", "soir": "le soir", "nuit": "la nuit", "week-end": "le week-end"}
+RENDEZ_VOUS = {
+    "interprete": "Un interprète",
+    "langue-des-signes": "La langue des signes",
+    "accessibilite": "Un lieu accessible (fauteuil, poussette double…)",
+    "telephone-seulement": "Par téléphone seulement",
+}
+CONTACTS = {"courriel": "Par courriel", "telephone": "Par téléphone"}
+JOURS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
+MOIS = (
+    "janvier",
+    "février",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "août",
+    "septembre",
+    "octobre",
+    "novembre",
+    "décembre",
+)
+
+
+def jour(day: date | str | None) -> str:
+    """`1er février 2027`."""
+    if not day:
+        return ""
+    day = date.fromisoformat(day) if isinstance(day, str) else day
+    return f"{'1er' if day.day == 1 else day.day} {MOIS[day.month - 1]} {day.year}"
+
+
+def telephone(number: str) -> str:
+    """`06 00 00 00 01` for a French number in E.164, other countries as they are."""
+    if number.startswith("+33") and len(number) == 12:
+        digits = "0" + number[3:]
+        return "\u00a0".join(digits[i : i + 2] for i in range(0, 10, 2))
+    return number
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A titled list of (label, value) lines; empty values are left out."""
+
+    titre: str
+    lignes: list[tuple[str, str]] = field(default_factory=list)
+
+
+def sections(demande: Demande) -> list[Section]:
+    """The dossier of `demande`, as a person reads it."""
+    d = demande.dossier
+    besoin = d.besoin
+    heures = [
+        f"{nom} de {de} à {a}"
+        for nom in JOURS
+        for [quel, de, a] in besoin.get("horaires", [])
+        if quel == nom
+    ]
+    parent = [
+        ("Nom", f"{d.prenom} {d.nom}"),
+        ("Téléphone", telephone(d.telephone)),
+        ("Courriel", d.courriel),
+        ("Préfère être joint", CONTACTS.get(d.contact_prefere, "")),
+        ("Moment qui convient", d.creneau),
+        ("Habite", f"{d.code_postal} {d.ville}".strip()),
+        ("Allocataire de la Caf", {True: "Oui", False: "Non", None: ""}[d.allocataire]),
+        ("Pour le rendez-vous", RENDEZ_VOUS.get(d.rendez_vous, "")),
+    ]
+    enfants = [(enfant.get("prenom") or f"Enfant {rang}", _enfant(enfant)) for rang, enfant in enumerate(d.enfants, 1)]
+    souhait = [
+        ("Commune demandée", str(demande.commune)),
+        ("Mode d’accueil", ", ".join(MODES[mode] for mode in demande.modes)),
+        ("À partir du", jour(besoin.get("a_partir_du"))),
+        ("Rythme", REGULARITES.get(besoin.get("regularite", ""), "")),
+        ("Jours et heures", " ; ".join(heures)),
+        ("Horaires particuliers", ", ".join(ATYPIQUES[nom] for nom in besoin.get("atypiques", []))),
+    ]
+    found = [Section("La famille", parent), Section("Les enfants", enfants), Section("Le besoin", souhait)]
+    if d.message:
+        found.append(Section("Son message", [("", d.message)]))
+    return [Section(s.titre, [(label, value) for label, value in s.lignes if value]) for s in found]
+
+
+def _enfant(enfant: dict[str, str]) -> str:
+    if born := enfant.get("date_naissance"):
+        return f"né(e) le {jour(born)}"
+    return f"attendu(e) pour le {jour(enfant.get('date_prevue'))}"

@@ -1,0 +1,322 @@
+"""Shape and messages of what a lieu and a family type."""
+
+from datetime import date, datetime
+from typing import Any
+
+from django import forms
+from django.core.validators import RegexValidator
+
+from demandes import rules
+from demandes.documents.reading import ATYPIQUES, CONTACTS, JOURS, MODES, REGULARITES, RENDEZ_VOUS
+from demandes.workflow import Etat
+from extranet.core.dates import paris_date
+from extranet.core.web.forms import DateInput, TelephoneInput, TimeInput
+
+# --- a lieu --------------------------------------------------------------------------------------------------------
+
+
+class FiltreForm(forms.Form):
+    """Filters of the list."""
+
+    etat = forms.ChoiceField(
+        label="État",
+        required=False,
+        choices=[("", "Toutes")] + [(e.value, e.label) for e in (Etat.TRANSMISE, Etat.RECUPEREE, Etat.TRAITEE)],
+    )
+    q = forms.CharField(label="Nom ou référence", required=False, max_length=64)
+
+
+class ManyUUIDField(forms.Field):
+    """`demande=<uuid>` repeated."""
+
+    widget = forms.MultipleHiddenInput
+
+    def to_python(self, value: Any) -> list[Any]:
+        single = forms.UUIDField(error_messages={"invalid": "Une des demandes choisies n’existe pas."})
+        return [single.clean(one) for one in value or []]
+
+
+class TelechargementForm(forms.Form):
+    """What to download, in which form."""
+
+    format = forms.ChoiceField(
+        choices=[("pdf", "PDF"), ("xml", "XML"), ("zip", "ZIP")],
+        error_messages={"required": "Choisissez un format.", "invalid_choice": "Ce format n’existe pas."},
+    )
+    demande = ManyUUIDField(required=False)
+    selection = forms.ChoiceField(choices=[("a-recuperer", "")], required=False)
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if not values.get("demande") and not values.get("selection") and not self.errors:
+            raise forms.ValidationError("Cochez au moins une demande.")
+        return values
+
+
+class AttestationForm(forms.Form):
+    """CNS-4: the four kinds of copies, and the password again."""
+
+    ABSENTE = "Cochez cette ligne une fois ces copies détruites (ou s’il n’y en a pas)."
+    logiciel = forms.BooleanField(
+        label="Nos logiciels et postes de travail ne contiennent plus ces demandes.", error_messages={"required": ABSENTE}
+    )
+    messagerie = forms.BooleanField(
+        label="Nos messageries ne contiennent plus ces demandes.", error_messages={"required": ABSENTE}
+    )
+    papier = forms.BooleanField(label="Les copies sur papier sont détruites.", error_messages={"required": ABSENTE})
+    prestataires = forms.BooleanField(
+        label="Nos prestataires n’en gardent aucune copie, ou nous n’en avons pas.", error_messages={"required": ABSENTE}
+    )
+    visa_archives = forms.CharField(
+        label="Visa des archives publiques",
+        help_text="Facultatif : numéro et date du visa, si votre structure en a besoin.",
+        required=False,
+        max_length=200,
+    )
+    mot_de_passe = forms.CharField(
+        label="Votre mot de passe",
+        help_text="Il vous est demandé à nouveau parce que vous signez.",
+        strip=False,
+        max_length=128,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        error_messages={"required": "Saisissez votre mot de passe pour signer."},
+    )
+
+    def __init__(self, *args: Any, user: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean_mot_de_passe(self) -> str:
+        if not self.user.check_password(self.cleaned_data["mot_de_passe"]):
+            raise forms.ValidationError("Ce mot de passe n’est pas le bon.")
+        return ""
+
+    @property
+    def copies(self) -> frozenset[str]:
+        """The kinds of copies that are ticked."""
+        names = ("logiciel", "messagerie", "papier", "prestataires")
+        return frozenset(name for name in names if self.cleaned_data.get(name))
+
+
+# --- a family ------------------------------------------------------------------------------------------------------
+
+# What a person may type in one line: no control characters, no bidirectional marks that hide what is read.
+one_line = RegexValidator(
+    r"^[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$", "Ce texte contient des caractères qui ne sont pas permis."
+)
+phone = RegexValidator(
+    r"^(?:\+[1-9][0-9 .\-]{6,18}|0[1-9](?:[ .\-]?[0-9]{2}){4})$", "Écrivez un numéro à dix chiffres, par exemple 06 00 00 00 01."
+)
+
+
+class DemandeForm(forms.Form):
+    """DEM-3: nothing but what the lieu needs to answer."""
+
+    prenom = forms.CharField(
+        label="Votre prénom",
+        max_length=100,
+        validators=[one_line],
+        widget=forms.TextInput(attrs={"autocomplete": "given-name"}),
+    )
+    nom = forms.CharField(
+        label="Votre nom",
+        max_length=100,
+        validators=[one_line],
+        widget=forms.TextInput(attrs={"autocomplete": "family-name"}),
+    )
+    courriel = forms.EmailField(
+        label="Votre courriel",
+        max_length=254,
+        help_text="Vous y recevrez la référence et le lien pour suivre votre demande.",
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+    telephone = forms.CharField(
+        label="Votre téléphone",
+        required=False,
+        max_length=20,
+        validators=[phone],
+        widget=TelephoneInput,
+    )
+    code_postal = forms.CharField(
+        label="Votre code postal",
+        max_length=5,
+        validators=[RegexValidator(r"^[0-9]{5}$", "Un code postal a cinq chiffres.")],
+        widget=forms.TextInput(attrs={"autocomplete": "postal-code", "inputmode": "numeric"}),
+    )
+    ville = forms.CharField(
+        label="Votre commune de résidence",
+        max_length=100,
+        validators=[one_line],
+        widget=forms.TextInput(attrs={"autocomplete": "address-level2"}),
+    )
+    allocataire = forms.ChoiceField(
+        label="Êtes-vous allocataire de la Caf ?",
+        required=False,
+        choices=[("oui", "Oui"), ("non", "Non"), ("", "Je préfère ne pas répondre")],
+        widget=forms.RadioSelect,
+    )
+    contact_prefere = forms.ChoiceField(
+        label="Comment préférez-vous être joint ?",
+        required=False,
+        choices=[("", "Peu importe"), *CONTACTS.items()],
+        widget=forms.RadioSelect,
+    )
+    creneau = forms.CharField(
+        label="À quel moment ?",
+        required=False,
+        max_length=200,
+        validators=[one_line],
+        help_text="Par exemple : le mardi matin.",
+    )
+    modes = forms.MultipleChoiceField(
+        label="Quel mode d’accueil cherchez-vous ?",
+        choices=list(MODES.items()),
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choisissez au moins un mode d’accueil."},
+    )
+    a_partir_du = forms.DateField(
+        label="À partir de quand ?",
+        widget=DateInput,
+        error_messages={"invalid": "Écrivez une date, par exemple 01/03/2027."},
+    )
+    regularite = forms.ChoiceField(
+        label="À quel rythme ?",
+        required=False,
+        choices=[("", "Je ne sais pas encore"), *REGULARITES.items()],
+        widget=forms.RadioSelect,
+    )
+    jours = forms.MultipleChoiceField(
+        label="Quels jours ?",
+        required=False,
+        choices=[(jour, jour.capitalize()) for jour in JOURS],
+        widget=forms.CheckboxSelectMultiple,
+    )
+    de = forms.TimeField(
+        label="De", required=False, widget=TimeInput
+    )
+    a = forms.TimeField(label="À", required=False, widget=TimeInput)
+    atypiques = forms.MultipleChoiceField(
+        label="Avez-vous besoin d’horaires particuliers ?",
+        required=False,
+        choices=[(nom, label.capitalize()) for nom, label in ATYPIQUES.items()],
+        widget=forms.CheckboxSelectMultiple,
+    )
+    rendez_vous = forms.ChoiceField(
+        label="De quoi avez-vous besoin pour le rendez-vous ?",
+        required=False,
+        choices=[("", "Rien de particulier"), *RENDEZ_VOUS.items()],
+        widget=forms.RadioSelect,
+    )
+    message = forms.CharField(
+        label="Votre message",
+        required=False,
+        max_length=2000,
+        help_text="N’écrivez pas d’informations de santé : vous en parlerez de vive voix si besoin.",
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+    # A field that people do not see; programs fill it (DEM-6).
+    site_web = forms.CharField(required=False, widget=forms.TextInput(attrs={"tabindex": "-1", "autocomplete": "off"}))
+
+    def __init__(self, *args: Any, now: datetime, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.today = paris_date(now)
+
+    def clean_a_partir_du(self) -> date:
+        day = self.cleaned_data["a_partir_du"]
+        if not rules.is_plausible_start(day, self.today):
+            raise forms.ValidationError("Cette date est trop loin : entre le mois dernier et dans trois ans.")
+        return day
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        de, a = values.get("de"), values.get("a")
+        if values.get("jours") and de and a and de >= a:
+            self.add_error("a", "L’heure de fin vient après l’heure de début.")
+        if values.get("jours") and bool(de) != bool(a):
+            self.add_error("a" if de else "de", "Indiquez les deux heures, ou aucune.")
+        return values
+
+    def horaires(self) -> list[list[str]]:
+        """The hours as the dossier keeps them."""
+        values = self.cleaned_data
+        if not (values.get("jours") and values.get("de") and values.get("a")):
+            return []
+        return [[jour, f"{values['de']:%H:%M}", f"{values['a']:%H:%M}"] for jour in values["jours"]]
+
+
+class EnfantForm(forms.Form):
+    """One child: born, or expected."""
+
+    prenom = forms.CharField(label="Prénom (facultatif)", required=False, max_length=100, validators=[one_line])
+    date_naissance = forms.DateField(
+        label="Né(e) le", required=False, widget=DateInput
+    )
+    date_prevue = forms.DateField(
+        label="ou attendu(e) pour le",
+        required=False,
+        widget=DateInput,
+    )
+
+    def __init__(self, *args: Any, now: datetime, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.today = paris_date(now)
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        born, expected = values.get("date_naissance"), values.get("date_prevue")
+        if self.errors:
+            return values
+        if born and expected:
+            self.add_error("date_prevue", "Donnez une seule date : naissance, ou arrivée prévue.")
+        elif born and born > self.today:
+            self.add_error("date_naissance", "Cette date est à venir : utilisez « attendu(e) pour le ».")
+        elif born and not rules.is_under_six(born, self.today):
+            self.add_error("date_naissance", "Cet enfant a six ans ou plus : ce service concerne les plus petits.")
+        elif expected and not rules.is_plausible_due_date(expected, self.today):
+            self.add_error("date_prevue", "Cette date n’est pas plausible : entre il y a six semaines et dans dix-huit mois.")
+        elif values.get("prenom") and not (born or expected):
+            self.add_error("date_naissance", "Indiquez la date de naissance, ou la date prévue.")
+        return values
+
+
+class EnfantsFormSet(forms.BaseFormSet):
+    """One to ten children."""
+
+    def clean(self) -> None:
+        if any(self.errors):
+            return
+        if not self.enfants():
+            raise forms.ValidationError("Indiquez au moins un enfant : sa date de naissance, ou la date prévue.")
+
+    def enfants(self) -> list[dict[str, str]]:
+        """The children as the dossier keeps them."""
+        found = []
+        for form in self.forms:
+            values = getattr(form, "cleaned_data", {})
+            child = {name: str(values[name]) for name in ("prenom", "date_naissance", "date_prevue") if values.get(name)}
+            if child.keys() - {"prenom"}:
+                found.append(child)
+        return found
+
+
+Enfants = forms.formset_factory(EnfantForm, formset=EnfantsFormSet, extra=1, max_num=10, validate_max=True)
+
+
+class RetraitForm(forms.Form):
+    """DEM-4: something typed, so that opening a link is never enough."""
+
+    courriel = forms.CharField(
+        label="Pour confirmer, écrivez l’adresse de courriel de votre demande",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+
+    def __init__(self, *args: Any, attendu: str, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.attendu = attendu
+
+    def clean_courriel(self) -> str:
+        typed = self.cleaned_data["courriel"].strip().lower()
+        if typed != self.attendu.lower():
+            raise forms.ValidationError("Ce n’est pas l’adresse de cette demande.")
+        return typed

@@ -1,0 +1,116 @@
+"""Reads of demandes: one visibility rule a public (ACC-1, ACC-3, CNS-1)."""
+
+import base64
+import hashlib
+import hmac
+import uuid
+from collections.abc import Collection
+from datetime import date, datetime
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count, Q, QuerySet
+
+from demandes.models import Attestation, Demande, LigneAttestation, Transmission
+from demandes.workflow import ALIVE, Etat
+from extranet.core.dates import paris_date
+from extranet.core.errors import Gone, NotFound
+from habilitations import queries as habilitations
+
+# --- a lieu's persons -----------------------------------------------------------------------------------------------
+
+
+def demandes_known_to(user: Any, now: datetime) -> QuerySet[Demande]:
+    """ACC-1: demandes of the lieux that `user` may act for, destroyed ones included."""
+    return Demande.objects.filter(lieu__in=habilitations.lieux_of(user, now))
+
+
+def demandes_visible_to(user: Any, now: datetime) -> QuerySet[Demande]:
+    """ACC-1, CNS-1: own lieux under a convention in force, not past the last day, not destroyed."""
+    return (
+        demandes_known_to(user, now)
+        .filter(last_day__gte=paris_date(now), state__in=ALIVE)
+        .select_related("commune", "dossier", "transmission", "lieu")
+        .order_by("last_day", "transmitted_at", "reference")
+    )
+
+
+def require_visible(user: Any, wanted: Collection[uuid.UUID], now: datetime, *, lock: bool = False) -> list[Demande]:
+    """The demandes of `wanted`, all of them: 404 when one is not of `user`'s lieux, 410 when one is destroyed or past its day."""
+    visible = demandes_visible_to(user, now).filter(uuid__in=wanted)
+    if lock:
+        visible = visible.select_for_update(of=("self",))
+    found = list(visible)
+    if len(found) == len(set(wanted)):
+        return found
+    if demandes_known_to(user, now).filter(uuid__in=wanted).count() == len(set(wanted)):
+        raise Gone
+    raise NotFound
+
+
+def counts_for(user: Any, now: datetime) -> dict[str, int]:
+    """State → how many visible demandes."""
+    rows = demandes_visible_to(user, now).order_by().values_list("state").annotate(Count("pk"))
+    return dict(rows)
+
+
+def attestations_of(user: Any) -> QuerySet[Attestation]:
+    """CNS-3, CON-6: attestations of the lieux of `user`, even after the convention's end."""
+    lieux = habilitations.lieux_to_attest(user)
+    return Attestation.objects.filter(lieu__in=lieux).select_related("lieu").annotate(nombre=Count("lignes"))
+
+
+# --- a family ------------------------------------------------------------------------------------------------------
+
+
+def link_token(demande: uuid.UUID) -> str:
+    """The private link's token (DEM-4): the identifier and a MAC of it. Nothing to store, nothing to steal from a table."""
+    return base64.urlsafe_b64encode(demande.bytes + _mac(demande)).decode().rstrip("=")
+
+
+def _mac(demande: uuid.UUID) -> bytes:
+    return hmac.digest(settings.SECRET_KEY.encode(), b"demande-link:" + demande.bytes, hashlib.sha256)[:16]
+
+
+def demande_by_token(token: str, now: datetime) -> Demande:
+    """The demande of a private link: 404 when the token is not ours, 410 when the dossier is gone or past its day."""
+    try:
+        raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        identifier = uuid.UUID(bytes=raw[:16])
+    except ValueError as error:
+        raise NotFound from error
+    if len(raw) != 32 or not hmac.compare_digest(raw[16:], _mac(identifier)):
+        raise NotFound
+    demande = Demande.objects.filter(uuid=identifier).select_related("dossier", "commune", "lieu", "transmission").first()
+    if demande is None:
+        raise NotFound
+    if demande.state not in ALIVE or demande.last_day < paris_date(now):
+        raise Gone
+    return demande
+
+
+# --- the system ----------------------------------------------------------------------------------------------------
+
+
+def due_for_destruction(day: date) -> QuerySet[Demande]:
+    """CNS-1, CNS-8: past their last day and not destroyed yet."""
+    return Demande.objects.filter(state__in=ALIVE, last_day__lt=day).order_by("last_day", "pk")
+
+
+def waiting_transmissions() -> QuerySet[Transmission]:
+    """Transmissions of which something is not picked up."""
+    waiting = Demande.objects.filter(state=Etat.TRANSMISE).values("transmission")
+    return Transmission.objects.filter(pk__in=waiting).select_related("lieu")
+
+
+def to_attest(limit: int) -> QuerySet[Demande]:
+    """CNS-3: destroyed demandes that a lieu had received and has not attested; withdrawn ones when it had a copy."""
+    attested = LigneAttestation.objects.values("demande")
+    purged = Demande.objects.filter(state=Etat.PURGEE, lieu__isnull=False)
+    withdrawn = Demande.objects.filter(state=Etat.RETIREE, lieu__isnull=False, picked_up_at__isnull=False)
+    return (purged | withdrawn).exclude(pk__in=attested).select_related("picked_up_by").order_by("lieu", "pk")[:limit]
+
+
+def matching(demandes: QuerySet[Demande], text: str) -> QuerySet[Demande]:
+    """Those whose reference or family name contains `text` (within what is visible already)."""
+    return demandes.filter(Q(reference__icontains=text) | Q(dossier__nom__icontains=text))

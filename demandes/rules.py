@@ -1,0 +1,86 @@
+"""Which date, which decision: pure functions, to be read beside the convention."""
+
+from collections.abc import Collection
+from datetime import date, datetime, timedelta
+
+from extranet.core.dates import add_months, paris_date, working_day_at_or_after, working_day_at_or_before
+
+PICK_UP_DAYS = 15
+REMINDER_DAYS = (7, 12)
+ATTESTATION_REMINDER_DAYS = (0, 15, 25)
+
+
+def last_day_to_pick_up(notified_at: datetime, last_day: date) -> date:
+    """NOT-3: fifteen calendar days in Paris, the day of sending out; never after the day of destruction (NOT-4)."""
+    return min(paris_date(notified_at) + timedelta(days=PICK_UP_DAYS), last_day)
+
+
+def breach_from(notified_at: datetime) -> date:
+    """NOT-4: the day after which not having picked up counts against the lieu (next working day)."""
+    return working_day_at_or_after(paris_date(notified_at) + timedelta(days=PICK_UP_DAYS))
+
+
+def last_day_of_dossier(transmitted_at: datetime) -> date:
+    """CNS-1, CNS-8: six calendar months; from 00:00 of the next day the dossier is out of reach."""
+    return add_months(paris_date(transmitted_at), 6)
+
+
+def attestation_due_on(last_day: date) -> date:
+    """CNS-3: one month chained from the end of the six months, never seven months."""
+    return add_months(last_day, 1)
+
+
+def reminder_day_due(notified_at: datetime, today: date, sent: Collection[int]) -> int | None:
+    """NOT-4, NOT-5: of days 7 and 12, the latest reached and not yet told; on the working day before a day off.
+
+    None once the fifteen days are over, or when a later reminder was told.
+    """
+    start = paris_date(notified_at)
+    if today > start + timedelta(days=PICK_UP_DAYS):
+        return None
+    reached = [day for day in REMINDER_DAYS if working_day_at_or_before(start + timedelta(days=day)) <= today]
+    if not reached or any(day >= reached[-1] for day in sent):
+        return None
+    return reached[-1]
+
+
+def is_late(notified_at: datetime | None, last_day: date, today: date) -> bool:
+    """NOT-4: the fifteenth day is over (whoever is asked about a demande not picked up)."""
+    return notified_at is not None and today > last_day_to_pick_up(notified_at, last_day)
+
+
+def attestation_reminder_due(opened_on: date, today: date, sent: Collection[int]) -> int | None:
+    """CNS-5: of the opening, day 15 and day 25, the latest reached and not yet told."""
+    reached = [day for day in ATTESTATION_REMINDER_DAYS if opened_on + timedelta(days=day) <= today]
+    if not reached or any(day >= reached[-1] for day in sent):
+        return None
+    return reached[-1]
+
+
+def is_under_six(born_on: date, day: date) -> bool:
+    """DEM-1: not yet six years old on `day` (born on 29 February: six on 28 February of a common year)."""
+    return add_months(born_on, 72) > day
+
+
+def is_plausible_due_date(expected_on: date, day: date) -> bool:
+    """DEM-3: a birth or adoption expected up to 18 months ahead, or six weeks ago at most."""
+    return day - timedelta(weeks=6) <= expected_on <= add_months(day, 18)
+
+
+def is_plausible_start(start_on: date, day: date) -> bool:
+    """The need starts between one month before and three years after the request."""
+    return add_months(day, -1) <= start_on <= add_months(day, 36)
+
+
+def overlaps(hours: Collection[tuple[str, str, str]]) -> bool:
+    """True when two ranges (day, from, to) of one day overlap, or one ends before it starts ("HH:MM", "24:00" ends)."""
+    by_day: dict[str, list[tuple[str, str]]] = {}
+    for day, start, end in hours:
+        if start >= end:
+            return True
+        by_day.setdefault(day, []).append((start, end))
+    for ranges in by_day.values():
+        ranges.sort()
+        if any(later[0] < earlier[1] for earlier, later in zip(ranges, ranges[1:], strict=False)):
+            return True
+    return False

@@ -1,0 +1,136 @@
+"""The lieu's statement of destruction: opened by the portal, signed by a habilitated person (CNS-3, CNS-4, CNS-5)."""
+
+import hashlib
+import json
+import uuid
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from django.db import transaction
+from django.shortcuts import get_object_or_404
+
+from demandes import queries, rules
+from demandes.documents import pdf
+from demandes.models import Attestation, Demande, LigneAttestation
+from demandes.services.reminders import agents_of
+from demandes.workflow import ATTESTATION, EtatAttestation
+from extranet.core.dates import paris_date
+from extranet.core.documents import seal, store
+from extranet.core.errors import Refused
+from extranet.core.journal import services as journal
+from extranet.core.outbox import services as outbox
+from extranet.core.outbox.models import Message
+from habilitations import queries as habilitations
+
+TEXT_VERSION = "2026-1"
+COPIES = ("logiciel", "messagerie", "papier", "prestataires")
+BATCH = 5_000
+
+
+def open_due(*, now: datetime) -> int:
+    """Put each destroyed demande on its lieu's open attestation, opening one where there is none; returns lines added."""
+    added = 0
+    while waiting := list(queries.to_attest(BATCH)):
+        for lieu, demandes in groupby(waiting, key=lambda demande: demande.lieu_id):
+            added += _add_lines(lieu, list(demandes), now)
+    return added
+
+
+@transaction.atomic
+def _add_lines(lieu: int, demandes: list[Demande], now: datetime) -> int:
+    due_on = min(rules.attestation_due_on(demande.last_day) for demande in demandes)
+    attestation = (
+        Attestation.objects.select_for_update(of=("self",)).filter(lieu=lieu, state=EtatAttestation.OUVERTE).first()
+    )
+    if attestation is None:
+        attestation = Attestation.objects.create(lieu_id=lieu, opened_at=now, due_on=due_on)
+        journal.record("attestation.ouverte", attestation, by="systeme", at=now)
+        _tell(attestation, "demandes.attestation", 0, now)
+    elif due_on < attestation.due_on:
+        Attestation.objects.filter(pk=attestation.pk).update(due_on=due_on)
+    lines = [
+        LigneAttestation(
+            attestation=attestation,
+            demande=demande,
+            lieu_id=lieu,
+            reference=demande.reference,
+            transmitted_on=paris_date(demande.transmitted_at or demande.received_at),
+            picked_up_on=paris_date(demande.picked_up_at) if demande.picked_up_at else None,
+            picked_up_by=demande.picked_up_by.get_full_name() if demande.picked_up_by else "",
+            destroyed_on=paris_date(demande.destroyed_at or now),
+            retiree=demande.state == "retiree",
+        )
+        for demande in demandes
+    ]
+    LigneAttestation.objects.bulk_create(lines, ignore_conflicts=True)
+    return len(lines)
+
+
+def _tell(attestation: Attestation, kind: str, rank: int, now: datetime) -> None:
+    persons = [f"user:{line.user_id}" for line in habilitations.persons_of(attestation.lieu_id)]
+    outbox.post(kind, key=f"{attestation.uuid}:{rank}", to=persons, now=now, attestation=attestation.pk)
+
+
+def remind(*, now: datetime) -> int:
+    """CNS-5: day 15 and day 25 to the lieu; the day after the deadline, the Caf. Returns how many attestations."""
+    today, done = paris_date(now), 0
+    opened = list(Attestation.objects.filter(state=EtatAttestation.OUVERTE).select_related("lieu"))
+    said = set(Message.objects.filter(kind="demandes.attestation-rappel").values_list("key", flat=True))
+    for attestation in opened:
+        if today > attestation.due_on:
+            agents = agents_of(attestation.lieu.caf_id)
+            outbox.post(
+                "demandes.attestation-retard", key=str(attestation.uuid), to=agents, now=now, attestation=attestation.pk
+            )
+            continue
+        sent = {0} | {day for day in rules.ATTESTATION_REMINDER_DAYS if f"{attestation.uuid}:{day}" in said}
+        day = rules.attestation_reminder_due(paris_date(attestation.opened_at), today, sent)
+        if day:
+            _tell(attestation, "demandes.attestation-rappel", day, now)
+            done += 1
+    return done
+
+
+@transaction.atomic
+def sign(
+    attestation_uuid: uuid.UUID, *, copies: frozenset[str], visa: str, by: Any, now: datetime
+) -> Attestation:
+    """CNS-4: sign as `by`, whose password was just asked again. Every kind of copy must be ticked; then it is locked."""
+    signable = Attestation.objects.filter(lieu__in=habilitations.lieux_to_attest(by)).select_related("lieu")
+    attestation = get_object_or_404(signable.select_for_update(of=("self",)), uuid=attestation_uuid)
+    ATTESTATION.require(attestation, "sign")
+    if missing := [name for name in COPIES if name not in copies]:
+        raise Refused(dict.fromkeys(missing, "Cochez cette ligne une fois ces copies détruites."))
+    attestation.signataire = by.get_full_name()
+    attestation.qualite = habilitations.qualite_of(by, attestation.lieu)
+    attestation.visa_archives, attestation.signed_at, attestation.text_version = visa, now, TEXT_VERSION
+    attestation.list_sha256 = list_digest(attestation)
+    sealed = seal.seal(pdf.write_attestation(attestation, now), reason="Attestation de destruction", now=now)
+    kept = store.keep(sealed, media_type="application/pdf", nature="attestation", now=now)
+    ATTESTATION.apply(
+        attestation,
+        "sign",
+        by=by,
+        now=now,
+        signed_at=now,
+        signed_by=by,
+        signataire=attestation.signataire,
+        qualite=attestation.qualite,
+        visa_archives=visa,
+        text_version=TEXT_VERSION,
+        list_sha256=attestation.list_sha256,
+        pdf=kept,
+        pdf_sha256=kept.sha256,
+        **dict.fromkeys(COPIES, True),
+    )
+    return attestation
+
+
+def list_digest(attestation: Attestation) -> str:
+    """SHA-256 of the canonical list: what was attested can be recognised, and no line added or taken away later."""
+    lines = [
+        [line.reference, *(str(day or "") for day in (line.transmitted_on, line.picked_up_on, line.destroyed_on))]
+        for line in attestation.lignes.order_by("transmitted_on", "reference", "pk")
+    ]
+    return hashlib.sha256(json.dumps(lines, ensure_ascii=False).encode()).hexdigest()

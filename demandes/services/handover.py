@@ -1,0 +1,97 @@
+"""Giving a lieu its demandes: the access is on record, and récupérée set, before the first byte leaves (ACC-2, TEL-1)."""
+
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from demandes import queries
+from demandes.documents import archive, pdf, xml_writer
+from demandes.models import Demande, Remise
+from demandes.workflow import DEMANDE
+from extranet.core.errors import Refused
+
+MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request comes from, for the access record."""
+
+    network: str | None = None
+    device: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A file for the lieu."""
+
+    content: bytes
+    name: str
+    media_type: str
+
+
+WRITERS = {
+    "xml": (xml_writer.write, "application/xml", "xml"),
+    "pdf": (pdf.write, "application/pdf", "pdf"),
+    "zip": (archive.write, "application/zip", "zip"),
+}
+
+
+@transaction.atomic
+def fetch(wanted: Collection[uuid.UUID], *, form: str, by: Any, now: datetime, origin: Origin) -> Handed:
+    """One file of all `wanted` demandes. 404 when one is foreign, 410 when one is destroyed: then none is handed over.
+
+    Rendering comes before the records, under the rows' lock: a rendering that fails changes nothing, and no byte
+    leaves after a destruction or a withdrawal that was committed.
+    """
+    if not wanted:
+        raise Refused({"demande": "Choisissez au moins une demande."})
+    if len(wanted) > MOST:
+        raise Refused({"demande": f"Choisissez {MOST} demandes au plus."})
+    demandes = queries.require_visible(by, wanted, now, lock=True)
+    write, media_type, suffix = WRITERS[form]
+    content = write(demandes, now)
+    note_access(demandes, mode=form, by=by, now=now, origin=origin)
+    for demande in demandes:
+        if DEMANDE.may(demande, "pick_up"):
+            DEMANDE.apply(demande, "pick_up", by=by, now=now, picked_up_at=now, picked_up_by=by)
+    name = f"demande-{demandes[0].reference}" if len(demandes) == 1 else f"demandes-{now:%Y%m%d-%H%M}"
+    return Handed(content, f"{name}.{suffix}", media_type)
+
+
+@transaction.atomic
+def show(wanted: uuid.UUID, *, by: Any, now: datetime, origin: Origin) -> Demande:
+    """One demande to read on screen: recorded as seen, which is not picking up (TEL-1)."""
+    [demande] = queries.require_visible(by, [wanted], now)
+    note_access([demande], mode=Remise.Mode.ECRAN, by=by, now=now, origin=origin)
+    return demande
+
+
+@transaction.atomic
+def close(wanted: uuid.UUID, *, by: Any, now: datetime) -> Demande:
+    """The lieu has answered this family: traitée. WrongState before récupérée."""
+    [demande] = queries.require_visible(by, [wanted], now, lock=True)
+    DEMANDE.require(demande, "close")
+    DEMANDE.apply(demande, "close", by=by, now=now, closed_at=now)
+    return demande
+
+
+def note_access(demandes: Collection[Demande], *, mode: str, by: Any, now: datetime, origin: Origin) -> None:
+    """ACC-2: one line a demande."""
+    Remise.objects.bulk_create(
+        Remise(
+            at=now,
+            user_id=by.pk,
+            demande_uuid=demande.uuid,
+            reference=demande.reference,
+            lieu_id=demande.lieu_id,
+            mode=mode,
+            adresse_reseau=origin.network,
+            appareil=origin.device[:200],
+        )
+        for demande in demandes
+    )

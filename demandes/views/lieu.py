@@ -1,0 +1,195 @@
+"""The space of a lieu's persons: demandes, downloads, attestations."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from conventions import queries as conventions
+from demandes import queries, rules
+from demandes.documents.reading import sections
+from demandes.forms import AttestationForm, FiltreForm, TelechargementForm
+from demandes.services import attestation as attestations
+from demandes.services import handover
+from demandes.workflow import ATTESTATION, DEMANDE, Etat
+from extranet.core import clock
+from extranet.core.dates import paris_date
+from extranet.core.documents import store
+from extranet.core.errors import Forbidden, Refused
+from habilitations import queries as habilitations
+
+PAGE = 25
+
+
+def _origin(request: HttpRequest) -> handover.Origin:
+    return handover.Origin(request.META.get("REMOTE_ADDR"), request.headers.get("User-Agent", ""))
+
+
+def _require_person(request: HttpRequest) -> None:
+    """Agents have the back office: families' data is not theirs to see (ACC-3)."""
+    if request.user.is_staff:
+        raise Forbidden("Cet espace est réservé aux personnes habilitées des lieux d’information.")
+
+
+def _decorate(demandes, today):  # type: ignore[no-untyped-def]
+    """Add what the list shows and works out from dates: the day to pick up by, late or not."""
+    for demande in demandes:
+        notified = demande.transmission.notified_at if demande.transmission else None
+        demande.a_recuperer = rules.last_day_to_pick_up(notified, demande.last_day) if notified else None
+        waiting = demande.state == Etat.TRANSMISE
+        demande.en_retard = waiting and rules.is_late(notified, demande.last_day, today)
+        demande.bientot = waiting and bool(demande.a_recuperer) and 0 <= (demande.a_recuperer - today).days <= 3
+    return demandes
+
+
+@require_GET
+def liste(request: HttpRequest) -> HttpResponse:
+    """What waits first, by deadline; filters by state and by name or reference."""
+    _require_person(request)
+    now = clock.now()
+    form = FiltreForm(request.GET or None)
+    visible = queries.demandes_visible_to(request.user, now)
+    counts = queries.counts_for(request.user, now)
+    filtre = form.cleaned_data if form.is_valid() else {}
+    if filtre.get("etat"):
+        visible = visible.filter(state=filtre["etat"])
+    if filtre.get("q"):
+        visible = queries.matching(visible, filtre["q"])
+    page = Paginator(visible, PAGE).get_page(request.GET.get("page"))
+    today = paris_date(now)
+    return render(
+        request,
+        "demandes/lieu/liste.html",
+        {
+            "page": page,
+            "demandes": _decorate(list(page.object_list), today),
+            "form": form,
+            "filtre": filtre,
+            "onglets": [("", "Toutes", sum(counts.values()))]
+            + [(e.value, e.label, counts.get(e.value, 0)) for e in (Etat.TRANSMISE, Etat.RECUPEREE, Etat.TRAITEE)],
+            "a_recuperer": counts.get(Etat.TRANSMISE, 0),
+            "lieux": habilitations.lieux_of(request.user, now),
+            "a_signer": queries.attestations_of(request.user).filter(state="ouverte").count(),
+        },
+    )
+
+
+@require_GET
+def detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """One demande, read on screen (recorded; not a pick-up)."""
+    _require_person(request)
+    now = clock.now()
+    demande = handover.show(uuid, by=request.user, now=now, origin=_origin(request))
+    _decorate([demande], paris_date(now))
+    return render(
+        request,
+        "demandes/lieu/detail.html",
+        {"demande": demande, "sections": sections(demande), "peut_clore": DEMANDE.may(demande, "close")},
+    )
+
+
+@require_POST
+def telechargement(request: HttpRequest) -> HttpResponse:
+    """One or many demandes as a file; 405 on GET, 404 as a whole when one is foreign (TEL-1)."""
+    _require_person(request)
+    now = clock.now()
+    form = TelechargementForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, " ".join(m for errors in form.errors.values() for m in errors))
+        return redirect("demandes:liste")
+    wanted = form.cleaned_data["demande"]
+    if form.cleaned_data["selection"]:
+        waiting = queries.demandes_visible_to(request.user, now).filter(state=Etat.TRANSMISE)
+        wanted = list(waiting.values_list("uuid", flat=True)[: handover.MOST])
+    try:
+        handed = handover.fetch(
+            wanted, form=form.cleaned_data["format"], by=request.user, now=now, origin=_origin(request)
+        )
+    except Refused as refusal:
+        messages.error(request, refusal.sentence)
+        return redirect("demandes:liste")
+    response = HttpResponse(handed.content, content_type=handed.media_type)
+    response["Content-Disposition"] = f'attachment; filename="{handed.name}"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_POST
+def cloture(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """The family has its answer."""
+    _require_person(request)
+    demande = handover.close(uuid, by=request.user, now=clock.now())
+    messages.success(request, f"La demande {demande.reference} est marquée comme traitée.")
+    return redirect("demandes:detail", uuid=uuid)
+
+
+@require_GET
+def liste_attestations(request: HttpRequest) -> HttpResponse:
+    """Attestations to sign, then signed."""
+    _require_person(request)
+    return render(
+        request,
+        "demandes/lieu/attestations.html",
+        {
+            "attestations": queries.attestations_of(request.user).order_by("-state", "due_on"),
+            "today": clock.today(),
+        },
+    )
+
+
+@require_http_methods(["GET", "POST"])
+def attestation(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Read the list, tick the four kinds of copies, give one's password again, sign."""
+    _require_person(request)
+    found = get_object_or_404(queries.attestations_of(request.user), uuid=uuid)
+    form = AttestationForm(request.POST or None, user=request.user)
+    status = 200
+    if request.method == "POST":
+        ATTESTATION.require(found, "sign")
+        if form.is_valid():
+            attestations.sign(
+                uuid, copies=form.copies, visa=form.cleaned_data["visa_archives"], by=request.user, now=clock.now()
+            )
+            messages.success(request, "L’attestation est signée. La Caf peut la consulter.")
+            return redirect("demandes:attestation", uuid=uuid)
+        status = 422
+    return render(
+        request,
+        "demandes/lieu/attestation.html",
+        {
+            "attestation": found,
+            "lignes": found.lignes.all(),
+            "form": form,
+            "signable": ATTESTATION.may(found, "sign"),
+            "qualite": habilitations.qualite_of(request.user, found.lieu),
+            "today": clock.today(),
+        },
+        status=status,
+    )
+
+
+@require_GET
+def attestation_pdf(request: HttpRequest, uuid: UUID) -> FileResponse:
+    """The sealed PDF, to the lieu's persons."""
+    _require_person(request)
+    found = get_object_or_404(queries.attestations_of(request.user), uuid=uuid, state="signee")
+    response = FileResponse(
+        store.open_file(found.pdf), as_attachment=True, filename="attestation.pdf", content_type="application/pdf"
+    )
+    response["Content-Security-Policy"] = "sandbox"
+    return response
+
+
+@require_GET
+def convention(request: HttpRequest) -> HttpResponse:
+    """The lieu's convention and annexe 1 as they stand."""
+    _require_person(request)
+    now = clock.now()
+    lieux = [
+        (lieu, conventions.convention_of(lieu, now), *conventions.annexe1(lieu, paris_date(now)))
+        for lieu in habilitations.lieux_of(request.user, now)
+    ]
+    return render(request, "demandes/lieu/convention.html", {"lieux": lieux})

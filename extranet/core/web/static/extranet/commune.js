@@ -1,0 +1,112 @@
+/* A text field marked data-communes="<address>" proposes communes while one types.
+   Without this file the field is a plain text field and the form works the same.
+   With data-communes-code="<name>", the chosen INSEE code goes in a hidden field of that name. */
+"use strict";
+
+(() => {
+  const WAIT = 180;
+
+  function enhance(input, rank) {
+    const address = input.dataset.communes;
+    const list = document.createElement("ul");
+    const box = document.createElement("div");
+    const status = document.createElement("div");
+    let code = null;
+    let found = [];
+    let active = -1;
+    let timer = 0;
+    let asked = 0;
+
+    list.id = `communes-${rank}`;
+    list.setAttribute("role", "listbox");
+    list.setAttribute("aria-label", "Communes proposées");
+    list.hidden = true;
+    box.className = "combo";
+    status.className = "invisible";
+    status.setAttribute("role", "status");
+    input.replaceWith(box);
+    box.append(input, list, status);
+    input.autocomplete = "off";
+    for (const [name, value] of Object.entries({
+      role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": list.id,
+    })) input.setAttribute(name, value);
+    if (input.dataset.communesCode) {
+      code = input.form.elements[input.dataset.communesCode];
+      if (!code) {
+        code = document.createElement("input");
+        code.type = "hidden";
+        code.name = input.dataset.communesCode;
+        box.append(code);
+      }
+    }
+
+    const label = (commune) => `${commune.nom} (${commune.code_postal})`;
+
+    function close() {
+      list.hidden = true;
+      active = -1;
+      input.setAttribute("aria-expanded", "false");
+      input.removeAttribute("aria-activedescendant");
+    }
+
+    function mark(next) {
+      active = (next + found.length) % found.length;
+      [...list.children].forEach((item, i) => item.setAttribute("aria-selected", String(i === active)));
+      input.setAttribute("aria-activedescendant", list.children[active].id);
+      list.children[active].scrollIntoView({ block: "nearest" });
+    }
+
+    function choose(commune) {
+      input.value = label(commune);
+      if (code) code.value = commune.code;
+      status.textContent = `${label(commune)} choisie.`;
+      close();
+    }
+
+    function show(communes) {
+      found = communes;
+      active = -1;
+      input.removeAttribute("aria-activedescendant");
+      list.replaceChildren(...communes.map((commune, i) => {
+        const item = document.createElement("li");
+        item.id = `${list.id}-${i}`;
+        item.setAttribute("role", "option");
+        item.setAttribute("aria-selected", "false");
+        item.textContent = commune.departement ? `${label(commune)}, ${commune.departement}` : label(commune);
+        item.addEventListener("mousedown", (event) => { event.preventDefault(); choose(commune); });
+        return item;
+      }));
+      list.hidden = communes.length === 0;
+      input.setAttribute("aria-expanded", String(communes.length > 0));
+      status.textContent = communes.length === 0
+        ? "Aucune commune trouvée."
+        : `${communes.length} commune${communes.length > 1 ? "s" : ""} : flèches pour parcourir, Entrée pour choisir.`;
+    }
+
+    async function ask() {
+      const text = input.value.trim();
+      const turn = ++asked;
+      if (text.length < 2) { close(); status.textContent = ""; return; }
+      try {
+        const answer = await fetch(`${address}?q=${encodeURIComponent(text)}`, { headers: { Accept: "application/json" } });
+        if (answer.ok && turn === asked && document.activeElement === input) show((await answer.json()).slice(0, 20));
+      } catch { close(); }
+    }
+
+    input.addEventListener("input", () => {
+      if (code) code.value = "";
+      clearTimeout(timer);
+      timer = setTimeout(ask, WAIT);
+    });
+    input.addEventListener("blur", close);
+    input.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && !list.hidden) { event.preventDefault(); close(); return; }
+      if (list.hidden || found.length === 0) return;
+      if (event.key === "ArrowDown") { event.preventDefault(); mark(active + 1); }
+      else if (event.key === "ArrowUp") { event.preventDefault(); mark(active < 0 ? found.length - 1 : active - 1); }
+      else if (event.key === "Enter" && active >= 0) { event.preventDefault(); choose(found[active]); }
+    });
+  }
+
+  document.querySelectorAll("input[data-communes]").forEach(enhance);
+})();

@@ -1,0 +1,65 @@
+"""Everything that a clock triggers: one list, run by the beat and by hand (docs/architecture.md)."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.core.cache import cache
+
+from demandes.services import attestation, deliveries, destruction, reminders, transmission
+from extranet.core.journal import services as journal
+from extranet.core.outbox import services as outbox
+from extranet.portal import sessions
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """A duty with its rule, its service (idempotent, bounded) and how often it must be seen to have run."""
+
+    name: str
+    rule: str
+    service: Callable[..., int]
+    period: timedelta
+
+
+SOON, HOURLY = timedelta(minutes=2), timedelta(hours=1)
+
+OBLIGATIONS = [
+    Obligation("transmissions", "ING-6", transmission.transmit_waiting_all, SOON),
+    Obligation("destructions", "CNS-1", destruction.destroy_due, HOURLY),
+    Obligation("attestations", "CNS-3", attestation.open_due, HOURLY),
+    Obligation("rappels d’attestation", "CNS-5", attestation.remind, HOURLY),
+    Obligation("rappels", "NOT-4", reminders.remind, HOURLY),
+    Obligation("retards", "NOT-4", reminders.tell_late, HOURLY),
+    Obligation("lieux non prévenus", "NOT-3", reminders.tell_unnotified, HOURLY),
+    Obligation("fichiers de livraison", "ING-5", deliveries.destroy_old_files, HOURLY),
+    Obligation("sessions", "ACC-5", sessions.forget_ended, HOURLY),
+    Obligation("courriels anciens", "NOT-2", outbox.forget_old, HOURLY),
+    Obligation("journal", "ACC-2", journal.seal, HOURLY),
+]
+
+
+def heartbeat_key(name: str) -> str:
+    """Where the last run of an obligation is noted."""
+    return f"sweep:{name}"
+
+
+def run(*, now: datetime, only_due: bool = False) -> dict[str, int]:
+    """Run each obligation once; one that fails does not hold back the others. Returns name → what it did, -1 if it failed."""
+    done: dict[str, int] = {}
+    for obligation in OBLIGATIONS:
+        key = heartbeat_key(obligation.name)
+        last = cache.get(key)
+        if only_due and last is not None and timedelta(0) <= now - last < obligation.period / 2:
+            continue
+        try:
+            done[obligation.name] = int(obligation.service(now=now))
+        except Exception:
+            logger.exception("obligation failed: %s", obligation.rule)
+            done[obligation.name] = -1
+        else:
+            cache.set(key, now, timeout=None)
+    return done

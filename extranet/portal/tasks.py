@@ -1,0 +1,14 @@
+"""The bell of the clock."""
+
+from celery import shared_task
+
+from extranet.core import clock
+from extranet.portal import health, sweep
+
+
+@shared_task(ignore_result=True)
+def sweep_due() -> None:
+    """What is due, and a sign of life of the worker."""
+    now = clock.now()
+    health.note_worker(now)
+    sweep.run(now=now, only_due=True)

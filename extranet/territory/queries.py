@@ -1,0 +1,148 @@
+"""Reads of the territory: finding communes and EPCI by typing, resolving codes, and who an agent is."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
+
+from extranet.territory.models import Agent, AncienneCommune, Caf, CodePostal, Commune, Epci
+
+SHORTEST = 2
+_ABBREVIATIONS = {"st": "saint", "ste": "sainte", "sts": "saints", "stes": "saintes"}
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A commune of today, and the former name or code by which it was found."""
+
+    commune: Commune
+    code_postal: str = ""
+    ancien_nom: str = ""
+    former: bool = False
+
+
+class CodeEntry(NamedTuple):
+    """What a delivery needs to know of a code: the commune of today, its Caf ("" for none), the whole town of an arrondissement."""
+
+    code: str
+    former: bool
+    caf: str
+    parente: str
+
+
+def search_key(text: str) -> str:
+    """`text` as names are compared: lower case, no accent, single spaces for anything else, "st" read as "saint"."""
+    plain = unicodedata.normalize("NFKD", text.lower().replace("œ", "oe").replace("æ", "ae"))
+    words = re.findall(r"[a-z0-9]+", "".join(c for c in plain if not unicodedata.combining(c)))
+    return " ".join(_ABBREVIATIONS.get(word, word) for word in words)
+
+
+def communes_matching(text: str, limit: int = 20, *, caf: str | None = None) -> list[Match]:
+    """Communes of today whose name, a word of it, former name or postal code begins with `text` (HAB-2, DEM-2).
+
+    The whole name first, then names that begin so, then words; the most populated first. `caf` keeps one Caf's territory.
+    """
+    key = search_key(text[:100])
+    postal = re.fullmatch(r"\d{2,5}", key) or re.search(r"\b\d{5}\b", key)  # alone, or in a label: "Melun (77000)"
+    postal_code = postal.group() if postal else ""
+    name = key.replace(postal_code, "", 1).strip() if postal_code else key
+    if not postal_code and len(name) < SHORTEST:
+        return []
+    present = _present()
+    if caf:
+        present = present.filter(caf=caf)
+    if postal_code:
+        present = present.filter(pk__in=CodePostal.objects.filter(code__prefix=postal_code).values("commune"))
+    ranked = _named(present, name, limit) if name else [(0, "", c) for c in present.order_by("-population")[:limit]]
+    ranked.sort(key=lambda row: (row[0], -row[2].population, row[1], row[2].pk))
+    best: dict[str, Match] = {}
+    for _, ancien_nom, commune in ranked:
+        codes = [row.code for row in commune.codes_postaux.all() if row.code.startswith(postal_code)]
+        match = Match(commune, codes[0] if codes else "", ancien_nom, bool(ancien_nom))
+        best.setdefault(commune.pk, match)
+    return list(best.values())[:limit]
+
+
+def _present() -> QuerySet[Commune]:
+    return Commune.objects.filter(actuelle=True).select_related("departement", "caf").prefetch_related("codes_postaux")
+
+
+def _named(present: QuerySet[Commune], name: str, limit: int) -> list[tuple[int, str, Commune]]:
+    """(rank, former name, commune): 0 the whole name, 1 its beginning, 2 the beginning of one of its words."""
+    rank = Case(When(nom_recherche=name, then=0), default=1)
+    begins = present.filter(nom_recherche__prefix=name).annotate(rank=rank).order_by("rank", "-population", "pk")
+    ranked = [(commune.rank, "", commune) for commune in begins[:limit]]
+    former = (
+        AncienneCommune.objects.filter(nom_recherche__prefix=name)
+        .annotate(rank=rank)
+        .order_by("rank", "-commune__population", "pk")
+        .values_list("commune", "rank", "nom")[:limit]
+    )
+    names = {code: (level, nom) for code, level, nom in reversed(former)}
+    ranked += [(*names[commune.pk], commune) for commune in present.filter(pk__in=names)]
+    if len(ranked) < limit:
+        words = present.filter(nom_recherche__contains=f" {name}").order_by("-population", "pk")
+        ranked += [(2, "", commune) for commune in words[: limit - len(ranked)]]
+    return ranked
+
+
+def commune_by_code(code: str) -> Match | None:
+    """The commune of today for a present or former code (`former` says which); None when there is none."""
+    if commune := _present().filter(pk=code).first():
+        return Match(commune)
+    if old := AncienneCommune.objects.filter(pk=code, commune__actuelle=True).first():
+        return Match(_present().get(pk=old.commune_id), ancien_nom=old.nom, former=True)
+    return None
+
+
+def codes_index() -> dict[str, CodeEntry]:
+    """Every present and former code, for a reader of thousands of records. Three columns in memory; the caller keeps it."""
+    rows = Commune.objects.filter(actuelle=True).values_list("pk", "caf", "parente")
+    present = {code: CodeEntry(code, False, caf or "", parente or "") for code, caf, parente in rows}
+    former = AncienneCommune.objects.values_list("pk", "commune")
+    return {old: present[code]._replace(former=True) for old, code in former if code in present} | present
+
+
+def communes_of_epci(siren: str) -> QuerySet[Commune]:
+    """The communes of an EPCI today, by name; arrondissements are left out, their town is there."""
+    of_epci = Commune.objects.filter(Q(epci=siren) | Q(ept=siren), actuelle=True, type=Commune.Type.COMMUNE)
+    return of_epci.select_related("departement", "caf").order_by("nom", "pk")
+
+
+def epcis_matching(text: str, departement: str | None = None, *, limit: int = 20) -> list[Epci]:
+    """EPCI of today with, for each word of `text`, a word that begins so; with a commune in `departement` where given."""
+    words = search_key(text[:100]).split()
+    if len("".join(words)) < SHORTEST:
+        return []
+    found = Epci.objects.filter(actuel=True)
+    for word in words:
+        found = found.filter(Q(nom_recherche__prefix=word) | Q(nom_recherche__contains=f" {word}"))
+    if departement:
+        communes = Commune.objects.filter(Q(epci=OuterRef("pk")) | Q(ept=OuterRef("pk")), departement=departement)
+        found = found.filter(Exists(communes))
+    return list(found.order_by("nom", "pk")[:limit])
+
+
+def agent_of(user: Any) -> Agent | None:
+    """What `user` is in the back office; None for anybody else, and for a closed account. Read once a request."""
+    if not (user.is_authenticated and user.is_active and user.is_staff):
+        return None
+    if not hasattr(user, "_agent"):
+        user._agent = Agent.objects.select_related("caf").filter(user=user.pk).first()
+    return user._agent
+
+
+def role_of(user: Any) -> str | None:
+    """The role of an agent, for `rights.may(role, act)`; None for anybody else."""
+    agent = agent_of(user)
+    return agent.role if agent else None
+
+
+def cafs_visible_to(user: Any) -> QuerySet[Caf]:
+    """All for the Cnaf, its own for an agent, none for anybody else."""
+    agent = agent_of(user)
+    if agent is None:
+        return Caf.objects.none()
+    return Caf.objects.all() if agent.role == Agent.Role.CNAF else Caf.objects.filter(pk=agent.caf_id)

@@ -1,0 +1,262 @@
+"""The base of every admin: an agent sees and touches its own Caf's objects only, by whatever door."""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, NoReturn
+
+from django.contrib import admin
+from django.contrib.admin import FieldListFilter
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.utils import unquote
+from django.contrib.auth import get_user_model
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db.models import ForeignKey, Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.html import format_html, format_html_join
+
+from extranet.core.dates import PARIS
+from extranet.core.journal.models import Entry
+from extranet.territory import rights
+from extranet.territory.models import Agent
+from extranet.territory.queries import agent_of, role_of
+
+NATIONAL = ""
+COMPARISONS = {"exact", "isnull", "gte", "lt", "year", "month", "day"}
+ACTORS = {"systeme": "le portail", "famille": "la famille", "source": "monenfant.fr"}
+
+
+def scoped(request: HttpRequest, rows: QuerySet, caf_path: str | None) -> QuerySet:
+    """`rows` that the agent may see: all for the Cnaf and of national data, own Caf otherwise, none without a path or an agent."""
+    agent = agent_of(request.user)
+    if agent is None or caf_path is None:
+        return rows.none()
+    if agent.role == Agent.Role.CNAF or caf_path == NATIONAL:
+        return rows
+    return rows.filter(**{caf_path: agent.caf_id})
+
+
+class OwnCafFilter(FieldListFilter):
+    """A list filter on a related object, which offers and accepts the values that the agent may see."""
+
+    template = "admin/filter.html"
+
+    def __init__(
+        self,
+        field: ForeignKey,
+        request: HttpRequest,
+        params: dict[str, Any],
+        model: type[Model],
+        model_admin: admin.ModelAdmin,
+        field_path: str,
+    ):
+        self.lookup_kwarg = field_path
+        values = params.get(field_path) or []
+        self.value = values[-1] if values else None
+        used = model_admin.get_queryset(request).order_by().values(field_path)
+        self.choices_seen = list(model_admin.choices_of(field, request).filter(pk__in=used)[:200])
+        super().__init__(field, request, params, model, model_admin, field_path)
+
+    def expected_parameters(self) -> list[str]:
+        return [self.lookup_kwarg]
+
+    def has_output(self) -> bool:
+        return len(self.choices_seen) > 1
+
+    def choices(self, changelist: Any) -> Any:
+        yield {
+            "selected": self.value is None,
+            "query_string": changelist.get_query_string(remove=[self.lookup_kwarg]),
+            "display": "Tous",
+        }
+        for obj in self.choices_seen:
+            yield {
+                "selected": self.value == str(obj.pk),
+                "query_string": changelist.get_query_string({self.lookup_kwarg: obj.pk}),
+                "display": str(obj),
+            }
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        if self.value is None:
+            return queryset
+        try:
+            return queryset.filter(**{self.lookup_kwarg: self.value})
+        except (ValueError, ValidationError) as error:
+            raise IncorrectLookupParameters(error) from error
+
+
+class _Scoped:
+    """What admins and inlines share: rows, choices of related fields, and rights by role."""
+
+    caf_path: ClassVar[str | None] = None
+    """Lookup to the Caf ("lieu__caf"), NATIONAL for reference data that every agent may read, None: nobody sees it."""
+
+    add_right: ClassVar[str] = ""
+    change_right: ClassVar[str] = ""
+    cnaf_only: ClassVar[bool] = False
+    admin_site: Any
+    rights: Any
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        rows = super().get_queryset(request)  # type: ignore[misc]
+        return scoped(request, rows, self.caf_path) if self._sees(request) else rows.none()
+
+    def _sees(self, request: HttpRequest) -> bool:
+        role = role_of(request.user)
+        return role is not None and (role == Agent.Role.CNAF or not self.cnaf_only)
+
+    def _may(self, request: HttpRequest, right: str) -> bool:
+        return bool(right) and self._sees(request) and self.rights.may(role_of(request.user), right)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self._sees(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._sees(request) and (obj is None or self._within(request, obj))
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._may(request, self.add_right)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._may(request, self.change_right) and (obj is None or self._within(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def _within(self, request: HttpRequest, obj: Any) -> bool:
+        """Inlines are asked about their parent, which its own admin has already scoped."""
+        return True
+
+    def choices_of(self, field: Any, request: HttpRequest) -> QuerySet:
+        """The related objects that may be chosen; nothing where their model has no scoped admin."""
+        model = field.remote_field.model
+        if not self.admin_site.is_registered(model):
+            return model._default_manager.none()
+        return self.admin_site.get_model_admin(model).get_queryset(request)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        kwargs["queryset"] = self.choices_of(db_field, request)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        kwargs["queryset"] = self.choices_of(db_field, request)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[misc]
+
+
+class CafScopedInline(_Scoped, admin.TabularInline):
+    """Rows of a scoped object; shown, not typed, unless rights open them."""
+
+    extra = 0
+    show_change_link = False
+
+
+class CafScopedAdmin(_Scoped, admin.ModelAdmin):
+    """Base of every admin. Agents act through services (see `acts`): add, change and delete are closed unless a right opens them."""
+
+    actions = None
+    list_per_page = 50
+    list_max_show_all = 200
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    list_select_related = True
+    journal_shown = True
+    journal_words: ClassVar[dict[str, str]] = {}
+    """French words of the journal's events on this object; the event itself where there are none."""
+
+    rights: Any = rights
+    inlines: Any = ()
+
+    def not_found(self) -> NoReturn:
+        """404, the same for what belongs to another Caf and for what does not exist."""
+        raise Http404(f"{self.opts.verbose_name} introuvable")
+
+    def visible_or_404(self, request: HttpRequest, object_id: str) -> Any:
+        """The object, if this agent may see it."""
+        obj = self.get_object(request, unquote(object_id))
+        if obj is None:
+            self.not_found()
+        return obj
+
+    def _within(self, request: HttpRequest, obj: Any) -> bool:
+        return self.get_queryset(request).filter(pk=obj.pk).exists()
+
+    def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any) -> Any:
+        if object_id is not None:
+            self.visible_or_404(request, object_id)
+        return super().changeform_view(request, object_id, *args, **kwargs)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        self.visible_or_404(request, object_id)
+        return super().delete_view(request, object_id, extra_context)
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
+        self.not_found()
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """The journal on the object's page takes its place."""
+        self.not_found()
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Only what `list_filter` and `date_hierarchy` offer, compared as they do: no guessing through other columns."""
+        names = [item[0] if isinstance(item, list | tuple) else item for item in self.list_filter]
+        offered = {name for name in [*names, self.date_hierarchy] if isinstance(name, str)}
+        column, _, comparison = lookup.rpartition("__")
+        return lookup in offered or (column in offered and comparison in COMPARISONS)
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        """A filter on a related object is always the scoped one."""
+        return [
+            (item, OwnCafFilter) if isinstance(item, str) and self._is_relation(item) else item
+            for item in super().get_list_filter(request)
+        ]
+
+    def _is_relation(self, lookup: str) -> bool:
+        model: Any = self.model
+        for name in lookup.split("__"):
+            try:
+                field = model._meta.get_field(name)
+            except FieldDoesNotExist:
+                return False
+            model = field.related_model
+        return model is not None
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> Any:
+        return super().get_search_results(request, queryset, search_term[:100])
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        shown = [*super().get_readonly_fields(request, obj)]
+        return [*shown, "journal"] if obj is not None and self.journal_shown else shown
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """The journal closes the page, in a part of its own."""
+        fieldsets = [
+            (title, {**options, "fields": [name for name in options["fields"] if name != "journal"]})
+            for title, options in super().get_fieldsets(request, obj)
+        ]
+        if obj is not None and self.journal_shown:
+            fieldsets.append(("Historique", {"fields": ["journal"]}))
+        return fieldsets
+
+    @admin.display(description="journal")
+    def journal(self, obj: Any) -> str:
+        """CTL-4: what was done to this object, the latest first."""
+        lines = Entry.objects.filter(object_kind=obj._meta.label_lower, object_id=str(obj.pk)).order_by("-at", "-pk")[
+            :100
+        ]
+        names = actor_names(lines)
+        rows = [
+            (
+                line.at.astimezone(PARIS).strftime("%d/%m/%Y à %H:%M"),
+                self.journal_words.get(line.event, line.event),
+                names.get(line.actor, "compte supprimé"),
+            )
+            for line in lines
+        ]
+        if not rows:
+            return "Rien n’a encore été enregistré."
+        return format_html('<ul class="journal">{}</ul>', format_html_join("", "<li>{} : {} ({})</li>", rows))
+
+
+def actor_names(lines: Iterable[Entry]) -> dict[str, str]:
+    """The journal's actors as an agent reads them: addresses for accounts, words for the rest."""
+    pks = {line.actor.removeprefix("user:") for line in lines if line.actor.startswith("user:")}
+    emails = get_user_model()._default_manager.filter(pk__in=pks).values_list("pk", "email")
+    return ACTORS | {f"user:{pk}": email for pk, email in emails}

@@ -1,0 +1,53 @@
+"""Writes on the territory: a Caf's contact, and who its agents are."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.shortcuts import get_object_or_404
+
+from extranet.core.accounts import services as accounts
+from extranet.core.errors import Refused
+from extranet.core.journal import services as journal
+from extranet.territory import rights
+from extranet.territory.models import Agent, Caf
+from extranet.territory.queries import cafs_visible_to, role_of
+
+
+@transaction.atomic
+def set_contact(*, caf_code: str, courriel_generique: str, adresse: str, telephone: str, by: Any, now: datetime) -> Caf:
+    """What the mails say of a Caf, and its mailbox. 404 for another Caf, 403 without the right."""
+    caf = get_object_or_404(cafs_visible_to(by).select_for_update(), pk=caf_code)
+    rights.check(role_of(by), "set_contact")
+    caf.courriel_generique, caf.adresse, caf.telephone = courriel_generique.lower(), adresse, telephone
+    caf.save(update_fields=["courriel_generique", "adresse", "telephone"])
+    journal.record("caf.coordonnees", caf, by=by, at=now)
+    return caf
+
+
+@transaction.atomic
+def create_agent(*, email: str, role: str, caf_code: str | None, by: Any, now: datetime) -> tuple[Agent, bool]:
+    """Open the back office to an address and invite it by mail (CTL-6). The same again changes nothing; another role or Caf moves the agent."""
+    if caf_code is not None and not Caf.objects.filter(pk=caf_code).exists():
+        raise Refused({"caf": f"Caf inconnue : {caf_code}."})
+    if role not in Agent.Role.values or (role == Agent.Role.CNAF) != (caf_code is None):
+        raise Refused({"role": "Rôle impossible : un agent d’une Caf est gestionnaire, lecteur ou superviseur."})
+    user_model = get_user_model()
+    user = user_model.objects.filter(email__iexact=email).first()
+    new_user = user is None
+    if user is None:
+        user = user_model.objects.create_user(email=email, is_staff=True)
+    agent = Agent.objects.select_for_update(of=("self",)).filter(user=user).first()
+    if agent is None and not new_user:
+        raise Refused({"email": "Cette adresse est déjà celle d’une personne d’un lieu : il en faut une autre."})
+    if agent and (agent.role, agent.caf_id) == (role, caf_code):
+        return agent, False
+    if agent is None:
+        agent = Agent.objects.create(user=user, role=role, caf_id=caf_code)
+        accounts.invite(user, now=now)
+    else:
+        agent.role, agent.caf_id = role, caf_code
+        agent.save(update_fields=["role", "caf_id"])
+    journal.record("agent.nomme", agent, by=by, at=now, role=role)
+    return agent, True

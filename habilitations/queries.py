@@ -1,0 +1,44 @@
+"""Reads: who may act for which lieu, and what waits for an agent."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+
+from conventions import queries as conventions
+from conventions.models import Lieu, PersonneInscrite
+from habilitations.models import DemandeHabilitation, Habilitation
+from habilitations.workflow import EtatDemandeHabilitation
+
+
+def lieux_of(user: Any, now: datetime) -> QuerySet[Lieu]:
+    """ACC-1, ACC-6: lieux that `user` may act for: habilitated, not suspended, convention in force."""
+    own = Habilitation.objects.filter(user=user, user__is_active=True, suspended_at=None).values("lieu")
+    return conventions.lieux_in_force(now).filter(pk__in=own)
+
+
+def lieux_to_attest(user: Any) -> QuerySet[Lieu]:
+    """CON-6: lieux for which `user` may sign an attestation, even after the convention's end."""
+    own = Habilitation.objects.filter(user=user, user__is_active=True, suspended_at=None).values("lieu")
+    return Lieu.objects.filter(pk__in=own)
+
+
+def persons_of(lieu_id: int) -> QuerySet[Habilitation]:
+    """NOT-1: active persons of a lieu, to be told of its demandes."""
+    return Habilitation.objects.filter(lieu=lieu_id, suspended_at=None, user__is_active=True).order_by("pk")
+
+
+def qualite_of(user: Any, lieu: Lieu) -> str:
+    """The function under which `user` is named in annexe 1 of `lieu`."""
+    line = Habilitation.objects.filter(user=user, lieu=lieu, suspended_at=None).select_related("personne").first()
+    return line.personne.fonction if line else ""
+
+
+def to_activate(now: datetime) -> QuerySet[PersonneInscrite]:
+    """ACT-1: persons of an annexe 1 in force without habilitation yet."""
+    return conventions.personnes_in_force(now).exclude(pk__in=Habilitation.objects.values("personne"))
+
+
+def applications_waiting() -> QuerySet[DemandeHabilitation]:
+    """HAB-6: applications that an agent has to look at."""
+    return DemandeHabilitation.objects.filter(state=EtatDemandeHabilitation.DEPOSEE)
