@@ -43,9 +43,13 @@ class SignatureForm(forms.Form):
         widget=forms.RadioSelect,
         help_text="L’annexe 1 porte ses propres signatures. Les quatre signatures sont nécessaires.",
     )
-    signed_on = DateField(label="Date de la signature", help_text="La date portée sur le document, pas celle de sa réception.")
+    signed_on = DateField(
+        label="Date de la signature", help_text="La date portée sur le document, pas celle de sa réception."
+    )
     signataire = forms.CharField(label="Nom et prénom du signataire", max_length=200)
-    qualite = forms.CharField(label="Qualité du signataire", max_length=150, help_text="Par exemple : maire, directrice.")
+    qualite = forms.CharField(
+        label="Qualité du signataire", max_length=150, help_text="Par exemple : maire, directrice."
+    )
     scan = forms.FileField(
         label="Document signé (PDF)",
         help_text="10 Mo au plus.",

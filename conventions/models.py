@@ -132,9 +132,7 @@ class Convention(models.Model):
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     numero = models.CharField("numéro", max_length=30, unique=True)
     lieu = models.ForeignKey(Lieu, models.PROTECT, related_name="conventions")
-    state = models.CharField(
-        "état", max_length=20, choices=EtatConvention, default=CONVENTION.initial, editable=False
-    )
+    state = models.CharField("état", max_length=20, choices=EtatConvention, default=CONVENTION.initial, editable=False)
     created_at = models.DateTimeField("préparée le")
     accepted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True, verbose_name="acceptée par"
@@ -287,9 +285,7 @@ class Couverture(Fait):
         verbose_name = "commune couverte"
         verbose_name_plural = "communes couvertes"
         constraints = [
-            models.UniqueConstraint(
-                fields=["lieu", "commune"], condition=Q(until_on=None), name="one_open_couverture"
-            ),
+            models.UniqueConstraint(fields=["lieu", "commune"], condition=Q(until_on=None), name="one_open_couverture"),
             models.CheckConstraint(
                 condition=Q(until_on=None) | Q(until_on__gte=F("from_on")), name="couverture_ends_after_start"
             ),

@@ -3,7 +3,13 @@
 from collections.abc import Collection
 from datetime import date, datetime, timedelta
 
-from extranet.core.dates import add_months, paris_date, working_day_at_or_after, working_day_at_or_before
+from extranet.core.dates import (
+    add_months,
+    paris_date,
+    start_of_day,
+    working_day_at_or_after,
+    working_day_at_or_before,
+)
 
 PICK_UP_DAYS = 15
 REMINDER_DAYS = (7, 12)
@@ -47,6 +53,11 @@ def reminder_day_due(notified_at: datetime, today: date, sent: Collection[int]) 
 def is_late(notified_at: datetime | None, last_day: date, today: date) -> bool:
     """NOT-4: the fifteenth day is over (whoever is asked about a demande not picked up)."""
     return notified_at is not None and today > last_day_to_pick_up(notified_at, last_day)
+
+
+def notified_before_is_late(today: date) -> datetime:
+    """What was notified before this moment and is not picked up is late today."""
+    return start_of_day(today - timedelta(days=PICK_UP_DAYS))
 
 
 def attestation_reminder_due(opened_on: date, today: date, sent: Collection[int]) -> int | None:

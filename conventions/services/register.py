@@ -104,7 +104,9 @@ def apply_acte(acte: Acte, effective_on: date) -> None:
 
 
 @transaction.atomic
-def correct_official_address(*, gestionnaire_uuid: UUID, courriel: str, source: str, by: Any, now: datetime) -> Gestionnaire:
+def correct_official_address(
+    *, gestionnaire_uuid: UUID, courriel: str, source: str, by: Any, now: datetime
+) -> Gestionnaire:
     """ACT-1: the gestionnaire's address as a public register or the signed act gives it, and where it was read."""
     visible = queries.gestionnaires_visible_to(by).select_for_update(of=("self",))
     gestionnaire = get_object_or_404(visible, uuid=gestionnaire_uuid)

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -29,9 +30,10 @@ from extranet.territory import queries as territory
 def nouvelle(request: HttpRequest) -> HttpResponse:
     """First the commune and the lieu, then the rest on one page, then everything to be read and sent."""
     code = request.GET.get("commune", "")
-    commune = territory.commune_by_code(code) if code else None
-    if commune is None:
+    found = territory.commune_by_code(code) if code else None
+    if found is None:
         return _choose_commune(request)
+    commune = found.commune
     lieux = list(conventions.lieux_covering(commune.pk, clock.now()))
     wanted = request.GET.get("lieu", "")
     lieu = lieux[0] if len(lieux) == 1 else next((one for one in lieux if str(one.uuid) == wanted), None)
@@ -42,7 +44,9 @@ def nouvelle(request: HttpRequest) -> HttpResponse:
 
 def _choose_commune(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()[:100]
-    found = territory.communes_matching(text) if len(text) >= 2 else []
+    found = territory.communes_matching(text) if text else []
+    if len(found) == 1:
+        return redirect(f"{reverse('demandes:nouvelle')}?commune={found[0].commune.pk}")
     return render(request, "demandes/famille/commune.html", {"q": text, "communes": found})
 
 

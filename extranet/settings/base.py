@@ -140,6 +140,7 @@ DEFAULT_FROM_EMAIL = env("EXTRANET_FROM_EMAIL", default="Extranet monenfant.fr <
 # --- accounts -----------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
+SECRET_SCRYPT_COST = 14  # log2, for passwords received by mail
 AUTHENTICATION_BACKENDS = ["extranet.core.accounts.backend.AddressBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [

@@ -48,52 +48,56 @@ def communes_matching(text: str, limit: int = 20, *, caf: str | None = None) -> 
     postal = re.fullmatch(r"\d{2,5}", key) or re.search(r"\b\d{5}\b", key)  # alone, or in a label: "Melun (77000)"
     postal_code = postal.group() if postal else ""
     name = key.replace(postal_code, "", 1).strip() if postal_code else key
-    if not postal_code and len(name) < SHORTEST:
+    if not key:
         return []
-    present = _present()
+    present = Commune.objects.filter(actuelle=True)
     if caf:
         present = present.filter(caf=caf)
     if postal_code:
         present = present.filter(pk__in=CodePostal.objects.filter(code__prefix=postal_code).values("commune"))
-    ranked = _named(present, name, limit) if name else [(0, "", c) for c in present.order_by("-population")[:limit]]
-    ranked.sort(key=lambda row: (row[0], -row[2].population, row[1], row[2].pk))
-    best: dict[str, Match] = {}
-    for _, ancien_nom, commune in ranked:
+    if name:
+        found = _named(present, name, limit)
+    else:
+        found = {pk: (0, "") for pk in present.order_by("-population", "pk").values_list("pk", flat=True)[:limit]}
+    communes = sorted(_complete().filter(pk__in=found), key=lambda c: (found[c.pk][0], -c.population, c.pk))
+    matches = []
+    for commune in communes[:limit]:
         codes = [row.code for row in commune.codes_postaux.all() if row.code.startswith(postal_code)]
-        match = Match(commune, codes[0] if codes else "", ancien_nom, bool(ancien_nom))
-        best.setdefault(commune.pk, match)
-    return list(best.values())[:limit]
+        ancien_nom = found[commune.pk][1]
+        matches.append(Match(commune, codes[0] if codes else "", ancien_nom, bool(ancien_nom)))
+    return matches
 
 
-def _present() -> QuerySet[Commune]:
+def _complete() -> QuerySet[Commune]:
     return Commune.objects.filter(actuelle=True).select_related("departement", "caf").prefetch_related("codes_postaux")
 
 
-def _named(present: QuerySet[Commune], name: str, limit: int) -> list[tuple[int, str, Commune]]:
-    """(rank, former name, commune): 0 the whole name, 1 its beginning, 2 the beginning of one of its words."""
+def _named(present: QuerySet[Commune], name: str, limit: int) -> dict[str, tuple[int, str]]:
+    """Code: (rank, former name). Rank 0 is the whole name, 1 its beginning, 2 the beginning of one of its words."""
+    if len(name) < SHORTEST:  # there is a commune named Y
+        return {pk: (0, "") for pk in present.filter(nom_recherche=name).values_list("pk", flat=True)}
     rank = Case(When(nom_recherche=name, then=0), default=1)
     begins = present.filter(nom_recherche__prefix=name).annotate(rank=rank).order_by("rank", "-population", "pk")
-    ranked = [(commune.rank, "", commune) for commune in begins[:limit]]
-    former = (
-        AncienneCommune.objects.filter(nom_recherche__prefix=name)
-        .annotate(rank=rank)
-        .order_by("rank", "-commune__population", "pk")
-        .values_list("commune", "rank", "nom")[:limit]
-    )
-    names = {code: (level, nom) for code, level, nom in reversed(former)}
-    ranked += [(*names[commune.pk], commune) for commune in present.filter(pk__in=names)]
-    if len(ranked) < limit:
+    found = {pk: (level, "") for pk, level in begins.values_list("pk", "rank")[:limit]}
+    former = AncienneCommune.objects.filter(nom_recherche__prefix=name).annotate(rank=rank)
+    former = former.order_by("rank", "-commune__population", "pk").values_list("commune", "rank", "nom")[:limit]
+    within = set(present.filter(pk__in=[pk for pk, _, _ in former]).values_list("pk", flat=True))
+    for pk, level, nom in former:
+        if pk in within:
+            found.setdefault(pk, (level, nom))
+    if len(found) < limit:
         words = present.filter(nom_recherche__contains=f" {name}").order_by("-population", "pk")
-        ranked += [(2, "", commune) for commune in words[: limit - len(ranked)]]
-    return ranked
+        for pk in words.values_list("pk", flat=True)[:limit]:
+            found.setdefault(pk, (2, ""))
+    return found
 
 
 def commune_by_code(code: str) -> Match | None:
     """The commune of today for a present or former code (`former` says which); None when there is none."""
-    if commune := _present().filter(pk=code).first():
+    if commune := _complete().filter(pk=code).first():
         return Match(commune)
     if old := AncienneCommune.objects.filter(pk=code, commune__actuelle=True).first():
-        return Match(_present().get(pk=old.commune_id), ancien_nom=old.nom, former=True)
+        return Match(_complete().get(pk=old.commune_id), ancien_nom=old.nom, former=True)
     return None
 
 

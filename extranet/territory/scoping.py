@@ -12,6 +12,7 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db.models import ForeignKey, Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
+from django.utils.text import capfirst
 
 from extranet.core.dates import PARIS
 from extranet.core.journal.models import Entry
@@ -178,10 +179,17 @@ class CafScopedAdmin(_Scoped, admin.ModelAdmin):
     def _within(self, request: HttpRequest, obj: Any) -> bool:
         return self.get_queryset(request).filter(pk=obj.pk).exists()
 
-    def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any) -> Any:
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        title = capfirst(str(self.opts.verbose_name_plural))
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
         if object_id is not None:
             self.visible_or_404(request, object_id)
-        return super().changeform_view(request, object_id, *args, **kwargs)
+            extra_context = {"title": capfirst(str(self.opts.verbose_name)), **(extra_context or {})}
+        return super().changeform_view(request, object_id, form_url, extra_context)
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
         self.visible_or_404(request, object_id)

@@ -3,12 +3,14 @@
 import io
 import socket
 import subprocess
+import zlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pikepdf
 import pypdf
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 
 from extranet.core.documents import pdf, seal, store
@@ -189,6 +191,26 @@ def test_what_a_former_key_sealed_stays_proven_when_its_certificate_is_kept(made
     assert seal.is_intact(seal.seal(made, reason="Essai", now=NOW))
 
 
+@pytest.mark.parametrize(
+    ("key", "certificate", "sentence"),
+    [
+        pytest.param("sceau.key", "", "EXTRANET_SEAL_CERT_FILE", id="no certificate"),
+        pytest.param("absente", "sceau.crt", "EXTRANET_SEAL_KEY_FILE", id="no such key"),
+        pytest.param("sceau.crt", "sceau.crt", "illisible", id="not a key"),
+        pytest.param("autre/cles/sceau.key", "sceau.crt", "n’est pas celui", id="another key's certificate"),
+    ],
+)
+def test_a_wrong_key_file_is_named_before_anything_is_sealed(made, settings, tmp_path, key, certificate, sentence):
+    settings.DATA_DIR = tmp_path / "cles" / "autre"
+    seal.ensure_key()
+    settings.DATA_DIR = tmp_path
+    folder = seal.ensure_key()[0].parent
+    settings.SEAL_KEY_FILE = str(folder / key)
+    settings.SEAL_CERT_FILE = str(folder / certificate) if certificate else ""
+    with pytest.raises(ImproperlyConfigured, match=sentence):
+        seal.seal(made, reason="Essai", now=NOW)
+
+
 # --- uploads ------------------------------------------------------------------------------------------------------
 
 
@@ -220,18 +242,24 @@ def with_201_pages(document):
         document.add_blank_page()
 
 
-def unfolding() -> bytes:
-    """A few hundred kilobytes whose structure unfolds to hundreds of megabytes."""
-    import zlib
-
-    packer = zlib.compressobj(9)
-    packed = b"".join(packer.compress(b" " * (1 << 20)) for _ in range(300)) + packer.flush()
-    head = b"%PDF-1.5\n1 0 obj\n<</Type/ObjStm/N 1/First 4/Filter/FlateDecode/Length "
-    body = head + str(len(packed)).encode() + b">>stream\n" + packed + b"\nendstream endobj\n"
-    rows = bytes([0, 0, 0, 0, 0]) + bytes([1, 0, 0, 9, 0]) + bytes([2, 0, 0, 1, 0])
-    rows += bytes([1]) + len(body).to_bytes(3, "big") + bytes([0])
-    table = f"3 0 obj\n<</Type/XRef/Size 4/W[1 3 1]/Root 2 0 R/Length {len(rows)}>>stream\n".encode()
-    return body + table + rows + f"\nendstream endobj\nstartxref\n{len(body)}\n%%EOF\n".encode()
+def packed(inner: bytes) -> bytes:
+    """A sound file with one more object, written inside a compressed stream of objects."""
+    data = zlib.compress(b"9 0 " + inner, 9)
+    bodies = {
+        1: b"<</Type/ObjStm/N 1/First 4/Filter/FlateDecode/Length %d>>stream\n%b\nendstream" % (len(data), data),
+        2: b"<</Type/Catalog/Pages 4 0 R/X 9 0 R>>",
+        4: b"<</Type/Pages/Count 1/Kids[5 0 R]>>",
+        5: b"<</Type/Page/Parent 4 0 R/MediaBox[0 0 9 9]>>",
+    }
+    made, places = b"%PDF-1.5\n", {}
+    for number, body in bodies.items():
+        places[number] = len(made)
+        made += b"%d 0 obj\n%b\nendobj\n" % (number, body)
+    places[3] = len(made)
+    rows = b"".join(bytes([number in places]) + places.get(number, 0).to_bytes(3, "big") + b"\0" for number in range(9))
+    rows += bytes([2, 0, 0, 1, 0])
+    table = b"<</Type/XRef/Size 10/W[1 3 1]/Root 2 0 R/Length %d>>stream\n%b\nendstream" % (len(rows), rows)
+    return made + b"3 0 obj\n%b\nendobj\nstartxref\n%d\n%%%%EOF\n" % (table, places[3])
 
 
 def sound() -> bytes:
@@ -239,8 +267,9 @@ def sound() -> bytes:
 
 
 @pytest.mark.rule("CON-2")
-def test_a_plain_pdf_is_taken_as_it_is():
-    assert store.checked_pdf(io.BytesIO(sound())) == sound()
+@pytest.mark.parametrize("data", [sound(), packed(b"[1 2 3]"), pdf.convert("<p>Signé", title="Acte")])
+def test_a_plain_pdf_is_taken_as_it_is(data):
+    assert store.checked_pdf(io.BytesIO(data)) == data
 
 
 @pytest.mark.rule("CON-2")
@@ -261,7 +290,10 @@ def test_a_plain_pdf_is_taken_as_it_is():
         pytest.param(saved(with_launch), "programme", id="a link that starts a program"),
         pytest.param(saved(with_attachment), "fichier joint", id="a file inside"),
         pytest.param(saved(with_201_pages), "200 pages", id="too long"),
-        pytest.param(unfolding(), "abîmé", id="unfolds into the memory"),
+        pytest.param(packed(b"[[<</S/JavaScript/JS(x)>>]]"), "programme", id="a script out of the pages' reach"),
+        pytest.param(packed(b" " * 3_000_000 + b"<</S/JavaScript>>"), "abîmé", id="unfolds into the memory"),
+        pytest.param(packed(b"[" + b"0 " * 1_000_001 + b"]"), "abîmé", id="a million values"),
+        pytest.param(packed(b"[" * 600), "abîmé", id="nested without end"),
     ],
 )
 def test_an_upload_that_is_not_a_plain_pdf_is_refused_with_what_to_do(data, sentence):

@@ -73,8 +73,8 @@ def is_intact(pdf: bytes) -> bool:
     """
     from pyhanko.keys import load_certs_from_pemder
     from pyhanko.pdf_utils.reader import PdfFileReader
-    from pyhanko.sign.validation.settings import KeyUsageConstraints
     from pyhanko.sign.validation import validate_pdf_signature
+    from pyhanko.sign.validation.settings import KeyUsageConstraints
     from pyhanko.sign.validation.status import SignatureCoverageLevel
     from pyhanko_certvalidator import ValidationContext
 
@@ -93,13 +93,26 @@ def is_intact(pdf: bytes) -> bool:
 
 @cache
 def _signer(key: Path, certificate: Path) -> "SimpleSigner":
-    """Read once a process: reading a key costs more than signing with it."""
+    """Read once a process: reading a key costs more than signing with it. The first certificate is the key's."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    from pyhanko.keys import load_certs_from_pemder, load_private_key_from_pemder
     from pyhanko.sign.signers import SimpleSigner
+    from pyhanko_certvalidator.registry import SimpleCertificateStore
 
-    signer = SimpleSigner.load(str(key), str(certificate))
-    if signer is None:
-        raise ImproperlyConfigured("EXTRANET_SEAL_KEY_FILE, EXTRANET_SEAL_CERT_FILE : clé ou certificat illisible.")
-    return signer
+    names = "EXTRANET_SEAL_KEY_FILE, EXTRANET_SEAL_CERT_FILE"
+    try:
+        secret = load_pem_private_key(key.read_bytes(), password=None)
+        current = x509.load_pem_x509_certificate(certificate.read_bytes())
+    except (ValueError, TypeError) as fault:
+        raise ImproperlyConfigured(f"{names} : clé ou certificat illisible (PEM sans mot de passe).") from fault
+    if secret.public_key() != current.public_key():
+        raise ImproperlyConfigured(f"{names} : le premier certificat n’est pas celui de la clé.")
+    return SimpleSigner(
+        signing_cert=next(iter(load_certs_from_pemder([str(certificate)]))),
+        signing_key=load_private_key_from_pemder(str(key), passphrase=None),
+        cert_registry=SimpleCertificateStore(),
+    )
 
 
 def _with_field(pdf: bytes) -> bytes:
@@ -153,8 +166,8 @@ def _make(key: Path, certificate: Path) -> None:
 
     secret = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, ISSUER)])
-    others = ("key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign")
-    others += ("crl_sign", "encipher_only", "decipher_only")
+    others = ["key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign"]
+    others += ["crl_sign", "encipher_only", "decipher_only"]
     # No well-defined end (RFC 5280): a seal is looked at for as long as what it proves is kept.
     made = (
         x509.CertificateBuilder()
@@ -165,7 +178,10 @@ def _make(key: Path, certificate: Path) -> None:
         .not_valid_before(datetime(2025, 1, 1, tzinfo=UTC))
         .not_valid_after(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.KeyUsage(digital_signature=True, content_commitment=True, **dict.fromkeys(others, False)), critical=True)
+        .add_extension(
+            x509.KeyUsage(digital_signature=True, content_commitment=True, **dict.fromkeys(others, False)),
+            critical=True,
+        )
         .sign(secret, hashes.SHA256())
     )
     pem = serialization.Encoding.PEM

@@ -1,14 +1,19 @@
 """What people send must be a plain PDF that opens anywhere and does nothing."""
 
 from io import BytesIO
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from extranet.core.errors import Refused
 
+if TYPE_CHECKING:
+    import pikepdf
+
 MAX_BYTES = 10 * 1024 * 1024
 MAX_PAGES = 200
-# Of one compressed stream of the file's structure: a small file must not unfold into the whole memory.
-MAX_UNFOLDED = 64 * 1024 * 1024
+# A small file must not unfold into the whole memory: bytes of one compressed stream, entries of one list, values in all.
+MAX_UNFOLDED = 2 * 1024 * 1024
+MAX_ENTRIES = 200_000
+MAX_VALUES = 1_000_000
 ACTIVE = {
     "/JavaScript",
     "/JS",
@@ -44,44 +49,58 @@ def checked_pdf(upload: BinaryIO, *, field: str = "fichier") -> bytes:
 
 def _fault(data: bytes) -> str:
     import pikepdf
-    import pikepdf.settings
+    from pikepdf import settings as limits
 
-    pikepdf.settings.set_qpdf_limits(flate_max_memory=MAX_UNFOLDED, run_length_max_memory=MAX_UNFOLDED)
+    before = limits.get_qpdf_limits()
+    limits.set_qpdf_limits(
+        flate_max_memory=MAX_UNFOLDED, run_length_max_memory=MAX_UNFOLDED, parser_max_container_size=MAX_ENTRIES
+    )
     try:
         with pikepdf.open(BytesIO(data), attempt_recovery=False, suppress_warnings=True) as pdf:
             if pdf.is_encrypted:
                 return PROTECTED
-            if not pdf.pages:
+            if _is_active(pdf):
+                return NOT_PLAIN
+            # What could not be read here may still be read, and run, by another program. Asked before the pages are
+            # walked, whose small faults are mended on the way and do no harm.
+            if pdf.get_warnings() or not pdf.pages:
                 return DAMAGED
             if len(pdf.pages) > MAX_PAGES:
                 return TOO_LONG
-            if any(_is_active(found) for found in pdf.objects):
-                return NOT_PLAIN
     except pikepdf.PasswordError:
         return PROTECTED
     except (pikepdf.PdfError, ValueError, TypeError, AttributeError, KeyError, RuntimeError):
         return DAMAGED
+    finally:
+        limits.set_qpdf_limits(**before)
     return ""
 
 
-def _is_active(found: object) -> bool:
-    """Whether an object, or one written inside it, is an action or a container that a reader might run."""
+def _is_active(pdf: "pikepdf.Pdf") -> bool:
+    """Whether an action or a container that a reader might run is anywhere in the file, reached by its pages or not."""
     import pikepdf
 
-    waiting = [found]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, pikepdf.Name) and str(item) in ACTIVE:
-            return True
-        if isinstance(item, pikepdf.Dictionary | pikepdf.Stream):
-            keys = set(item.keys())
-            if keys & ACTIVE:
+    seen = 0
+    for found in pdf.objects:
+        waiting: list[object] = [found]
+        while waiting:
+            item = waiting.pop()
+            seen += 1
+            if isinstance(item, pikepdf.Name) and str(item) in ACTIVE:
                 return True
-            inner = [item.get(key) for key in keys]
-        elif isinstance(item, pikepdf.Array):
-            inner = list(item)
-        else:
-            continue
-        # What is written elsewhere in the file comes by itself: following it would turn in circles.
-        waiting += [value for value in inner if not getattr(value, "is_indirect", False)]
+            if isinstance(item, pikepdf.Dictionary | pikepdf.Stream):
+                keys = set(item.keys())
+                if keys & ACTIVE:
+                    return True
+                inner = [item.get(key) for key in keys]
+            elif isinstance(item, pikepdf.Array):
+                if len(item) + seen > MAX_VALUES:
+                    raise ValueError("too many values")
+                inner = list(item)
+            else:
+                continue
+            # What is written elsewhere in the file comes by itself: following it would turn in circles.
+            waiting += [value for value in inner if not getattr(value, "is_indirect", False)]
+        if seen > MAX_VALUES:
+            raise ValueError("too many values")
     return False

@@ -1,4 +1,4 @@
-/* A text field marked data-communes="<address>" proposes communes while one types.
+/* A text field marked data-communes="<address, with a query if need be>" proposes communes while one types.
    Without this file the field is a plain text field and the form works the same.
    With data-communes-code="<name>", the chosen INSEE code goes in a hidden field of that name. */
 "use strict";
@@ -36,8 +36,15 @@
         code = document.createElement("input");
         code.type = "hidden";
         code.name = input.dataset.communesCode;
+        code.disabled = true; // an empty code is not sent
         box.append(code);
       }
+    }
+
+    function remember(value) {
+      if (!code) return;
+      code.value = value;
+      code.disabled = value === "";
     }
 
     const label = (commune) => `${commune.nom} (${commune.code_postal})`;
@@ -58,7 +65,7 @@
 
     function choose(commune) {
       input.value = label(commune);
-      if (code) code.value = commune.code;
+      remember(commune.code);
       status.textContent = `${label(commune)} choisie.`;
       close();
     }
@@ -72,7 +79,7 @@
         item.id = `${list.id}-${i}`;
         item.setAttribute("role", "option");
         item.setAttribute("aria-selected", "false");
-        item.textContent = commune.departement ? `${label(commune)}, ${commune.departement}` : label(commune);
+        item.textContent = commune.ancien_nom ? `${commune.ancien_nom} : aujourd’hui ${label(commune)}` : label(commune);
         item.addEventListener("mousedown", (event) => { event.preventDefault(); choose(commune); });
         return item;
       }));
@@ -88,13 +95,15 @@
       const turn = ++asked;
       if (text.length < 2) { close(); status.textContent = ""; return; }
       try {
-        const answer = await fetch(`${address}?q=${encodeURIComponent(text)}`, { headers: { Accept: "application/json" } });
+        const there = new URL(address, location.href);
+        there.searchParams.set("q", text);
+        const answer = await fetch(there, { headers: { Accept: "application/json" } });
         if (answer.ok && turn === asked && document.activeElement === input) show((await answer.json()).slice(0, 20));
       } catch { close(); }
     }
 
     input.addEventListener("input", () => {
-      if (code) code.value = "";
+      remember("");
       clearTimeout(timer);
       timer = setTimeout(ask, WAIT);
     });

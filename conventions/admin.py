@@ -1,0 +1,315 @@
+"""What agents see of the register, and their acts on it."""
+
+from datetime import date
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.http import FileResponse, Http404, HttpRequest
+from django.template.loader import render_to_string
+from django.urls import URLPattern, path
+
+from conventions import queries, rights, rules
+from conventions.forms import DeliberationForm, OfficialAddressForm, SignatureForm, deliberation_initial
+from conventions.models import Convention, Couverture, Gestionnaire, Lieu, PersonneInscrite, Signature
+from conventions.services import register, signature
+from conventions.workflow import EtatConvention
+from extranet.core import clock
+from extranet.core.documents import store
+from extranet.core.documents.models import StoredFile
+from extranet.territory.acts import Act, ActsMixin
+from extranet.territory.queries import role_of
+from extranet.territory.scoping import CafScopedAdmin
+
+
+def situation_of(convention: Convention, today: date) -> str:
+    """The state, with what dates and suspension say of it."""
+    if convention.state != EtatConvention.SIGNEE:
+        return str(convention.get_state_display())
+    if convention.ended_on and convention.ended_on < today:
+        return f"terminée le {convention.ended_on:%d/%m/%Y}"
+    if convention.suspended_at:
+        return "suspendue"
+    return "en vigueur"
+
+
+def is_open(convention: Convention) -> bool:
+    """Signatures may still be recorded or corrected."""
+    return convention.state != EtatConvention.ABANDONNEE and convention.ended_on is None
+
+
+def lines_held(model: type[Couverture] | type[PersonneInscrite], lieu: str) -> Subquery:
+    """How many lines of annexe 1 a lieu has, waiting for signatures or open."""
+    held = model._default_manager.filter(lieu=OuterRef(lieu), until_on=None).order_by().values("lieu")
+    return Subquery(held.annotate(lines=Count("pk")).values("lines"))
+
+
+@admin.register(Convention)
+class ConventionAdmin(ActsMixin, CafScopedAdmin):
+    caf_path = "lieu__caf"
+    rights = rights
+    list_display = (
+        "numero",
+        "lieu_nom",
+        "gestionnaire",
+        "situation",
+        "in_force_from",
+        "echeance",
+        "communes",
+        "personnes",
+    )
+    list_filter = ("state", "lieu__nature", "in_force_from")
+    search_fields = (
+        "numero",
+        "lieu__nom",
+        "lieu__code",
+        "lieu__ville",
+        "lieu__gestionnaire__nom",
+        "lieu__gestionnaire__siren",
+    )
+    list_select_related = ("lieu__gestionnaire", "lieu__caf")
+    ordering = ("-created_at", "-pk")
+    readonly_fields = (
+        "numero",
+        "lieu",
+        "gestionnaire",
+        "situation",
+        "created_at",
+        "accepted_by",
+        "in_force_from",
+        "echeance",
+        "preavis",
+        "ended_on",
+        "acte_autorisant",
+        "signatures",
+        "annexe1",
+        "papier",
+    )
+    fieldsets = (
+        (None, {"fields": ("numero", "situation", "lieu", "gestionnaire", "created_at", "accepted_by")}),
+        ("Durée", {"fields": ("in_force_from", "echeance", "preavis", "ended_on")}),
+        ("Signatures", {"fields": ("papier", "acte_autorisant", "signatures")}),
+        ("Annexe 1", {"fields": ("annexe1",)}),
+    )
+    journal_words = {
+        "convention.preparee": "Convention préparée",
+        "convention.pdf": "Document à signer conservé",
+        "convention.signature": "Signature enregistrée",
+        "convention.signature-corrigee": "Signature corrigée",
+        "convention.deliberation": "Acte autorisant la signature enregistré",
+        "convention.signee": "Toutes les signatures sont là : la convention prend effet",
+        "convention.effet-corrige": "Date d’effet corrigée",
+        "convention.abandonnee": "Convention abandonnée",
+    }
+    acts = (
+        Act(
+            slug="signature",
+            label="Enregistrer une signature",
+            right="record_signature",
+            form=SignatureForm,
+            available=is_open,
+            run=lambda convention, data, by, now: signature.record_signature(
+                acte_uuid=queries.founding_acte(convention).uuid, by=by, now=now, **data
+            ),
+            done="La signature est enregistrée.",
+            explain="La convention prend effet à la date de la dernière des quatre signatures : convention et annexe 1, par "
+            "le gestionnaire et par la Caf.",
+        ),
+        Act(
+            slug="acte-autorisant",
+            label="Acte autorisant la signature",
+            right="record_deliberation",
+            form=DeliberationForm,
+            available=is_open,
+            initial=lambda convention: deliberation_initial(queries.founding_acte(convention)),
+            run=lambda convention, data, by, now: signature.record_deliberation(
+                acte_uuid=queries.founding_acte(convention).uuid, by=by, now=now, **data
+            ),
+            done="L’acte est enregistré.",
+            explain="La décision ou la délibération qui autorise le gestionnaire à signer doit être parvenue à la préfecture "
+            "avant sa signature.",
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Convention]:
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                lines_communes=lines_held(Couverture, "lieu"), lines_personnes=lines_held(PersonneInscrite, "lieu")
+            )
+        )
+
+    def get_urls(self) -> list[URLPattern]:
+        return [
+            path("<path:object_id>/pdf/", self.admin_site.admin_view(self.pdf_view), name="conventions_convention_pdf"),
+            path(
+                "<path:object_id>/fichier/<uuid:file_id>/",
+                self.admin_site.admin_view(self.file_view),
+                name="conventions_convention_fichier",
+            ),
+            *super().get_urls(),
+        ]
+
+    def pdf_view(self, request: HttpRequest, object_id: str) -> FileResponse:
+        """The paper handed over, rendered now if no worker has done it yet."""
+        convention = self.visible_or_404(request, object_id)
+        rights.check(role_of(request.user), "read_files")
+        acte = register.keep_pdf(queries.founding_acte(convention), now=clock.now())
+        return attachment(acte.pdf, f"{convention.numero}.pdf")
+
+    def file_view(self, request: HttpRequest, object_id: str, file_id: str) -> FileResponse:
+        """A signed document of this convention."""
+        convention = self.visible_or_404(request, object_id)
+        rights.check(role_of(request.user), "read_files")
+        found = Signature.objects.filter(acte__convention=convention, scan=file_id).select_related("scan").first()
+        if found is None:
+            raise Http404
+        return attachment(found.scan, f"{convention.numero}-signe-{found.signed_on:%Y-%m-%d}.pdf")
+
+    @admin.display(description="lieu", ordering="lieu__nom")
+    def lieu_nom(self, convention: Convention) -> str:
+        return convention.lieu.nom
+
+    @admin.display(description="gestionnaire", ordering="lieu__gestionnaire__nom")
+    def gestionnaire(self, convention: Convention) -> str:
+        return convention.lieu.gestionnaire.nom
+
+    @admin.display(description="situation", ordering="state")
+    def situation(self, convention: Convention) -> str:
+        return situation_of(convention, clock.today())
+
+    @admin.display(description="prochaine échéance", ordering="in_force_from")
+    def echeance(self, convention: Convention) -> date | None:
+        if convention.in_force_from is None:
+            return None
+        return convention.ended_on or rules.next_anniversary(convention.in_force_from, clock.today())
+
+    @admin.display(description="préavis remis au plus tard le")
+    def preavis(self, convention: Convention) -> date | None:
+        if convention.in_force_from is None or convention.ended_on:
+            return None
+        return rules.last_day_of_notice(rules.next_anniversary(convention.in_force_from, clock.today()))
+
+    @admin.display(description="communes", ordering="lines_communes")
+    def communes(self, convention: Any) -> int:
+        return convention.lines_communes or 0
+
+    @admin.display(description="personnes", ordering="lines_personnes")
+    def personnes(self, convention: Any) -> int:
+        return convention.lines_personnes or 0
+
+    @admin.display(description="acte autorisant la signature")
+    def acte_autorisant(self, convention: Convention) -> str:
+        acte = queries.founding_acte(convention)
+        return render_to_string("conventions/admin/_acte_autorisant.html", {"acte": acte})
+
+    @admin.display(description="signatures enregistrées")
+    def signatures(self, convention: Convention) -> str:
+        acte = queries.founding_acte(convention)
+        standing = {(line.partie, line.piece): line for line in queries.signatures_of(acte)}
+        rows = [
+            {"partie": partie, "piece": piece, "signature": standing.get((partie.value, piece.value))}
+            for piece in Signature.Piece
+            for partie in Signature.Partie
+        ]
+        past = acte.signatures.exclude(superseded_at=None).select_related("scan").order_by("superseded_at")
+        context = {"convention": convention, "rows": rows, "past": past, "faults": queries.faults_of(acte)}
+        return render_to_string("conventions/admin/_signatures.html", context)
+
+    @admin.display(description="communes et personnes")
+    def annexe1(self, convention: Convention) -> str:
+        communes, personnes = queries.lines_of(queries.founding_acte(convention))
+        return render_to_string("conventions/admin/_annexe1.html", {"communes": communes, "personnes": personnes})
+
+    @admin.display(description="document à signer")
+    def papier(self, convention: Convention) -> str:
+        context = {"convention": convention, "acte": queries.founding_acte(convention)}
+        return render_to_string("conventions/admin/_papier.html", context)
+
+
+def attachment(stored: StoredFile, name: str) -> FileResponse:
+    """A kept file, never shown inside the portal's own pages."""
+    response = FileResponse(store.open_file(stored), as_attachment=True, filename=name, content_type=stored.media_type)
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+@admin.register(Lieu)
+class LieuAdmin(CafScopedAdmin):
+    caf_path = "caf"
+    rights = rights
+    list_display = ("nom", "code", "nature", "ville", "gestionnaire", "situation", "communes", "telephone", "courriel")
+    list_filter = ("nature",)
+    search_fields = ("nom", "code", "ville", "courriel", "gestionnaire__nom", "gestionnaire__siren")
+    list_select_related = ("gestionnaire",)
+    ordering = ("nom", "pk")
+    fields = (
+        "nom",
+        "code",
+        "nature",
+        "gestionnaire",
+        "adresse",
+        "code_postal",
+        "ville",
+        "telephone",
+        "courriel",
+        "site",
+        "created_at",
+        "situation",
+    )
+    readonly_fields = ("situation",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Lieu]:
+        rows = super().get_queryset(request).annotate(lines_communes=lines_held(Couverture, "pk"))
+        return rows.prefetch_related("conventions")
+
+    @admin.display(description="convention")
+    def situation(self, lieu: Lieu) -> str:
+        latest = max(lieu.conventions.all(), key=lambda convention: convention.created_at, default=None)
+        return situation_of(latest, clock.today()) if latest else "aucune"
+
+    @admin.display(description="communes", ordering="lines_communes")
+    def communes(self, lieu: Any) -> int:
+        return lieu.lines_communes or 0
+
+
+@admin.register(Gestionnaire)
+class GestionnaireAdmin(ActsMixin, CafScopedAdmin):
+    caf_path = "caf"
+    rights = rights
+    list_display = ("nom", "nature", "siren", "ville", "representant_nom", "representant_qualite", "courriel_registre")
+    list_filter = ("nature",)
+    search_fields = ("nom", "siren", "ville", "representant_nom")
+    ordering = ("nom", "pk")
+    fields = (
+        "nom",
+        "nature",
+        "siren",
+        "adresse",
+        "code_postal",
+        "ville",
+        "courriel",
+        "telephone",
+        "courriel_registre",
+        "representant_civilite",
+        "representant_prenom",
+        "representant_nom",
+        "representant_qualite",
+    )
+    journal_words = {"gestionnaire.courriel-officiel": "Courriel officiel indiqué"}
+    acts = (
+        Act(
+            slug="courriel-officiel",
+            label="Indiquer le courriel officiel",
+            right="correct_official_address",
+            form=OfficialAddressForm,
+            run=lambda gestionnaire, data, by, now: register.correct_official_address(
+                gestionnaire_uuid=gestionnaire.uuid, by=by, now=now, **data
+            ),
+            done="Le courriel officiel est enregistré.",
+            explain="À l’activation, la liste des personnes qui reçoivent un accès est envoyée à cette adresse.",
+        ),
+    )

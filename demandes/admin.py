@@ -1,0 +1,277 @@
+"""What agents see of demandes: references, communes, dates, states. Never a family's data (ACC-3)."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import FileResponse, Http404, HttpRequest
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+
+from conventions import queries as conventions
+from conventions.models import Lieu
+from demandes import rights, rules
+from demandes.models import Attestation, Demande, LigneAttestation, Livraison, Rejet
+from demandes.services import deliveries, transmission
+from demandes.workflow import DEMANDE, Etat, EtatAttestation
+from extranet.core import clock
+from extranet.core.documents import store
+from extranet.territory.acts import Act, ActsMixin
+from extranet.territory.scoping import CafScopedAdmin, CafScopedInline
+
+
+class LieuForm(forms.Form):
+    """The lieux that cover the commune of the demande."""
+
+    about_object = True
+    lieu = forms.ModelChoiceField(
+        label="Lieu d’information",
+        queryset=Lieu.objects.none(),
+        empty_label=None,
+        help_text="Les lieux de votre Caf qui couvrent cette commune aujourd’hui.",
+    )
+
+    def __init__(self, *args: Any, obj: Demande, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        covering = conventions.lieux_covering(obj.commune_id, clock.now()).filter(caf=obj.caf_id)
+        self.fields["lieu"].queryset = covering.exclude(pk=obj.lieu_id)  # type: ignore[attr-defined]
+
+
+class EnRetard(admin.SimpleListFilter):
+    """Late or not, worked out from dates."""
+
+    title = "délai de quinze jours"
+    parameter_name = "delai"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("retard", "en retard")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Demande]) -> QuerySet[Demande]:
+        if self.value() != "retard":
+            return queryset
+        limit = rules.notified_before_is_late(clock.today())
+        return queryset.filter(state=Etat.TRANSMISE, transmission__notified_at__lt=limit)
+
+
+@admin.register(Demande)
+class DemandeAdmin(ActsMixin):
+    """Follow the demandes of one's Caf; assign those that wait for a lieu (ING-6)."""
+
+    caf_path = "caf"
+    rights = rights
+    list_display = ["reference", "etat", "commune", "lieu", "deposee_le", "transmitted_at", "a_recuperer", "last_day"]
+    list_filter = ["state", EnRetard, "lieu", "source"]
+    search_fields = ["reference", "commune__nom_recherche", "lieu__nom"]
+    search_help_text = "Référence, commune ou lieu"
+    list_select_related = ["commune", "lieu", "transmission"]
+    ordering = ["-received_at", "-pk"]
+    date_hierarchy = None
+    fields = [
+        "reference",
+        "etat",
+        "source",
+        "commune",
+        "lieu",
+        "modes_voulus",
+        "deposee_le",
+        "received_at",
+        "transmitted_at",
+        "notifiee",
+        "a_recuperer",
+        "picked_up_at",
+        "closed_at",
+        "last_day",
+        "destroyed_at",
+    ]
+    acts = [
+        Act(
+            slug="confier",
+            label="Confier à un lieu",
+            right="assign",
+            form=LieuForm,
+            available=lambda demande: DEMANDE.may(demande, "transmit"),
+            run=lambda demande, data, by, now: transmission.assign(
+                demande_id=demande.pk, lieu_id=data["lieu"].pk, by=by, now=now
+            ),
+            done="La demande est confiée au lieu ; la famille est prévenue.",
+            explain="Le lieu reçoit un courriel, et la famille apprend qui va lui répondre.",
+        )
+    ]
+
+    @admin.display(description="état", ordering="state")
+    def etat(self, demande: Demande) -> str:
+        notified = demande.transmission.notified_at if demande.transmission else None
+        if demande.state == Etat.TRANSMISE and rules.is_late(notified, demande.last_day, clock.today()):
+            return format_html('<span class="badge badge--retard">{}</span>', "en retard")
+        return format_html('<span class="badge badge--{}">{}</span>', demande.state, demande.get_state_display())
+
+    @admin.display(description="à récupérer avant")
+    def a_recuperer(self, demande: Demande) -> Any:
+        notified = demande.transmission.notified_at if demande.transmission else None
+        return rules.last_day_to_pick_up(notified, demande.last_day) if notified else None
+
+    @admin.display(description="lieu prévenu le")
+    def notifiee(self, demande: Demande) -> Any:
+        return demande.transmission.notified_at if demande.transmission else None
+
+    @admin.display(description="modes d’accueil")
+    def modes_voulus(self, demande: Demande) -> str:
+        return ", ".join(demande.modes)
+
+
+class LigneInline(CafScopedInline):
+    """References and dates of what is attested."""
+
+    model = LigneAttestation
+    caf_path = "lieu__caf"
+    fields = ["reference", "transmitted_on", "picked_up_on", "picked_up_by", "destroyed_on", "retiree"]
+    readonly_fields = fields
+
+
+class EcheanceFilter(admin.SimpleListFilter):
+    """Past its month or not."""
+
+    title = "échéance"
+    parameter_name = "echeance"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("retard", "dépassée")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Attestation]) -> QuerySet[Attestation]:
+        if self.value() != "retard":
+            return queryset
+        return queryset.filter(state=EtatAttestation.OUVERTE, due_on__lt=clock.today())
+
+
+@admin.register(Attestation)
+class AttestationAdmin(CafScopedAdmin):
+    """Who has attested, who owes it."""
+
+    caf_path = "lieu__caf"
+    rights = rights
+    inlines = [LigneInline]
+    list_display = ["lieu", "state", "nombre", "opened_at", "due_on", "signed_at", "signataire"]
+    list_filter = ["state", EcheanceFilter, "lieu"]
+    search_fields = ["lieu__nom", "lignes__reference"]
+    search_help_text = "Lieu ou référence d’une demande"
+    ordering = ["due_on"]
+    fields = ["lieu", "state", "opened_at", "due_on", "signed_at", "signataire", "qualite", "visa_archives", "document"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Attestation]:
+        return super().get_queryset(request).annotate(lines=Count("lignes"))
+
+    @admin.display(description="demandes", ordering="lines")
+    def nombre(self, attestation: Any) -> int:
+        return int(attestation.lines)
+
+    @admin.display(description="document")
+    def document(self, attestation: Attestation) -> str:
+        if not attestation.pdf_id:
+            return "—"
+        url = reverse("admin:demandes_attestation_pdf", args=[attestation.pk])
+        return format_html('<a href="{}">Attestation signée (PDF)</a>', url)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.pdf_view)
+        return [path("<path:object_id>/pdf/", view, name="demandes_attestation_pdf"), *super().get_urls()]
+
+    def pdf_view(self, request: HttpRequest, object_id: str) -> FileResponse:
+        """The sealed PDF, to agents of the lieu's Caf."""
+        attestation = self.visible_or_404(request, object_id)
+        if not attestation.pdf_id:
+            raise Http404
+        response = FileResponse(
+            store.open_file(attestation.pdf),
+            as_attachment=True,
+            filename="attestation.pdf",
+            content_type="application/pdf",
+        )
+        response["Content-Security-Policy"] = "sandbox"
+        return response
+
+
+class RejetInline(CafScopedInline):
+    """Records set aside or accepted with a remark."""
+
+    model = Rejet
+    caf_path = None
+    fields = ["ligne", "reference", "issue", "motif"]
+    readonly_fields = fields
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._sees(request)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Rejet]:
+        return Rejet.objects.order_by("ligne") if self._sees(request) else Rejet.objects.none()
+
+
+class DepotForm(forms.ModelForm):
+    """A delivery file given by hand."""
+
+    depot = forms.FileField(label="Fichier XML (ou XML compressé par gzip)")
+
+    class Meta:
+        model = Livraison
+        fields: list[str] = []
+
+
+@admin.register(Livraison)
+class LivraisonAdmin(CafScopedAdmin):
+    """Deliveries of monenfant.fr: the Cnaf's (ING-1)."""
+
+    caf_path = None
+    cnaf_only = True
+    add_right = "deposit"
+    rights = rights
+    inlines = [RejetInline]
+    list_display = ["nom", "state", "received_at", "lues", "creees", "mises_a_jour", "inchangees", "ecartees"]
+    list_filter = ["state", "origine", "received_at"]
+    search_fields = ["nom", "sha256"]
+    search_help_text = "Nom ou empreinte du fichier"
+    ordering = ["-received_at"]
+    fields = [
+        "nom",
+        "state",
+        "motif",
+        "origine",
+        "received_at",
+        "finished_at",
+        "lues",
+        "creees",
+        "mises_a_jour",
+        "inchangees",
+        "ecartees",
+        "sha256",
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Livraison]:
+        return Livraison.objects.all() if self._sees(request) else Livraison.objects.none()
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, change, **kwargs) if obj else DepotForm
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fields if obj else ["depot"]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return super().get_fieldsets(request, obj) if obj else [(None, {"fields": ["depot"]})]
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        return self.inlines if obj else []
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return super().get_readonly_fields(request, obj) if obj else []
+
+    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Livraison:
+        """Registers the file; the same bytes again give the livraison that they made."""
+        upload = form.cleaned_data["depot"]
+        return deliveries.register(
+            upload, nom=upload.name, origine=Livraison.Origine.DEPOT, by=request.user, now=clock.now()
+        )
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Done by `save_form`."""
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        """The journal has it."""

@@ -1,0 +1,70 @@
+"""Choosing one's own password, and asking for a new one."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.password_validation import validate_password
+
+from extranet.core.accounts import services
+from extranet.core.accounts.models import User
+
+
+class ChoixForm(forms.Form):
+    """ACT-3: one's own password, twice."""
+
+    nouveau = forms.CharField(
+        label="Votre nouveau mot de passe",
+        strip=False,
+        max_length=200,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    encore = forms.CharField(
+        label="Le même, une seconde fois",
+        strip=False,
+        max_length=200,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean_nouveau(self) -> str:
+        text = str(self.cleaned_data["nouveau"])
+        validate_password(text, self.user)
+        if services.is_received(self.user, text):
+            raise forms.ValidationError("Choisissez un autre mot de passe que celui reçu par courriel.")
+        return text
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if values.get("nouveau") and values.get("encore") and values["nouveau"] != values["encore"]:
+            self.add_error("encore", "Les deux mots de passe ne sont pas les mêmes.")
+        return values
+
+
+class ChangementForm(ChoixForm):
+    """ACT-4: the current one is asked again."""
+
+    actuel = forms.CharField(
+        label="Votre mot de passe actuel",
+        strip=False,
+        max_length=200,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+    field_order = ["actuel", "nouveau", "encore"]
+
+    def clean_actuel(self) -> str:
+        if not self.user.check_password(self.cleaned_data["actuel"]):
+            raise forms.ValidationError("Ce mot de passe n’est pas le bon.")
+        return ""
+
+
+class PerduForm(forms.Form):
+    """ACT-5: the address."""
+
+    courriel = forms.EmailField(
+        label="Votre adresse de courriel",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )

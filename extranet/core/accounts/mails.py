@@ -1,0 +1,41 @@
+"""Mails about accounts. The password is drawn here, at sending, and is nowhere else (ACT-2)."""
+
+from datetime import datetime
+
+from extranet.core.accounts.models import User
+from extranet.core.accounts.services import issue_password
+from extranet.core.outbox.kinds import Mail, addressee, link, mail
+from extranet.core.outbox.models import Message
+
+
+@addressee("user")
+def person(identifier: str) -> str | None:
+    """The address of an active person."""
+    return User.objects.filter(pk=identifier, is_active=True).values_list("email", flat=True).first()
+
+
+def _user(message: Message) -> User:
+    return User.objects.get(pk=message.recipient.partition(":")[2])
+
+
+@mail("accounts.perdu", when="une personne a perdu son mot de passe", to="la personne")
+def perdu(message: Message, now: datetime) -> Mail:
+    """ACT-5."""
+    text = issue_password(_user(message), "perte", now=now)
+    context = {"mot_de_passe": text, "lien": link("account_login"), "duree": "72 heures"}
+    return Mail("Votre nouveau mot de passe", "account/courriels/perdu", context)
+
+
+@mail("accounts.invitation", when="un compte d’agent est ouvert", to="l’agent")
+def invitation(message: Message, now: datetime) -> Mail:
+    """CTL-6."""
+    text = issue_password(_user(message), "activation", now=now)
+    context = {"mot_de_passe": text, "lien": link("account_login"), "duree": "7 jours"}
+    return Mail("Votre accès à l’espace Caf", "account/courriels/invitation", context)
+
+
+@mail("accounts.personnalise", when="un mot de passe vient d’être choisi", to="la personne")
+def personnalise(message: Message, now: datetime) -> Mail:
+    """ACT-3."""
+    context = {"lien": link("account_reset_password")}
+    return Mail("Votre mot de passe a été choisi", "account/courriels/personnalise", context)

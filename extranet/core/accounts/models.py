@@ -1,0 +1,119 @@
+"""Persons who log in, the passwords that they receive by mail, and the tokens of their software."""
+
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.db import models
+from django.db.models.functions import Lower
+
+
+class UserManager(BaseUserManager["User"]):
+    """Creates users; the address is the identifier, trimmed and in lower case (ACT-6)."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """A person; without password, nobody can log in until one is chosen."""
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """For Django's own command; the portal creates agents by `create_agent`."""
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email=(username or "").strip().lower())
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person with an account: habilitated for lieux, or agent of a Caf."""
+
+    class Donnees:
+        famille = ()
+        professionnel = ("password", "last_login", "email", "civilite", "nom", "prenom")
+        neutre = ("id", "is_superuser", "is_staff", "is_active", "date_joined", "password_chosen_at")
+
+    email = models.EmailField("adresse de courriel", unique=True)
+    civilite = models.CharField("civilité", max_length=3, blank=True)
+    nom = models.CharField("nom", max_length=100, blank=True)
+    prenom = models.CharField("prénom", max_length=100, blank=True)
+    is_staff = models.BooleanField("agent", default=False)
+    is_active = models.BooleanField("actif", default=True)
+    date_joined = models.DateTimeField("créé le", auto_now_add=True)
+    password_chosen_at = models.DateTimeField("mot de passe choisi le", null=True)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: list[str] = []
+
+    class Meta:
+        verbose_name = "compte"
+        verbose_name_plural = "comptes"
+        constraints = [models.UniqueConstraint(Lower("email"), name="one_account_an_address")]
+
+    def __str__(self) -> str:
+        return self.get_full_name() or self.email
+
+    def get_full_name(self) -> str:
+        """First name and name."""
+        return f"{self.prenom} {self.nom}".strip()
+
+
+class OneTimeSecret(models.Model):
+    """A password sent by mail: only its hash, and only good for choosing one's own (ACT-2, ACT-3)."""
+
+    class Kind(models.TextChoices):
+        ACTIVATION = "activation", "ouverture du compte"
+        PERTE = "perte", "mot de passe perdu"
+
+    class Donnees:
+        famille = ()
+        professionnel = ("user", "digest")
+        neutre = ("id", "kind", "created_at", "expires_at", "tries_left", "used_at", "killed_at")
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="secrets")
+    kind = models.CharField(max_length=12, choices=Kind)
+    digest = models.CharField(max_length=128)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    tries_left = models.PositiveSmallIntegerField(default=10)
+    used_at = models.DateTimeField(null=True)
+    killed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = "mot de passe reçu par courriel"
+        verbose_name_plural = "mots de passe reçus par courriel"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.created_at}"
+
+
+class Jeton(models.Model):
+    """A token for software: shown once, kept as a hash, ending by itself (TEL-4)."""
+
+    class Portee(models.TextChoices):
+        CNAF = "cnaf", "livraisons de monenfant.fr"
+        LIEU = "lieu", "demandes d’un lieu"
+
+    class Donnees:
+        famille = ()
+        professionnel = ("user", "nom", "digest")
+        neutre = ("id", "prefix", "portee", "created_at", "expires_at", "last_used_at", "revoked_at")
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="jetons")
+    nom = models.CharField("nom", max_length=100)
+    prefix = models.CharField("début", max_length=8)
+    digest = models.CharField(max_length=64, unique=True)
+    portee = models.CharField("portée", max_length=4, choices=Portee)
+    created_at = models.DateTimeField("créé le")
+    expires_at = models.DateTimeField("expire le")
+    last_used_at = models.DateTimeField("dernière utilisation", null=True)
+    revoked_at = models.DateTimeField("révoqué le", null=True)
+
+    class Meta:
+        verbose_name = "jeton"
+
+    def __str__(self) -> str:
+        return f"{self.nom} ({self.prefix}…)"

@@ -1,0 +1,147 @@
+"""Passwords by mail, choosing one's own, and tokens: what changes an account."""
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+
+from extranet.core.accounts import passwords
+from extranet.core.accounts.models import Jeton, OneTimeSecret, User
+from extranet.core.journal import services as journal
+from extranet.core.outbox import services as outbox
+from extranet.core.outbox.models import Message
+
+LIFE = {OneTimeSecret.Kind.ACTIVATION: timedelta(days=7), OneTimeSecret.Kind.PERTE: timedelta(hours=72)}
+ALIVE_AT_ONCE = 3
+MAILS_AN_HOUR = 3
+
+# Called as (user, first, now) when somebody has chosen a password: apps above tell whom they have to.
+AFTER_CHOICE: list[Callable[[User, bool, datetime], None]] = []
+
+
+def alive_secrets(user: User | None, now: datetime) -> QuerySet[OneTimeSecret]:
+    """Mailed passwords that still open."""
+    return OneTimeSecret.objects.filter(
+        user=user, used_at=None, killed_at=None, expires_at__gt=now, tries_left__gt=0
+    ).order_by("created_at", "pk")
+
+
+def issue_password(user: User, kind: str, *, now: datetime) -> str:
+    """Draw a password for the mail that is being written: its hash is kept before this returns, the text nowhere (ACT-2).
+
+    Up to three unexpired ones open together, so that whichever mail arrives works.
+    """
+    text = passwords.draw()
+    kept = OneTimeSecret.Kind(kind)
+    with transaction.atomic():
+        User.objects.select_for_update().get(pk=user.pk)
+        older = list(alive_secrets(user, now).values_list("pk", flat=True))
+        if excess := older[: len(older) - ALIVE_AT_ONCE + 1]:
+            OneTimeSecret.objects.filter(pk__in=excess).update(killed_at=now)
+        OneTimeSecret.objects.create(
+            user=user,
+            kind=kept,
+            digest=passwords.digest(user.pk, text),
+            created_at=now,
+            expires_at=now + LIFE[kept],
+        )
+    return text
+
+
+def use_secret(user: User | None, text: str, *, now: datetime) -> bool:
+    """True when `text` is a living mailed password of `user`: it is used, and all others are dead. One hash in any case."""
+    digest = passwords.digest(user.pk if user else None, text)
+    found = alive_secrets(user, now).filter(digest=digest).first() if user else None
+    if found is None:
+        return False
+    with transaction.atomic():
+        if alive_secrets(user, now).filter(pk=found.pk).update(used_at=now) != 1:
+            return False
+        alive_secrets(user, now).update(killed_at=now)
+        journal.record("compte.mot-de-passe-recu-utilise", found, by=user, at=now)
+    return True
+
+
+def note_wrong_try(user: User | None, *, now: datetime) -> None:
+    """ACT-3: ten wrong tries kill a mailed password."""
+    if user:
+        alive_secrets(user, now).update(tries_left=F("tries_left") - 1)
+
+
+def is_received(user: User, text: str) -> bool:
+    """True when `text` is a password that was mailed to this person."""
+    return OneTimeSecret.objects.filter(user=user, digest=passwords.digest(user.pk, text)).exists()
+
+
+@transaction.atomic
+def choose_password(user: User, password: str, *, now: datetime) -> None:
+    """ACT-3, ACT-4: the person's own password (validated by the form); mailed ones die, other sessions end."""
+    first = user.password_chosen_at is None
+    user.set_password(password)
+    user.password_chosen_at = now
+    user.save(update_fields=["password", "password_chosen_at"])
+    alive_secrets(user, now).update(killed_at=now)
+    journal.record("compte.mot-de-passe-choisi", user, by=user, at=now)
+    outbox.post("accounts.personnalise", key=f"{user.pk}:{now.timestamp():.0f}", to=[f"user:{user.pk}"], now=now)
+    for told in AFTER_CHOICE:
+        told(user, first, now)
+
+
+@transaction.atomic
+def request_password(email: str, *, now: datetime) -> None:
+    """ACT-5: post a new password to a known, active address, three an hour at most. Nothing tells what was done."""
+    user = User.objects.filter(email=email.strip().lower(), is_active=True).first()
+    recipient = f"user:{user.pk if user else 0}"
+    hour = Message.objects.filter(
+        kind="accounts.perdu", recipient=recipient, created_at__gt=now - timedelta(hours=1)
+    ).count()
+    if user and hour < MAILS_AN_HOUR:
+        outbox.post("accounts.perdu", key=secrets.token_hex(8), to=[recipient], now=now)
+
+
+def invite(user: User, *, now: datetime) -> None:
+    """Mail an agent its first password (CTL-6)."""
+    outbox.post("accounts.invitation", key=secrets.token_hex(8), to=[f"user:{user.pk}"], now=now)
+
+
+def create_token(user: User, *, portee: str, nom: str, now: datetime, days: int = 365) -> str:
+    """A new token, in clear for the only time."""
+    text = f"ext_{secrets.token_urlsafe(32)}"
+    with transaction.atomic():
+        jeton = Jeton.objects.create(
+            user=user,
+            nom=nom,
+            prefix=text[4:12],
+            digest=_token_digest(text),
+            portee=portee,
+            created_at=now,
+            expires_at=now + timedelta(days=days),
+        )
+        journal.record("jeton.cree", jeton, by=user, at=now)
+    return text
+
+
+def token_for(text: str, now: datetime) -> Jeton | None:
+    """The living token of an active person that `text` is; notes its use to the minute."""
+    jeton = (
+        Jeton.objects.filter(digest=_token_digest(text), revoked_at=None, expires_at__gt=now, user__is_active=True)
+        .select_related("user")
+        .first()
+    )
+    if jeton:
+        Jeton.objects.filter(pk=jeton.pk).exclude(last_used_at__gt=now - timedelta(minutes=1)).update(last_used_at=now)
+    return jeton
+
+
+def _token_digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def forget_old_secrets(*, now: datetime) -> int:
+    """Mailed passwords that no longer open leave after 30 days."""
+    old = now - timedelta(days=30)
+    dead = Q(expires_at__lt=old) | Q(used_at__lt=old) | Q(killed_at__lt=old)
+    return OneTimeSecret.objects.filter(dead).delete()[0]

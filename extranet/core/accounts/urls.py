@@ -1,0 +1,21 @@
+"""Addresses of accounts. allauth looks its pages up by name at the root, ours are in a namespace."""
+
+from allauth.account import views as allauth
+from django.contrib.auth.decorators import login_not_required
+from django.urls import include, path
+
+from extranet.core.accounts import views
+
+own = ([path("compte/premiere-connexion/", views.premiere, name="premiere")], "accounts")
+
+urlpatterns = [
+    path("", include(own)),
+    path("compte/connexion/", login_not_required(allauth.login), name="account_login"),
+    path("compte/deconnexion/", login_not_required(allauth.logout), name="account_logout"),
+    path("compte/inscription/", login_not_required(allauth.signup), name="account_signup"),
+    path("compte/inactif/", login_not_required(allauth.account_inactive), name="account_inactive"),
+    path("compte/confirmation/", allauth.reauthenticate, name="account_reauthenticate"),
+    path("compte/mot-de-passe/", views.changer, name="account_change_password"),
+    path("compte/mot-de-passe/perdu/", views.perdu, name="account_reset_password"),
+    path("compte/second-facteur/", include("allauth.mfa.urls")),
+]

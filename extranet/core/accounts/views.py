@@ -1,0 +1,59 @@
+"""First login, changing one's password, and losing it."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from extranet.core import clock
+from extranet.core.accounts import services
+from extranet.core.accounts.forms import ChangementForm, ChoixForm, PerduForm
+from extranet.core.web.middleware import MUST_CHOOSE
+
+
+def _choose(request: HttpRequest, form: Any, template: str) -> HttpResponse:
+    if request.method == "POST" and form.is_valid():
+        services.choose_password(request.user, form.cleaned_data["nouveau"], now=clock.now())  # type: ignore[arg-type]
+        request.session.pop(MUST_CHOOSE, None)
+        request.session.cycle_key()
+        update_session_auth_hash(request, request.user)  # type: ignore[arg-type]
+        messages.success(request, "Votre mot de passe est enregistré.")
+        return redirect("portal:entree")
+    return render(request, template, {"form": form}, status=422 if form.errors else 200)
+
+
+@never_cache
+@sensitive_post_parameters()
+@require_http_methods(["GET", "POST"])
+def premiere(request: HttpRequest) -> HttpResponse:
+    """ACT-3: who came in with a mailed password chooses its own."""
+    if not request.session.get(MUST_CHOOSE):
+        return redirect("portal:entree")
+    return _choose(request, ChoixForm(request.POST or None, user=request.user), "account/premiere_connexion.html")
+
+
+@never_cache
+@sensitive_post_parameters()
+@require_http_methods(["GET", "POST"])
+def changer(request: HttpRequest) -> HttpResponse:
+    """ACT-4."""
+    return _choose(request, ChangementForm(request.POST or None, user=request.user), "account/password_change.html")
+
+
+@never_cache
+@login_not_required
+@require_http_methods(["GET", "POST"])
+def perdu(request: HttpRequest) -> HttpResponse:
+    """ACT-5: the same page whatever the address."""
+    form = PerduForm(request.POST or None)
+    envoye = request.method == "POST" and form.is_valid()
+    if envoye:
+        services.request_password(form.cleaned_data["courriel"], now=clock.now())
+    context = {"form": form, "envoye": envoye}
+    return render(request, "account/perdu.html", context, status=422 if form.errors else 200)

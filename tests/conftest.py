@@ -1,0 +1,175 @@
+"""What the tests share: reference data, a real SMTP sink, a browser, and no way out to the network."""
+
+import email
+import email.policy
+import os
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+from django.db import connection
+
+from extranet.core import bell
+
+if not os.environ.get("DATABASE_URL"):
+    pytest.exit("Run the tests with `make test`: they need its private PostgreSQL.", returncode=2)
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's loop lives in the thread of the tests
+
+KEPT = {"django_migrations", "django_content_type", "auth_permission"}
+
+
+def _reference_tables() -> set[str]:
+    models = apps.get_app_config("territory").get_models()
+    return {model._meta.db_table for model in models if model.__name__ != "Agent"}
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """Reference data once; the flush after a transactional test leaves it alone."""
+    with django_db_blocker.unblock():
+        call_command("load_reference_data", verbosity=0)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _flush_keeps_reference_data() -> Iterator[None]:
+    from django.test import TransactionTestCase
+
+    original = TransactionTestCase._fixture_teardown
+
+    def teardown(self: Any) -> None:
+        kept = KEPT | _reference_tables()
+        tables = [name for name in connection.introspection.table_names() if name not in kept]
+        if connection.vendor == "postgresql":
+            quoted = ", ".join(connection.ops.quote_name(name) for name in tables)
+            with connection.cursor() as cursor:
+                cursor.execute(f"TRUNCATE {quoted} RESTART IDENTITY")
+
+    TransactionTestCase._fixture_teardown = teardown  # type: ignore[method-assign]
+    yield
+    TransactionTestCase._fixture_teardown = original  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> Any:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise AssertionError(f"a test tried to reach {address[0]}")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def bells(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
+    """Bells rung, kept instead of being sent: a lost bell must cost nothing. `run_bells` answers them."""
+    from celery import current_app
+
+    rung: list[tuple[str, list[str]]] = []
+
+    def ring(task_name: str, *ids: object) -> None:
+        assert task_name in current_app.tasks, task_name
+        rung.append((task_name, [str(one) for one in ids]))
+
+    monkeypatch.setattr(bell, "ring", ring)
+    return rung
+
+
+@pytest.fixture
+def run_bells(bells: list[tuple[str, list[str]]]) -> Callable[[], None]:
+    """Does what a worker would do for the bells rung so far."""
+
+    def run() -> None:
+        from celery import current_app
+
+        while bells:
+            name, args = bells.pop(0)
+            current_app.tasks[name].apply(args, throw=True)
+
+    return run
+
+
+@dataclass
+class Sink:
+    """Mails that a real SMTP dialogue delivered; `refuse` maps an address to the reply given to it."""
+
+    mails: list[EmailMessage] = field(default_factory=list)
+    refuse: dict[str, str] = field(default_factory=dict)
+
+    def to(self, address: str) -> list[EmailMessage]:
+        """Mails to one address, the oldest first."""
+        return [mail for mail in self.mails if mail["To"] == address]
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        if address in self.refuse:
+            return self.refuse[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        self.mails.append(email.message_from_bytes(envelope.content, policy=email.policy.default))  # type: ignore[arg-type]
+        return "250 OK"
+
+
+def text_of(mail: EmailMessage) -> str:
+    """The plain text of a mail."""
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content())
+
+
+@pytest.fixture
+def smtp_sink(settings: Any) -> Iterator[Sink]:
+    """A real SMTP server on a free port."""
+    from aiosmtpd.controller import Controller
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    sink = Sink()
+    controller = Controller(sink, hostname="127.0.0.1", port=port)
+    controller.start()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
+    settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
+    settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
+    yield sink
+    controller.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """The system's Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=os.environ["CHROMIUM"], args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def new_page(browser: Any) -> Iterator[Callable[[], Any]]:
+    """Makes pages of separate visitors; an error in a console or a request to another host fails the test."""
+    contexts, faults = [], []
+
+    def make(**options: Any) -> Any:
+        context = browser.new_context(locale="fr-FR", timezone_id="Europe/Paris", accept_downloads=True, **options)
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda m: faults.append(m.text) if m.type == "error" and "status of 4" not in m.text else None)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("request", lambda r: None if "://127.0.0.1:" in r.url or "://localhost:" in r.url or r.url.startswith(("data:", "blob:")) else faults.append(r.url))
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert not faults, faults

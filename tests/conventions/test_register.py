@@ -1,0 +1,179 @@
+"""A lieu comes into the register with its convention; the paper handed over is kept as it was."""
+
+import hashlib
+from datetime import date, timedelta
+from io import BytesIO
+from uuid import uuid4
+
+import pypdf
+import pytest
+from django.db import IntegrityError, transaction
+from django.http import Http404
+
+from conventions import queries
+from conventions.models import Convention, Gestionnaire, Lieu
+from conventions.services import register
+from conventions.workflow import EtatConvention
+from extranet.core.documents import store
+from extranet.core.errors import Forbidden
+from extranet.core.journal.models import Entry
+from tests.factories import NOW, AgentFactory, CommuneFactory, ConventionFactory, GestionnaireFactory, LieuFactory
+
+pytestmark = pytest.mark.django_db
+
+LIEU = {
+    "nom": "RPE « Les Lucioles »",
+    "nature": "rpe",
+    "adresse": "12 rue des Écoles",
+    "code_postal": "77820",
+    "ville": "Le Châtelet-en-Brie",
+    "telephone": "+33160000001",
+    "courriel": "lucioles@lieu.test",
+    "site": "",
+}
+GESTIONNAIRE = {
+    "nom": "Communauté de communes Brie des Rivières et Châteaux",
+    "nature": "epci",
+    "siren": "200070779",
+    "adresse": "1 place de la Mairie",
+    "code_postal": "77820",
+    "ville": "Le Châtelet-en-Brie",
+    "representant_civilite": "Mme",
+    "representant_nom": "Léger",
+    "representant_prenom": "Noa",
+    "representant_qualite": "présidente",
+}
+PERSONNE = {
+    "civilite": "Mme",
+    "nom": "Petit",
+    "prenom": "Alix",
+    "courriel": "alix@lieu.test",
+    "service": "Petite enfance",
+    "fonction": "animatrice",
+}
+
+
+def prepare(agent, **changes):
+    given = {"gestionnaire": GESTIONNAIRE, "lieu": LIEU, "personnes": [PERSONNE]} | changes
+    given.setdefault("communes", [CommuneFactory().pk, CommuneFactory(melun=True).pk])
+    return register.prepare(caf=agent.caf_id, by=agent.user, now=NOW, **given)
+
+
+@pytest.fixture
+def agent():
+    return AgentFactory()
+
+
+@pytest.mark.rule("HAB-7")
+def test_what_is_prepared_waits_for_signatures(agent):
+    convention = prepare(agent)
+    assert (convention.state, convention.in_force_from) == (EtatConvention.PREPARATION, None)
+    assert convention.numero == "CONV-77-2026-0001"
+    assert convention.lieu.code == "RPE-77-CHATELET"
+    assert convention.accepted_by == agent.user
+    communes, personnes = queries.lines_of(queries.founding_acte(convention))
+    assert [line.commune_id for line in communes] == ["77100", "77288"]
+    assert [line.courriel for line in personnes] == ["alix@lieu.test"]
+    assert {line.from_on for line in [*communes, *personnes]} == {None}
+    assert not queries.lieux_covering("77100", NOW).exists()
+    assert not queries.personnes_in_force(NOW).exists()
+
+
+def test_a_second_lieu_of_the_same_siren_shares_the_gestionnaire_and_has_its_own_code_and_number(agent):
+    first, second = prepare(agent), prepare(agent, gestionnaire=GESTIONNAIRE | {"nom": "Autre nom"})
+    assert first.lieu.gestionnaire == second.lieu.gestionnaire
+    assert Gestionnaire.objects.get().nom == GESTIONNAIRE["nom"]  # a convention stands: an avenant only changes it
+    assert (second.numero, second.lieu.code) == ("CONV-77-2026-0002", "RPE-77-CHATELET-2")
+
+
+def test_a_gestionnaire_whose_conventions_are_over_is_brought_up_to_date(agent):
+    lieu = LieuFactory(gestionnaire__siren=GESTIONNAIRE["siren"], convention_finie=True)
+    prepare(agent)
+    lieu.gestionnaire.refresh_from_db()
+    assert lieu.gestionnaire.representant_nom == "Léger"
+
+
+@pytest.mark.rule("CON-10")
+def test_a_lieu_has_one_open_convention():
+    lieu = LieuFactory()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Convention.objects.create(numero="C-2", lieu=lieu, created_at=NOW)
+    lieu.conventions.update(ended_on=date(2027, 1, 15))
+    Convention.objects.create(numero="C-2", lieu=lieu, created_at=NOW)
+
+
+@pytest.mark.rule("CON-10")
+def test_two_lieux_may_cover_one_commune():
+    first, second = LieuFactory(), LieuFactory()
+    assert set(queries.lieux_covering("77100", NOW)) == {first, second}
+    assert queries.lieux_by_commune(NOW)["77100"] == sorted([first.pk, second.pk])
+
+
+@pytest.mark.rule("CON-3")
+@pytest.mark.parametrize(
+    ("situation", "covers"),
+    [({}, True), ({"suspendue": True}, False), ({"convention_finie": True}, False), ({"a_signer": True}, False)],
+)
+def test_a_lieu_covers_its_communes_while_its_convention_holds(situation, covers):
+    LieuFactory(**situation)
+    assert queries.lieux_covering("77100", NOW + timedelta(days=3_000)).exists() is covers
+
+
+@pytest.mark.rule("CON-6")
+def test_the_last_day_of_a_convention_still_counts_and_the_next_does_not():
+    ConventionFactory(lieu=LieuFactory(sans_convention=True), ended_on=date(2026, 11, 23))
+    assert queries.lieux_in_force(NOW).exists()
+    assert queries.lieux_in_force(NOW.replace(hour=22, minute=59)).exists()
+    assert not queries.lieux_in_force(NOW.replace(hour=23)).exists()  # 00:00 in Paris
+
+
+@pytest.mark.rule("CON-1")
+def test_the_paper_names_the_parties_the_articles_and_annexe_1(agent):
+    acte = register.keep_pdf(queries.founding_acte(prepare(agent)), now=NOW)
+    reader = pypdf.PdfReader(BytesIO(store.read(acte.pdf)))
+    text = " ".join(" ".join(page.extract_text() for page in reader.pages).split())
+    for expected in [
+        "CONV-77-2026-0001",
+        agent.caf.nom.replace("’", "'"),
+        GESTIONNAIRE["nom"],
+        "SIREN 200070779",
+        "Madame Noa Léger, présidente",
+        "RPE « Les Lucioles »",
+        *(f"Article {number}." for number in range(1, 15)),
+        "quinze jours calendaires",
+        "six mois au plus",
+        "au moins trois mois avant",
+        "Signatures de la convention",
+        "Annexe 1",
+        "Le Châtelet-en-Brie",
+        "77288",
+        "alix@lieu.test",
+        "Signatures de l’annexe 1",
+    ]:
+        assert expected in text.replace(" ", " ").replace("\u202f", " ") or expected.replace("'", "’") in text, expected
+    assert 4 <= len(reader.pages) <= 6
+
+
+@pytest.mark.rule("CON-1")
+def test_the_paper_kept_never_changes(agent):
+    acte = register.keep_pdf(queries.founding_acte(prepare(agent)), now=NOW)
+    first = store.read(acte.pdf)
+    assert hashlib.sha256(first).hexdigest() == acte.pdf_sha256 == acte.pdf.sha256
+    Lieu.objects.update(nom="Autre nom")
+    again = register.keep_pdf(queries.founding_acte(Convention.objects.get()), now=NOW + timedelta(days=1))
+    assert (again.pdf_id, store.read(again.pdf)) == (acte.pdf_id, first)
+
+
+@pytest.mark.rule("ACT-1")
+def test_the_official_address_is_written_by_an_agent_of_the_caf_with_its_origin(agent):
+    gestionnaire = GestionnaireFactory()
+    given = {"courriel": "mairie@ville.test", "source": "site officiel", "now": NOW}
+    register.correct_official_address(gestionnaire_uuid=gestionnaire.uuid, by=agent.user, **given)
+    gestionnaire.refresh_from_db()
+    assert gestionnaire.courriel_registre == "mairie@ville.test"
+    assert Entry.objects.get(event="gestionnaire.courriel-officiel").details["source"] == "site officiel"
+    for person, answer in [(AgentFactory(essonne=True), Http404), (AgentFactory(lecteur=True), Forbidden)]:
+        with pytest.raises(answer):
+            register.correct_official_address(gestionnaire_uuid=gestionnaire.uuid, by=person.user, **given)
+    with pytest.raises(Http404):
+        register.correct_official_address(gestionnaire_uuid=uuid4(), by=agent.user, **given)

@@ -1,0 +1,108 @@
+"""Dates of a convention, the SIREN's key, the codes of lieux."""
+
+from datetime import date
+
+import pytest
+
+from conventions import rules
+
+DAY = date.fromisoformat
+
+
+@pytest.mark.rule("CON-3")
+@pytest.mark.parametrize(
+    ("start", "day", "term"),
+    [
+        ("2026-01-15", "2026-01-15", "2027-01-15"),  # the first day
+        ("2026-01-15", "2027-01-15", "2027-01-15"),  # the last day still belongs to the year under way
+        ("2026-01-15", "2027-01-16", "2028-01-15"),  # renewed, without any job
+        ("2025-09-11", "2026-03-01", "2026-09-11"),
+        ("2024-02-29", "2024-03-01", "2025-02-28"),  # clamped in a common year
+        ("2024-02-29", "2027-02-28", "2027-02-28"),
+        ("2024-02-29", "2027-03-01", "2028-02-29"),  # back on the 29th in a leap year
+        ("2026-05-31", "2026-05-31", "2027-05-31"),
+        ("2026-12-31", "2027-01-01", "2027-12-31"),
+    ],
+)
+def test_a_convention_ends_its_year_on_its_anniversary(start, day, term):
+    assert rules.next_anniversary(DAY(start), DAY(day)) == DAY(term)
+
+
+@pytest.mark.rule("CON-4")
+@pytest.mark.parametrize(
+    ("term", "last_day"),
+    [
+        ("2026-09-11", "2026-06-11"),
+        ("2027-11-23", "2027-08-23"),
+        ("2025-02-28", "2024-11-28"),
+        ("2028-02-29", "2027-11-29"),
+        ("2027-05-31", "2027-02-28"),  # no 31 February
+        ("2028-05-31", "2028-02-29"),
+    ],
+)
+def test_a_notice_is_delivered_three_months_before_at_the_latest(term, last_day):
+    assert rules.last_day_of_notice(DAY(term)) == DAY(last_day)
+
+
+FOUR = {
+    ("gestionnaire", "convention"): DAY("2026-11-02"),
+    ("gestionnaire", "annexe1"): DAY("2026-11-02"),
+    ("caf", "convention"): DAY("2026-11-20"),
+    ("caf", "annexe1"): DAY("2026-11-23"),
+}
+
+
+@pytest.mark.rule("CON-2")
+@pytest.mark.parametrize("missing", [None, *FOUR])
+def test_only_four_signatures_give_a_date_and_it_is_the_last(missing):
+    signed = {key: day for key, day in FOUR.items() if key != missing}
+    assert rules.effective_date(signed) == (None if missing else DAY("2026-11-23"))
+
+
+@pytest.mark.rule("CON-2")
+@pytest.mark.parametrize(
+    ("signed", "received", "early"),
+    [
+        ("2026-11-02", None, False),  # nothing recorded to compare with
+        ("2026-11-02", "2026-11-02", False),
+        ("2026-11-02", "2026-11-03", True),
+        ("2026-11-02", "2026-10-30", False),
+    ],
+)
+def test_a_signature_before_the_act_reached_the_prefecture_is_a_fault(signed, received, early):
+    assert rules.signed_too_early(DAY(signed), received and DAY(received)) is early
+
+
+@pytest.mark.rule("HAB-1")
+@pytest.mark.parametrize(
+    ("siren", "valid"),
+    [
+        ("732829320", True),
+        ("356000000", True),
+        ("732829321", False),  # last digit wrong
+        ("723829320", False),  # two digits swapped
+        ("000000000", False),  # its sum is right, it is nobody's
+        ("73282932", False),
+        ("7328293200", False),
+        ("73282932O", False),
+        ("７32829320", False),  # a full-width digit
+        ("", False),
+    ],
+)
+def test_a_siren_is_known_by_its_key(siren, valid):
+    assert rules.siren_is_valid(siren) is valid
+
+
+@pytest.mark.parametrize(
+    ("nature", "words", "taken", "code"),
+    [
+        ("rpe", ["le", "chatelet", "en", "brie"], set(), "RPE-77-CHATELET"),
+        ("guichet-unique", ["melun"], set(), "GU-77-MELUN"),
+        ("rpe", ["saint", "fargeau", "ponthierry"], set(), "RPE-77-SAINT-FARGEAU"),
+        ("rpe", ["melun"], {"RPE-77-MELUN", "RPE-77-MELUN-2"}, "RPE-77-MELUN-3"),
+        ("autre", [], set(), "LI-77-LIEU"),
+        ("rpe", ["x" * 100], set(), "RPE-77-" + "X" * 27),  # never over the schema's 40 characters, rank included
+    ],
+)
+def test_a_lieu_gets_a_readable_code_of_its_own(nature, words, taken, code):
+    assert rules.lieu_code(nature, "caf-77", words, taken) == code

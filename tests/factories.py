@@ -1,0 +1,406 @@
+"""Rows for tests, made by the ORM (services have their own tests). Traits name situations of the field, never columns."""
+
+from datetime import UTC, date, datetime, timedelta
+from io import BytesIO
+from typing import Any
+
+import factory
+import pikepdf
+
+from conventions.models import Acte
+from conventions.workflow import EtatConvention
+from demandes.workflow import Etat
+from extranet.core.dates import add_months, paris_date
+
+# The moment of tests that do not care: a Monday, 10:00 in Paris.
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+
+
+def a_pdf(pages: int = 1) -> bytes:
+    """A plain PDF, as a scanner makes them."""
+    document, target = pikepdf.new(), BytesIO()
+    for _ in range(pages):
+        document.add_blank_page()
+    document.save(target)
+    return target.getvalue()
+
+
+class CafFactory(factory.django.DjangoModelFactory):
+    """The Caf de Seine-et-Marne of the reference data. Trait essonne: its neighbour."""
+
+    class Meta:
+        model = "territory.Caf"
+        django_get_or_create = ("code",)
+
+    class Params:
+        essonne = factory.Trait(code="caf-91", nom="Caf de l’Essonne")
+
+    code = "caf-77"
+    nom = "Caf de Seine-et-Marne"
+    type = "caf"
+
+
+class DepartementFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = "territory.Departement"
+        django_get_or_create = ("code",)
+
+    code = "77"
+    nom = "Seine-et-Marne"
+    nom_avec_de = "de la Seine-et-Marne"
+    region = "Île-de-France"
+    caf = factory.SubFactory(CafFactory)
+
+
+class CommuneFactory(factory.django.DjangoModelFactory):
+    """Le Châtelet-en-Brie. Trait melun: another commune of the same Caf; evry: one of the Essonne."""
+
+    class Meta:
+        model = "territory.Commune"
+        django_get_or_create = ("code_insee",)
+
+    class Params:
+        melun = factory.Trait(code_insee="77288", nom="Melun", nom_recherche="melun")
+        evry = factory.Trait(
+            code_insee="91228",
+            nom="Évry-Courcouronnes",
+            nom_recherche="evry courcouronnes",
+            caf__essonne=True,
+            departement__code="91",
+            departement__nom="Essonne",
+            departement__nom_avec_de="de l’Essonne",
+            departement__caf__essonne=True,
+        )
+
+    code_insee = "77100"
+    nom = "Le Châtelet-en-Brie"
+    nom_recherche = "le chatelet en brie"
+    departement = factory.SubFactory(DepartementFactory)
+    caf = factory.SubFactory(CafFactory)
+    population = 4_500
+    type = "commune"
+
+
+class UserFactory(factory.django.DjangoModelFactory):
+    """A person with an account and the password `Demonstration-2026`."""
+
+    class Meta:
+        model = "accounts.User"
+
+    class Params:
+        ferme = factory.Trait(is_active=False)
+
+    email = factory.Sequence(lambda n: f"personne{n}@lieu.test")
+    civilite = "Mme"
+    prenom = "Camille"
+    nom = factory.Sequence(lambda n: f"Durand-{n}")
+    password_chosen_at = NOW - timedelta(days=200)
+    password = "Demonstration-2026"
+
+    @classmethod
+    def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> Any:
+        return model_class.objects.create_user(**kwargs)
+
+
+class AgentFactory(factory.django.DjangoModelFactory):
+    """A gestionnaire of the Caf de Seine-et-Marne. `agent.user` logs in."""
+
+    class Meta:
+        model = "territory.Agent"
+
+    class Params:
+        superviseur = factory.Trait(role="superviseur")
+        lecteur = factory.Trait(role="lecteur")
+        essonne = factory.Trait(caf__essonne=True)
+        cnaf = factory.Trait(role="cnaf", caf=None)
+
+    user = factory.SubFactory(UserFactory, is_staff=True, email=factory.Sequence(lambda n: f"agent{n}@caf.test"))
+    caf = factory.SubFactory(CafFactory)
+    role = "gestionnaire"
+
+
+class GestionnaireFactory(factory.django.DjangoModelFactory):
+    """A communauté de communes. Trait association: no préfecture to go through."""
+
+    class Meta:
+        model = "conventions.Gestionnaire"
+
+    class Params:
+        association = factory.Trait(nature="association", representant_qualite="présidente")
+
+    caf = factory.SubFactory(CafFactory)
+    nom = factory.Sequence(lambda n: f"Communauté de communes {n}")
+    nature = "epci"
+    siren = factory.Sequence(lambda n: siren(200_070_000 + n))
+    adresse = "1 place de la Mairie"
+    code_postal = "77820"
+    ville = "Le Châtelet-en-Brie"
+    courriel = "contact@cc.test"
+    courriel_registre = "officiel@cc.test"
+    representant_civilite = "M."
+    representant_nom = "Moreau"
+    representant_prenom = "Dominique"
+    representant_qualite = "président"
+
+
+def siren(number: int) -> str:
+    """The first SIREN with a right key at or after `number`, whose last digit counts for nothing."""
+    from conventions.rules import siren_is_valid
+
+    stem = str(number % 100_000_000).rjust(8, "2")
+    return next(stem + key for key in "0123456789" if siren_is_valid(stem + key))
+
+
+class LieuFactory(factory.django.DjangoModelFactory):
+    """An RPE that covers Le Châtelet-en-Brie under a convention in force since January 2025.
+
+    `convention__communes=["77288"]` covers other communes (their rows must be there).
+    """
+
+    class Meta:
+        model = "conventions.Lieu"
+        skip_postgeneration_save = True
+
+    class Params:
+        sans_convention = factory.Trait(convention=None)
+        a_signer = factory.Trait(convention__a_signer=True)
+        convention_finie = factory.Trait(convention__finie=True)
+        suspendue = factory.Trait(convention__suspendue=True)
+        essonne = factory.Trait(
+            caf__essonne=True,
+            gestionnaire__caf__essonne=True,
+            convention__communes=["91228"],
+            ville="Évry-Courcouronnes",
+        )
+
+    caf = factory.SubFactory(CafFactory)
+    gestionnaire = factory.SubFactory(GestionnaireFactory, caf=factory.SelfAttribute("..caf"))
+    code = factory.Sequence(lambda n: f"RPE-77-{n}")
+    nom = factory.Sequence(lambda n: f"Relais petite enfance {n}")
+    nature = "rpe"
+    adresse = "12 rue des Écoles"
+    code_postal = "77820"
+    ville = "Le Châtelet-en-Brie"
+    telephone = "+33160000001"
+    courriel = factory.Sequence(lambda n: f"rpe{n}@lieu.test")
+    created_at = NOW - timedelta(days=700)
+    convention = factory.RelatedFactory("tests.factories.ConventionFactory", factory_related_name="lieu")
+
+
+class ConventionFactory(factory.django.DjangoModelFactory):
+    """A convention in force since 15 January 2025, with its acte and annexe 1."""
+
+    class Meta:
+        model = "conventions.Convention"
+        skip_postgeneration_save = True
+
+    class Params:
+        a_signer = factory.Trait(state=EtatConvention.PREPARATION, in_force_from=None)
+        finie = factory.Trait(ended_on=date(2026, 1, 15))
+        suspendue = factory.Trait(suspended_at=NOW - timedelta(days=2))
+
+    numero = factory.Sequence(lambda n: f"CONV-77-2025-{n:04}")
+    lieu = factory.SubFactory(LieuFactory, convention=None)
+    state = EtatConvention.SIGNEE
+    created_at = datetime(2025, 1, 6, 9, tzinfo=UTC)
+    in_force_from = date(2025, 1, 15)
+
+    @factory.post_generation
+    def communes(self, create: bool, codes: list[str] | None, **kwargs: Any) -> None:
+        acte = ActeFactory(convention=self, prepared_at=self.created_at, effective_on=self.in_force_from)
+        if codes is None:
+            codes = [CommuneFactory().pk]
+        if "91228" in codes:
+            CommuneFactory(evry=True)
+        if "77288" in codes:
+            CommuneFactory(melun=True)
+        for code in codes:
+            CouvertureFactory(
+                acte=acte, lieu=self.lieu, commune_id=code, from_on=self.in_force_from, until_on=self.ended_on
+            )
+
+
+class ActeFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = "conventions.Acte"
+
+    convention = factory.SubFactory(ConventionFactory)
+    nature = Acte.Nature.CONVENTION
+    text_version = "2026-1"
+    prepared_at = datetime(2025, 1, 6, 9, tzinfo=UTC)
+
+
+class CouvertureFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = "conventions.Couverture"
+
+    from_on = date(2025, 1, 15)
+
+
+class PersonneInscriteFactory(factory.django.DjangoModelFactory):
+    """A person of the annexe 1 of a lieu, by the acte of its convention."""
+
+    class Meta:
+        model = "conventions.PersonneInscrite"
+
+    lieu = factory.SubFactory(LieuFactory)
+    acte = factory.LazyAttribute(lambda line: Acte.objects.filter(convention__lieu=line.lieu).earliest("pk"))
+    from_on = factory.LazyAttribute(lambda line: line.acte.effective_on)
+    civilite = "Mme"
+    prenom = "Camille"
+    nom = factory.Sequence(lambda n: f"Durand-{n}")
+    courriel = factory.Sequence(lambda n: f"animatrice{n}@lieu.test")
+    service = "Petite enfance"
+    fonction = "animatrice"
+
+
+class HabilitationFactory(factory.django.DjangoModelFactory):
+    """A person who may act for a lieu; `habilitation.user` logs in."""
+
+    class Meta:
+        model = "habilitations.Habilitation"
+
+    class Params:
+        suspendue = factory.Trait(suspended_at=NOW - timedelta(days=1), reason="départ")
+
+    user = factory.SubFactory(UserFactory)
+    lieu = factory.SubFactory(LieuFactory)
+    personne = factory.SubFactory(
+        PersonneInscriteFactory,
+        lieu=factory.SelfAttribute("..lieu"),
+        courriel=factory.SelfAttribute("..user.email"),
+        nom=factory.SelfAttribute("..user.nom"),
+        prenom=factory.SelfAttribute("..user.prenom"),
+    )
+    activated_at = datetime(2025, 1, 20, 9, tzinfo=UTC)
+
+
+class DemandeHabilitationFactory(factory.django.DjangoModelFactory):
+    """An application that waits for an agent of the Caf de Seine-et-Marne: one commune, one person."""
+
+    class Meta:
+        model = "habilitations.DemandeHabilitation"
+        skip_postgeneration_save = True
+
+    class Params:
+        refusee = factory.Trait(state="refusee", decided_at=NOW, motif="Hors du territoire.")
+        complement = factory.Trait(state="complement")
+        essonne = factory.Trait(caf__essonne=True)
+
+    reference = factory.Sequence(lambda n: f"HAB-2026-{n:06}")
+    nonce = factory.Sequence(lambda n: f"{n:040}")
+    caf = factory.SubFactory(CafFactory)
+    submitted_at = NOW - timedelta(days=3)
+    lieu_nom = "RPE du Châtelet"
+    lieu_nature = "rpe"
+    lieu_adresse = "12 rue des Écoles"
+    lieu_code_postal = "77820"
+    lieu_ville = "Le Châtelet-en-Brie"
+    lieu_telephone = "+33160000001"
+    lieu_courriel = "rpe@lieu.test"
+    gestionnaire_nom = "Commune du Châtelet-en-Brie"
+    gestionnaire_nature = "commune"
+    gestionnaire_siren = factory.Sequence(lambda n: siren(210_077_000 + n))
+    gestionnaire_adresse = "1 place de la Mairie"
+    gestionnaire_code_postal = "77820"
+    gestionnaire_ville = "Le Châtelet-en-Brie"
+    representant_civilite = "Mme"
+    representant_nom = "Martin"
+    representant_prenom = "Claude"
+    representant_qualite = "maire"
+
+    @factory.post_generation
+    def annexe(self, create: bool, extracted: Any, **kwargs: Any) -> None:
+        self.communes.create(commune=CommuneFactory())
+        self.personnes.create(
+            civilite="Mme",
+            nom="Petit",
+            prenom="Alix",
+            courriel=f"alix.{self.reference.lower()}@lieu.test",
+            service="Petite enfance",
+            fonction="animatrice",
+        )
+
+
+class TransmissionFactory(factory.django.DjangoModelFactory):
+    """A batch made available on the day of tests, its mail accepted at once. Trait non_notifiee: no mail has left."""
+
+    class Meta:
+        model = "demandes.Transmission"
+
+    class Params:
+        non_notifiee = factory.Trait(notified_at=None)
+
+    lieu = factory.SubFactory(LieuFactory)
+    transmitted_at = NOW
+    notified_at = factory.SelfAttribute("transmitted_at")
+
+
+class DemandeFactory(factory.django.DjangoModelFactory):
+    """A family's request with its dossier, deposited an hour ago, waiting for a lieu."""
+
+    class Meta:
+        model = "demandes.Demande"
+        skip_postgeneration_save = True
+
+    class Params:
+        at = NOW - timedelta(hours=1)
+        transmise = factory.Trait(
+            state=Etat.TRANSMISE,
+            lieu=factory.SubFactory(LieuFactory),
+            transmission=factory.SubFactory(
+                TransmissionFactory,
+                lieu=factory.SelfAttribute("..lieu"),
+                transmitted_at=factory.SelfAttribute("..transmitted_at"),
+            ),
+            transmitted_at=factory.SelfAttribute("at"),
+        )
+        non_notifiee = factory.Trait(transmise=True, transmission__non_notifiee=True)
+        recuperee = factory.Trait(
+            transmise=True,
+            state=Etat.RECUPEREE,
+            picked_up_at=factory.SelfAttribute("transmitted_at"),
+            picked_up_by=factory.SubFactory(UserFactory),
+        )
+        traitee = factory.Trait(recuperee=True, state=Etat.TRAITEE, closed_at=NOW)
+        a_relancer = factory.Trait(transmise=True, at=NOW - timedelta(days=7))
+        en_retard = factory.Trait(transmise=True, at=NOW - timedelta(days=16))
+        presque_six_mois = factory.Trait(transmise=True, at=datetime(2026, 5, 23, 10, tzinfo=UTC))
+        echue = factory.Trait(transmise=True, at=datetime(2026, 5, 22, 10, tzinfo=UTC))
+        purgee = factory.Trait(echue=True, state=Etat.PURGEE, destroyed_at=NOW, content="", dossier=None)
+        retiree = factory.Trait(state=Etat.RETIREE, destroyed_at=NOW, content="", dossier=None)
+
+    source = "monenfant"
+    reference = factory.Sequence(lambda n: f"ME-2026-{n:06}")
+    content = factory.Sequence(lambda n: f"{n:064x}")
+    caf = factory.LazyAttribute(lambda demande: demande.lieu.caf if demande.lieu else CafFactory())
+    commune = factory.SubFactory(CommuneFactory)
+    lieu = None
+    deposee_le = factory.SelfAttribute("at")
+    received_at = factory.SelfAttribute("at")
+    transmitted_at = None
+    last_day = factory.LazyAttribute(
+        lambda demande: add_months(paris_date(demande.transmitted_at or demande.deposee_le), 6)
+    )
+    assistante_maternelle = True
+    dossier = factory.RelatedFactory("tests.factories.DossierFactory", factory_related_name="demande")
+
+
+class DossierFactory(factory.django.DjangoModelFactory):
+    """What the family said."""
+
+    class Meta:
+        model = "demandes.Dossier"
+
+    demande = factory.SubFactory(DemandeFactory, dossier=None)
+    nom = factory.Sequence(lambda n: f"Famille-{n}")
+    prenom = "Sacha"
+    courriel = factory.Sequence(lambda n: f"famille{n}@famille.test")
+    telephone = factory.Sequence(lambda n: f"+336000{n % 100_000:05}")
+    code_postal = "77820"
+    ville = "Le Châtelet-en-Brie"
+    enfants = factory.LazyFunction(lambda: [{"prenom": "Lou", "date_naissance": "2025-06-01"}])
+    besoin = factory.LazyFunction(
+        lambda: {"a_partir_du": "2027-01-04", "regularite": "regulier", "horaires": [], "atypiques": []}
+    )
+    message = "Nous cherchons pour trois jours par semaine."
