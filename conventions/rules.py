@@ -13,7 +13,7 @@ PUBLIC_BODIES = frozenset({"commune", "epci", "ccas"})
 
 def effective_date(signed: Mapping[tuple[str, str], date]) -> date | None:
     """CON-2: the last of the four signature dates (both parties, convention and annexe 1); None while one is missing."""
-    return max(signed.values()) if SIGNATURES <= signed.keys() else None
+    return max(signed.values()) if signed.keys() >= SIGNATURES else None
 
 
 def anniversary(start: date, year: int) -> date:

@@ -1,16 +1,7 @@
 """Addresses of the portal (fixed ones: docs/interfaces)."""
 
-from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
-
-admin.autodiscover()
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
-admin.site.site_header = "Espace Caf"
-admin.site.site_title = "Espace Caf"
-admin.site.index_title = "Ce qui vous attend"
-admin.site.enable_nav_sidebar = False
-admin.site.index_template = "admin/index.html"
 
 urlpatterns = [
     path("", include("extranet.portal.urls")),

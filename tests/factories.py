@@ -65,11 +65,14 @@ class CommuneFactory(factory.django.DjangoModelFactory):
             code_insee="91228",
             nom="Évry-Courcouronnes",
             nom_recherche="evry courcouronnes",
-            caf__essonne=True,
-            departement__code="91",
-            departement__nom="Essonne",
-            departement__nom_avec_de="de l’Essonne",
-            departement__caf__essonne=True,
+            caf=factory.SubFactory(CafFactory, essonne=True),
+            departement=factory.SubFactory(
+                DepartementFactory,
+                code="91",
+                nom="Essonne",
+                nom_avec_de="de l’Essonne",
+                caf=factory.SubFactory(CafFactory, essonne=True),
+            ),
         )
 
     code_insee = "77100"
@@ -111,7 +114,7 @@ class AgentFactory(factory.django.DjangoModelFactory):
     class Params:
         superviseur = factory.Trait(role="superviseur")
         lecteur = factory.Trait(role="lecteur")
-        essonne = factory.Trait(caf__essonne=True)
+        essonne = factory.Trait(caf=factory.SubFactory(CafFactory, essonne=True))
         cnaf = factory.Trait(role="cnaf", caf=None)
 
     user = factory.SubFactory(UserFactory, is_staff=True, email=factory.Sequence(lambda n: f"agent{n}@caf.test"))
@@ -151,6 +154,10 @@ def siren(number: int) -> str:
     return next(stem + key for key in "0123456789" if siren_is_valid(stem + key))
 
 
+def _under_convention(**situation: Any) -> factory.RelatedFactory:
+    return factory.RelatedFactory("tests.factories.ConventionFactory", factory_related_name="lieu", **situation)
+
+
 class LieuFactory(factory.django.DjangoModelFactory):
     """An RPE that covers Le Châtelet-en-Brie under a convention in force since January 2025.
 
@@ -163,13 +170,12 @@ class LieuFactory(factory.django.DjangoModelFactory):
 
     class Params:
         sans_convention = factory.Trait(convention=None)
-        a_signer = factory.Trait(convention__a_signer=True)
-        convention_finie = factory.Trait(convention__finie=True)
-        suspendue = factory.Trait(convention__suspendue=True)
+        a_signer = factory.Trait(convention=_under_convention(a_signer=True))
+        convention_finie = factory.Trait(convention=_under_convention(finie=True))
+        suspendue = factory.Trait(convention=_under_convention(suspendue=True))
         essonne = factory.Trait(
-            caf__essonne=True,
-            gestionnaire__caf__essonne=True,
-            convention__communes=["91228"],
+            caf=factory.SubFactory(CafFactory, essonne=True),
+            convention=_under_convention(communes=["91228"]),
             ville="Évry-Courcouronnes",
         )
 
@@ -184,7 +190,7 @@ class LieuFactory(factory.django.DjangoModelFactory):
     telephone = "+33160000001"
     courriel = factory.Sequence(lambda n: f"rpe{n}@lieu.test")
     created_at = NOW - timedelta(days=700)
-    convention = factory.RelatedFactory("tests.factories.ConventionFactory", factory_related_name="lieu")
+    convention = _under_convention()
 
 
 class ConventionFactory(factory.django.DjangoModelFactory):
@@ -207,34 +213,19 @@ class ConventionFactory(factory.django.DjangoModelFactory):
 
     @factory.post_generation
     def communes(self, create: bool, codes: list[str] | None, **kwargs: Any) -> None:
-        acte = ActeFactory(convention=self, prepared_at=self.created_at, effective_on=self.in_force_from)
+        acte = self.actes.create(
+            nature=Acte.Nature.CONVENTION,
+            text_version="2026-1",
+            prepared_at=self.created_at,
+            effective_on=self.in_force_from,
+        )
         if codes is None:
             codes = [CommuneFactory().pk]
-        if "91228" in codes:
-            CommuneFactory(evry=True)
-        if "77288" in codes:
-            CommuneFactory(melun=True)
+        for trait, code in (("melun", "77288"), ("evry", "91228")):
+            if code in codes:
+                CommuneFactory(**{trait: True})
         for code in codes:
-            CouvertureFactory(
-                acte=acte, lieu=self.lieu, commune_id=code, from_on=self.in_force_from, until_on=self.ended_on
-            )
-
-
-class ActeFactory(factory.django.DjangoModelFactory):
-    class Meta:
-        model = "conventions.Acte"
-
-    convention = factory.SubFactory(ConventionFactory)
-    nature = Acte.Nature.CONVENTION
-    text_version = "2026-1"
-    prepared_at = datetime(2025, 1, 6, 9, tzinfo=UTC)
-
-
-class CouvertureFactory(factory.django.DjangoModelFactory):
-    class Meta:
-        model = "conventions.Couverture"
-
-    from_on = date(2025, 1, 15)
+            self.lieu.couvertures.create(acte=acte, commune_id=code, from_on=self.in_force_from, until_on=self.ended_on)
 
 
 class PersonneInscriteFactory(factory.django.DjangoModelFactory):
@@ -285,7 +276,7 @@ class DemandeHabilitationFactory(factory.django.DjangoModelFactory):
     class Params:
         refusee = factory.Trait(state="refusee", decided_at=NOW, motif="Hors du territoire.")
         complement = factory.Trait(state="complement")
-        essonne = factory.Trait(caf__essonne=True)
+        essonne = factory.Trait(caf=factory.SubFactory(CafFactory, essonne=True))
 
     reference = factory.Sequence(lambda n: f"HAB-2026-{n:06}")
     nonce = factory.Sequence(lambda n: f"{n:040}")
@@ -336,6 +327,11 @@ class TransmissionFactory(factory.django.DjangoModelFactory):
     notified_at = factory.SelfAttribute("transmitted_at")
 
 
+def _batch(**situation: Any) -> factory.SubFactory:
+    same = {name: factory.SelfAttribute(f"..{name}") for name in ("lieu", "transmitted_at")}
+    return factory.SubFactory(TransmissionFactory, **same, **situation)
+
+
 class DemandeFactory(factory.django.DjangoModelFactory):
     """A family's request with its dossier, deposited an hour ago, waiting for a lieu."""
 
@@ -348,14 +344,10 @@ class DemandeFactory(factory.django.DjangoModelFactory):
         transmise = factory.Trait(
             state=Etat.TRANSMISE,
             lieu=factory.SubFactory(LieuFactory),
-            transmission=factory.SubFactory(
-                TransmissionFactory,
-                lieu=factory.SelfAttribute("..lieu"),
-                transmitted_at=factory.SelfAttribute("..transmitted_at"),
-            ),
+            transmission=_batch(),
             transmitted_at=factory.SelfAttribute("at"),
         )
-        non_notifiee = factory.Trait(transmise=True, transmission__non_notifiee=True)
+        non_notifiee = factory.Trait(transmise=True, transmission=_batch(non_notifiee=True))
         recuperee = factory.Trait(
             transmise=True,
             state=Etat.RECUPEREE,

@@ -17,8 +17,8 @@
             ),
         ]
 
-`initial=` fills the form from the object; a form with `about_object = True` is built with `obj=` too. A `Refused` of the
-service is shown beside the fields with what was typed (422).
+`initial=` fills the form from the object; a form with `about_object = True` is built with `obj=` too. A `Refused` of
+the service is shown beside the fields with what was typed (422).
 """
 
 from collections.abc import Callable, Sequence

@@ -20,7 +20,7 @@ class Prefix(models.Lookup):
 
 
 class Caf(models.Model):
-    """A departmental fund (or the CSS of Mayotte). Address, mailbox and telephone belong to the Caf, not to the files."""
+    """A departmental fund (or the CSS of Mayotte). Its address, mailbox and telephone are its own."""
 
     class Donnees:
         famille = ()
@@ -78,7 +78,7 @@ class Departement(models.Model):
 
 
 class Epci(models.Model):
-    """A group of communes. The territories of Greater Paris (EPT) have no taxation of their own and lie inside its métropole."""
+    """A group of communes. The EPT of Greater Paris overlap its métropole, without taxation of their own."""
 
     class Donnees:
         famille = ()
@@ -110,7 +110,7 @@ class Epci(models.Model):
 
 
 class Commune(models.Model):
-    """A commune or municipal arrondissement (Paris, Lyon, Marseille) that exists, or existed (`actuelle` false, kept for history)."""
+    """A commune or municipal arrondissement of today, or (`actuelle` false) one that history still points at."""
 
     class Donnees:
         famille = ()

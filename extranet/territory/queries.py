@@ -24,7 +24,7 @@ class Match:
 
 
 class CodeEntry(NamedTuple):
-    """What a delivery needs to know of a code: the commune of today, its Caf ("" for none), the whole town of an arrondissement."""
+    """The commune of today of a code, its Caf and, for an arrondissement, its whole town ("" for none)."""
 
     code: str
     former: bool
@@ -42,7 +42,7 @@ def search_key(text: str) -> str:
 def communes_matching(text: str, limit: int = 20, *, caf: str | None = None) -> list[Match]:
     """Communes of today whose name, a word of it, former name or postal code begins with `text` (HAB-2, DEM-2).
 
-    The whole name first, then names that begin so, then words; the most populated first. `caf` keeps one Caf's territory.
+    The whole name first, then its beginning, then words; the most populated first. `caf` keeps one Caf's territory.
     """
     key = search_key(text[:100])
     postal = re.fullmatch(r"\d{2,5}", key) or re.search(r"\b\d{5}\b", key)  # alone, or in a label: "Melun (77000)"
@@ -102,7 +102,7 @@ def commune_by_code(code: str) -> Match | None:
 
 
 def codes_index() -> dict[str, CodeEntry]:
-    """Every present and former code, for a reader of thousands of records. Three columns in memory; the caller keeps it."""
+    """Every present and former code, for a reader of thousands of records; the caller keeps it."""
     rows = Commune.objects.filter(actuelle=True).values_list("pk", "caf", "parente")
     present = {code: CodeEntry(code, False, caf or "", parente or "") for code, caf, parente in rows}
     former = AncienneCommune.objects.values_list("pk", "commune")
@@ -116,7 +116,7 @@ def communes_of_epci(siren: str) -> QuerySet[Commune]:
 
 
 def epcis_matching(text: str, departement: str | None = None, *, limit: int = 20) -> list[Epci]:
-    """EPCI of today with, for each word of `text`, a word that begins so; with a commune in `departement` where given."""
+    """EPCI of today whose name has, for each word of `text`, one that begins so; in `departement` where given."""
     words = search_key(text[:100]).split()
     if len("".join(words)) < SHORTEST:
         return []

@@ -35,7 +35,7 @@ def digest_of(folder: Path) -> str:
 
 @transaction.atomic
 def load(*, now: datetime, folder: Path = DATA) -> dict[str, int] | None:
-    """Upsert everything; None when the tables hold this very version. What left the files stays, marked as gone (history points at it)."""
+    """Upsert everything; None when the tables hold this very version. Communes and EPCI that left stay, marked gone."""
     digest = digest_of(folder)
     if Vintage.objects.filter(digest=digest).exists():
         return None

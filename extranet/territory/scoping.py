@@ -26,7 +26,7 @@ ACTORS = {"systeme": "le portail", "famille": "la famille", "source": "monenfant
 
 
 def scoped(request: HttpRequest, rows: QuerySet, caf_path: str | None) -> QuerySet:
-    """`rows` that the agent may see: all for the Cnaf and of national data, own Caf otherwise, none without a path or an agent."""
+    """`rows` that the agent may see: its own Caf's; all for the Cnaf and of national data; none without a path."""
     agent = agent_of(request.user)
     if agent is None or caf_path is None:
         return rows.none()
@@ -150,7 +150,7 @@ class CafScopedInline(_Scoped, admin.TabularInline):
 
 
 class CafScopedAdmin(_Scoped, admin.ModelAdmin):
-    """Base of every admin. Agents act through services (see `acts`): add, change and delete are closed unless a right opens them."""
+    """Base of every admin. Agents act through services (`acts`); a right may open add and change, never delete."""
 
     actions = None
     list_per_page = 50
@@ -203,7 +203,7 @@ class CafScopedAdmin(_Scoped, admin.ModelAdmin):
         self.not_found()
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Only what `list_filter` and `date_hierarchy` offer, compared as they do: no guessing through other columns."""
+        """Only what `list_filter` and `date_hierarchy` offer, compared as they do: other columns cannot be guessed."""
         names = [item[0] if isinstance(item, list | tuple) else item for item in self.list_filter]
         offered = {name for name in [*names, self.date_hierarchy] if isinstance(name, str)}
         column, _, comparison = lookup.rpartition("__")

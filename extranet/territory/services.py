@@ -28,7 +28,7 @@ def set_contact(*, caf_code: str, courriel_generique: str, adresse: str, telepho
 
 @transaction.atomic
 def create_agent(*, email: str, role: str, caf_code: str | None, by: Any, now: datetime) -> tuple[Agent, bool]:
-    """Open the back office to an address and invite it by mail (CTL-6). The same again changes nothing; another role or Caf moves the agent."""
+    """Open the back office to an address, invited by mail (CTL-6). Another role or Caf moves the agent."""
     if caf_code is not None and not Caf.objects.filter(pk=caf_code).exists():
         raise Refused({"caf": f"Caf inconnue : {caf_code}."})
     if role not in Agent.Role.values or (role == Agent.Role.CNAF) != (caf_code is None):

@@ -1,5 +1,6 @@
 """Four signatures, and only they, put a convention in force."""
 
+import contextlib
 import threading
 from datetime import date, timedelta
 from io import BytesIO
@@ -187,10 +188,8 @@ def test_both_parties_at_once_put_it_in_force_once():
 
     def pause(execute, sql, params, many, context):
         if sql.startswith('SELECT "conventions_signature"."partie"'):
-            try:
+            with contextlib.suppress(threading.BrokenBarrierError):
                 meeting.wait(timeout=1)
-            except threading.BrokenBarrierError:
-                pass
         return execute(sql, params, many, context)
 
     faults = []

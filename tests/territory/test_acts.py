@@ -1,11 +1,14 @@
 import pytest
+from django.http import Http404
 
-from extranet.core.errors import Refused, WrongState
+from extranet.core.errors import Forbidden, Refused, WrongState
 from extranet.core.journal.models import Entry
 from extranet.territory import admin as territory_admin
+from extranet.territory import services
 from extranet.territory.acts import Act
 from extranet.territory.forms import ContactForm
 from extranet.territory.models import Caf
+from tests.territory.conftest import NOW
 
 URL = "/admin/territory/caf/caf-77/acte/coordonnees/"
 TYPED = {"courriel_generique": "Petite.Enfance@caf77.test", "adresse": "1 rue Neuve\n77000 Melun", "telephone": "3230"}
@@ -34,6 +37,14 @@ def test_without_the_right_there_is_no_button_and_the_address_answers_403(login,
     assert client.get(URL).status_code == 403
     assert client.post(URL, TYPED).status_code == 403
     assert not Entry.objects.exists()
+
+
+def test_the_service_itself_refuses_the_wrong_role_and_another_caf(login):
+    typed = {"courriel_generique": "", "adresse": "", "telephone": ""}
+    with pytest.raises(Forbidden):
+        services.set_contact(caf_code="caf-77", by=login("gestionnaire").user, now=NOW, **typed)
+    with pytest.raises(Http404):
+        services.set_contact(caf_code="caf-91", by=login("superviseur").user, now=NOW, **typed)
 
 
 @pytest.mark.rule("HAB-6")

@@ -86,7 +86,7 @@ def is_intact(pdf: bytes) -> bool:
             ValidationContext(trust_roots=certificates, allow_fetching=False),
             key_usage_settings=KeyUsageConstraints(key_usage={"non_repudiation"}),
         )
-    except Exception:  # noqa: BLE001 -- whatever stops the reading of a file that we had sealed is a change of it
+    except Exception:  # whatever stops the reading of a file that we had sealed is a change of it
         return False
     return bool(status.bottom_line and status.coverage == SignatureCoverageLevel.ENTIRE_FILE)
 

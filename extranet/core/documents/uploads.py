@@ -61,9 +61,9 @@ def _fault(data: bytes) -> str:
                 return PROTECTED
             if _is_active(pdf):
                 return NOT_PLAIN
-            # What could not be read here may still be read, and run, by another program. Asked before the pages are
-            # walked, whose small faults are mended on the way and do no harm.
-            if pdf.get_warnings() or not pdf.pages:
+            # What could not be read here may still be read, and run, by another program. A page without resources,
+            # mended on the way, does no harm.
+            if any("repairing" not in str(warning) for warning in pdf.get_warnings()) or not pdf.pages:
                 return DAMAGED
             if len(pdf.pages) > MAX_PAGES:
                 return TOO_LONG

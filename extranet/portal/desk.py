@@ -1,0 +1,115 @@
+"""The agents' desk: the admin, opening on what waits for this agent."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from conventions.models import Convention
+from conventions.workflow import EtatConvention
+from demandes import rules
+from demandes.models import Attestation, Demande, Livraison
+from demandes.workflow import Etat, EtatAttestation, EtatLivraison
+from extranet.core import clock
+from extranet.core.dates import paris_date
+from extranet.territory.queries import agent_of
+from habilitations import queries as habilitations
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A card: how many, of what, where they are."""
+
+    titre: str
+    nombre: int
+    lien: str
+    explication: str = ""
+    urgence: bool = False
+
+
+class Desk(admin.AdminSite):
+    """One door (the portal's login), one first page."""
+
+    site_header = "Espace Caf"
+    site_title = "Espace Caf"
+    index_title = "Ce qui vous attend"
+    enable_nav_sidebar = False
+    index_template = "admin/index.html"
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        return super().has_permission(request) and agent_of(request.user) is not None
+
+    def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """ACT-7: the admin has no door of its own."""
+        if request.user.is_authenticated:
+            return redirect("portal:entree" if not request.user.is_staff else "portal:accueil")
+        return redirect(f"{reverse('account_login')}?next={reverse('admin:index')}")
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        cards = waiting_for(request.user, clock.now())
+        return super().index(request, (extra_context or {}) | {"attente": [card for card in cards if card.nombre]})
+
+
+def waiting_for(user: Any, now: datetime) -> list[Waiting]:
+    """What this agent has to do or to look at, most urgent first; each figure leads to its list."""
+    agent, today = agent_of(user), paris_date(now)
+    if agent is None:
+        return []
+
+    def own(rows: QuerySet, path: str) -> int:
+        return rows.filter(**{path: agent.caf}).count() if agent.caf_id else rows.count()
+
+    def at(name: str, query: str = "") -> str:
+        return reverse(f"admin:{name}_changelist") + query
+
+    late = Demande.objects.filter(
+        state=Etat.TRANSMISE, transmission__notified_at__lt=rules.notified_before_is_late(today)
+    )
+    unsigned = Attestation.objects.filter(state=EtatAttestation.OUVERTE, due_on__lt=today)
+    cards = [
+        Waiting(
+            "demandes en retard de récupération",
+            own(late, "caf"),
+            at("demandes_demande", "?delai=retard"),
+            "Quinze jours sont passés. Appelez le lieu, ou confiez la demande à un autre.",
+            True,
+        ),
+        Waiting(
+            "attestations en retard",
+            own(unsigned, "lieu__caf"),
+            at("demandes_attestation", "?echeance=retard"),
+            "Le mois pour attester la destruction est passé.",
+            True,
+        ),
+        Waiting(
+            "demandes à orienter",
+            own(Demande.objects.filter(state=Etat.A_ORIENTER), "caf"),
+            at("demandes_demande", f"?state__exact={Etat.A_ORIENTER}"),
+            "Aucun lieu, ou plusieurs, couvrent la commune : choisissez.",
+        ),
+        Waiting(
+            "demandes d’habilitation à examiner",
+            own(habilitations.applications_waiting(), "caf"),
+            at("habilitations_demandehabilitation", "?state__exact=deposee"),
+        ),
+        Waiting(
+            "conventions à signer",
+            own(Convention.objects.filter(state=EtatConvention.PREPARATION), "lieu__caf"),
+            at("conventions_convention", f"?state__exact={EtatConvention.PREPARATION}"),
+        ),
+        Waiting(
+            "personnes à activer",
+            own(habilitations.to_activate(now), "lieu__caf"),
+            at("habilitations_personneaactiver"),
+            "Leur convention est signée ; elles n’ont pas encore d’accès.",
+        ),
+    ]
+    if agent.caf_id is None:
+        refused = Livraison.objects.filter(state=EtatLivraison.REFUSEE).count()
+        cards.append(Waiting("livraisons refusées", refused, at("demandes_livraison", "?state__exact=refusee")))
+    return cards
