@@ -1,6 +1,6 @@
 """What agents see of the register, and their acts on it."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -8,6 +8,7 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import FileResponse, Http404, HttpRequest
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path
+from django.utils.formats import date_format
 
 from conventions import queries, rights, rules
 from conventions.forms import DeliberationForm, OfficialAddressForm, SignatureForm, deliberation_initial
@@ -20,6 +21,8 @@ from extranet.core.documents.models import StoredFile
 from extranet.territory.acts import Act, ActsMixin
 from extranet.territory.queries import role_of
 from extranet.territory.scoping import CafScopedAdmin
+
+UNSET = "–"
 
 
 def situation_of(convention: Convention, today: date) -> str:
@@ -72,7 +75,7 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
     readonly_fields = (
         "numero",
         "lieu",
-        "gestionnaire",
+        "signataire",
         "situation",
         "created_at",
         "accepted_by",
@@ -86,7 +89,7 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
         "papier",
     )
     fieldsets = (
-        (None, {"fields": ("numero", "situation", "lieu", "gestionnaire", "created_at", "accepted_by")}),
+        (None, {"fields": ("numero", "situation", "lieu", "signataire", "created_at", "accepted_by")}),
         ("Durée", {"fields": ("in_force_from", "echeance", "preavis", "ended_on")}),
         ("Signatures", {"fields": ("papier", "acte_autorisant", "signatures")}),
         ("Annexe 1", {"fields": ("annexe1",)}),
@@ -175,21 +178,35 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
     def gestionnaire(self, convention: Convention) -> str:
         return convention.lieu.gestionnaire.nom
 
+    @admin.display(description="gestionnaire")
+    def signataire(self, convention: Convention) -> str:
+        context = {"gestionnaire": convention.lieu.gestionnaire}
+        return render_to_string("conventions/admin/_gestionnaire.html", context)
+
     @admin.display(description="situation", ordering="state")
     def situation(self, convention: Convention) -> str:
         return situation_of(convention, clock.today())
 
     @admin.display(description="prochaine échéance", ordering="in_force_from")
-    def echeance(self, convention: Convention) -> date | None:
-        if convention.in_force_from is None:
-            return None
-        return convention.ended_on or rules.next_anniversary(convention.in_force_from, clock.today())
-
-    @admin.display(description="préavis remis au plus tard le")
-    def preavis(self, convention: Convention) -> date | None:
+    def echeance(self, convention: Convention) -> str:
         if convention.in_force_from is None or convention.ended_on:
-            return None
-        return rules.last_day_of_notice(rules.next_anniversary(convention.in_force_from, clock.today()))
+            return UNSET
+        return date_format(rules.next_anniversary(convention.in_force_from, clock.today()), "j F Y")
+
+    @admin.display(description="préavis")
+    def preavis(self, convention: Convention) -> str:
+        """CON-4: until when a letter still ends the year under way, and what a later one would do."""
+        if convention.in_force_from is None or convention.ended_on:
+            return UNSET
+        term = rules.next_anniversary(convention.in_force_from, clock.today())
+        last_day = rules.last_day_of_notice(term)
+        if clock.today() <= last_day:
+            return f"lettre recommandée remise au plus tard le {date_format(last_day, 'j F Y')}"
+        following = rules.next_anniversary(convention.in_force_from, term + timedelta(days=1))
+        return (
+            f"délai dépassé depuis le {date_format(last_day, 'j F Y')} : une lettre remise maintenant met fin à la "
+            f"convention le {date_format(following, 'j F Y')}"
+        )
 
     @admin.display(description="communes", ordering="lines_communes")
     def communes(self, convention: Any) -> int:

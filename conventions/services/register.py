@@ -50,7 +50,10 @@ def prepare(
     Couverture.objects.bulk_create(
         Couverture(acte=acte, lieu=lieu_made, commune_id=code) for code in dict.fromkeys(communes)
     )
-    PersonneInscrite.objects.bulk_create(PersonneInscrite(acte=acte, lieu=lieu_made, **line) for line in personnes)
+    PersonneInscrite.objects.bulk_create(
+        PersonneInscrite(acte=acte, lieu=lieu_made, **{**line, "courriel": line["courriel"].lower()})
+        for line in personnes
+    )
     journal.record("convention.preparee", convention, by=by, at=now, numero=convention.numero, lieu=lieu_made.code)
     bell.ring("conventions.tasks.keep_pdf", acte.pk)
     return convention

@@ -23,7 +23,7 @@ class ReferenceAdmin(CafScopedAdmin):
 
 @admin.register(Commune)
 class CommuneAdmin(ReferenceAdmin):
-    list_display = ["nom", "code_insee", "departement", "postal_codes", "population", "epci", "caf", "actuelle"]
+    list_display = ["nom", "code_insee", "departement", "postal_codes", "population", "epci", "caf"]
     list_filter = ["type", "actuelle", "departement"]
     list_select_related = ["departement", "epci", "caf"]
     search_fields = ["nom_recherche", "code_insee"]

@@ -4,4 +4,4 @@ from django.apps import AppConfig
 class TerritoryConfig(AppConfig):
     name = "extranet.territory"
     label = "territory"
-    verbose_name = "territoire"
+    verbose_name = "Territoire"

@@ -58,7 +58,7 @@ def communes_matching(text: str, limit: int = 20, *, caf: str | None = None) -> 
     if name:
         found = _named(present, name, limit)
     else:
-        found = {pk: (0, "") for pk in present.order_by("-population", "pk").values_list("pk", flat=True)[:limit]}
+        found = dict.fromkeys(present.order_by("-population", "pk").values_list("pk", flat=True)[:limit], (0, ""))
     communes = sorted(_complete().filter(pk__in=found), key=lambda c: (found[c.pk][0], -c.population, c.pk))
     matches = []
     for commune in communes[:limit]:
@@ -75,7 +75,7 @@ def _complete() -> QuerySet[Commune]:
 def _named(present: QuerySet[Commune], name: str, limit: int) -> dict[str, tuple[int, str]]:
     """Code: (rank, former name). Rank 0 is the whole name, 1 its beginning, 2 the beginning of one of its words."""
     if len(name) < SHORTEST:  # there is a commune named Y
-        return {pk: (0, "") for pk in present.filter(nom_recherche=name).values_list("pk", flat=True)}
+        return dict.fromkeys(present.filter(nom_recherche=name).values_list("pk", flat=True), (0, ""))
     rank = Case(When(nom_recherche=name, then=0), default=1)
     begins = present.filter(nom_recherche__prefix=name).annotate(rank=rank).order_by("rank", "-population", "pk")
     found = {pk: (level, "") for pk, level in begins.values_list("pk", "rank")[:limit]}

@@ -157,7 +157,7 @@ class CafScopedAdmin(_Scoped, admin.ModelAdmin):
     list_max_show_all = 200
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
-    list_select_related = True
+    list_select_related: Any = True
     journal_shown = True
     journal_words: ClassVar[dict[str, str]] = {}
     """French words of the journal's events on this object; the event itself where there are none."""

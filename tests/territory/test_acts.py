@@ -13,7 +13,7 @@ from tests.territory.conftest import NOW
 URL = "/admin/territory/caf/caf-77/acte/coordonnees/"
 TYPED = {"courriel_generique": "Petite.Enfance@caf77.test", "adresse": "1 rue Neuve\n77000 Melun", "telephone": "3230"}
 
-pytestmark = pytest.mark.usefixtures("france")
+pytestmark = pytest.mark.django_db
 
 
 def test_an_act_is_done_and_stands_in_the_history(login):

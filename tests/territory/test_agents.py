@@ -5,7 +5,7 @@ from django.core.management import CommandError, call_command
 from extranet.core.journal.models import Entry
 from extranet.territory.models import Agent
 
-pytestmark = pytest.mark.usefixtures("france")
+pytestmark = pytest.mark.django_db
 
 
 def test_creating_an_agent_again_changes_nothing(capsys):

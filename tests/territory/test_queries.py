@@ -3,7 +3,7 @@ import pytest
 from extranet.territory import queries
 from extranet.territory.models import Commune
 
-pytestmark = pytest.mark.usefixtures("france")
+pytestmark = pytest.mark.django_db
 
 
 def names(text: str, **options: object) -> list[str]:
@@ -59,7 +59,9 @@ def test_nothing_is_answered_to_what_says_nothing(typed):
 
 @pytest.mark.rule("HAB-2")
 def test_paris_is_found_whole_and_by_arrondissement():
-    assert names("paris") == ["Paris", "Paris 15e Arrondissement", "Paris 1er Arrondissement"]
+    found = names("paris", limit=21)
+    assert found[:2] == ["Paris", "Paris 15e Arrondissement"]
+    assert len([nom for nom in found if "Arrondissement" in nom]) == 20
     assert queries.commune_by_code("75101").commune.parente_id == "75056"
 
 
@@ -76,8 +78,10 @@ def test_a_former_commune_resolves_to_the_one_of_today():
 
 @pytest.mark.rule("HAB-2")
 def test_a_search_can_be_limited_to_the_territory_of_a_caf():
+    assert "Le Châtelet-en-Brie" in names("le chatelet")
+    assert len(names("le chatelet")) > 1
     assert names("le chatelet", caf="caf-77") == ["Le Châtelet-en-Brie"]
-    assert names("saint denis", caf="caf-77") == []
+    assert names("saint denis en val", caf="caf-77") == []
     assert names("arbignieu", caf="caf-77") == []
     assert names("93200", caf="caf-77") == []
 
@@ -96,21 +100,22 @@ def test_an_epci_is_found_by_words_and_lists_its_communes():
     assert epci.pk == "200070779"
     assert queries.epcis_matching("brie chateaux", departement="91") == []
     listed = queries.communes_of_epci(epci.pk).values_list("pk", flat=True)
-    assert set(listed) == {"77100", "77165", "77103", "77145"}
+    assert len(listed) == 31
+    assert {"77100", "77165", "77103"} < set(listed)
 
 
 def test_a_territory_of_greater_paris_lists_its_communes_though_they_belong_to_the_metropole_too():
-    assert [commune.pk for commune in queries.communes_of_epci("200057867")] == ["93066"]
+    assert "93066" in queries.communes_of_epci("200057867").values_list("pk", flat=True)
     assert Commune.objects.get(pk="93066").epci_id == "200054781"
 
 
 def test_the_number_of_queries_does_not_grow_with_the_answer(django_assert_max_num_queries):
     with django_assert_max_num_queries(6):
-        assert len(names("saint")) > 2
+        assert len(names("saint")) == 20
 
 
 def test_the_search_is_public_cached_and_short(client):
-    answer = client.get("/communes/", {"q": "arbign"})
+    answer = client.get("/communes/", {"q": "arbignieu"})
     assert answer.status_code == 200
     assert set(answer["Cache-Control"].split(", ")) == {"public", "max-age=300"}
     assert answer.json() == [

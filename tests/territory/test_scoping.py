@@ -7,7 +7,7 @@ from extranet.territory.models import Agent, Caf
 from extranet.territory.queries import agent_of
 from extranet.territory.scoping import CafScopedAdmin, CafScopedInline, OwnCafFilter
 
-pytestmark = pytest.mark.usefixtures("france")
+pytestmark = pytest.mark.django_db
 
 
 class AgentsInline(CafScopedInline):

@@ -1,0 +1,29 @@
+"""Where mails to a lieu and to a gestionnaire go."""
+
+from uuid import uuid4
+
+import pytest
+
+from extranet.core.outbox.kinds import address_of
+from tests.factories import GestionnaireFactory, LieuFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_lieu_is_written_to_in_its_own_mailbox():
+    assert address_of(f"lieu:{LieuFactory(courriel='rpe@lieu.test').uuid}") == "rpe@lieu.test"
+    assert address_of(f"lieu:{uuid4()}") is None
+
+
+@pytest.mark.rule("ACT-1")
+@pytest.mark.parametrize(
+    ("official", "given", "address"),
+    [
+        ("registre@ville.test", "saisie@ville.test", "registre@ville.test"),
+        ("", "saisie@ville.test", "saisie@ville.test"),
+        ("", "", None),
+    ],
+)
+def test_a_gestionnaire_is_written_to_at_its_official_address_first(official, given, address):
+    gestionnaire = GestionnaireFactory(courriel_registre=official, courriel=given)
+    assert address_of(f"gestionnaire:{gestionnaire.uuid}") == address
