@@ -141,6 +141,7 @@ class Demande(models.Model):
             "caf",
             "commune",
             "lieu",
+            "lieu_vise",
             "transmission",
             "livraison",
             "deposee_le",
@@ -165,6 +166,8 @@ class Demande(models.Model):
     caf = models.ForeignKey("territory.Caf", models.PROTECT, related_name="+")
     commune = models.ForeignKey("territory.Commune", models.PROTECT, related_name="+")
     lieu = models.ForeignKey("conventions.Lieu", models.PROTECT, related_name="+", null=True)
+    # Where it goes next: the one lieu that covers the commune, or the one that the family chose.
+    lieu_vise = models.ForeignKey("conventions.Lieu", models.PROTECT, related_name="+", null=True)
     transmission = models.ForeignKey(Transmission, models.PROTECT, related_name="demandes", null=True)
     livraison = models.ForeignKey(Livraison, models.PROTECT, related_name="+", null=True)
     deposee_le = models.DateTimeField("déposée le")
@@ -197,6 +200,9 @@ class Demande(models.Model):
         indexes = [
             models.Index(fields=["lieu", "state", "last_day"], name="demandes_of_lieu"),
             models.Index(fields=["caf", "state"], name="demandes_of_caf"),
+            models.Index(
+                fields=["lieu_vise"], name="demandes_to_transmit", condition=Q(state=Etat.A_ORIENTER, lieu_vise__isnull=False)
+            ),
             models.Index(fields=["state", "last_day"], name="demandes_to_destroy"),
         ]
 

@@ -1,350 +1,443 @@
-"""Reading deliveries as a stream (ING-2, ING-3): first the whole file is proven sound, then its records are given one by one."""
+"""Reading deliveries as a stream: the whole file is proven sound first, then its records come one by one (ING-2, ING-3).
+
+expat finds where each record begins and ends, its exact line, and enforces the limits; only the bytes of one record at
+a time are given to lxml and to the schema. So memory depends neither on the file's size nor on that of a record.
+"""
 
 import gzip
 import re
-from array import array
+import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 from xml.parsers import expat
+from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 
-SCHEMA = Path(__file__).parent / "demandes-1.xsd"
+from demandes.documents.recue import Lue, Recue
+
 NAMESPACE = "urn:extranet-partenaires:demandes:1"
-NS = f"{{{NAMESPACE}}}"
-ROOT, RECORD = f"{NS}demandes", f"{NS}demande"
+SCHEMA = Path(__file__).with_name("demandes-1.xsd")
+XSI = "http://www.w3.org/2001/XMLSchema-instance"
 
-CHUNK = 1 << 16
-MOST_EXPANDED = 2 << 30
-MOST_RATIO = 100
-SMALL = 1 << 20  # a ratio says nothing of a few kilobytes
-DEEPEST = 12
-# A child of the root longer than this cannot be held in memory to be set aside: the file is refused.
-LONGEST_CHILD = 16 << 20
-MOST_TEXT, MOST_ELEMENTS = 256 << 10, 1_000
-
-_TOO_DEEP = etree.XPath("boolean(" + "/".join("*" * (DEEPEST - 1)) + ")")
-_COUNT = etree.XPath("count(.//*)")
-_TEXT = etree.XPath("string-length(.)")
-_ATTRIBUTES = etree.XPath("count(.//@*)")
-_DECLARATION = re.compile(rb"^<\?xml\s([^>]*?)\?>", re.DOTALL)
-_REFERENCE = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
+LARGEST, RATIO, DEEPEST = 2 * 1024**3, 100, 12
+LONGEST_TOKEN = 10_000_000
+RECORD_BYTES, RECORD_ELEMENTS = 256 * 1024, 1_000
+# A record may carry comments and blanks beside what is counted; past this it is too large whatever it holds.
+RECORD_SPAN = 4 * 1024**2
+CHUNK = 16 * 1024
+REFERENCE = re.compile(r"[A-Za-z0-9._\-]{1,64}")
 
 
-class Refus(Exception):
-    """The file is refused whole; the message says why, in French, without a word of its content."""
-
-
-@dataclass(slots=True)
-class Recue:
-    """One demande as it came, in plain values; the same for files and for the form."""
-
-    reference: str
-    deposee_le: datetime
-    modifiee_le: datetime | None
-    commune: str
-    lieu: str
-    nom: str
-    prenom: str
-    courriel: str = ""
-    telephone: str = ""
-    code_postal: str = ""
-    ville: str = ""
-    allocataire: bool | None = None
-    contact_prefere: str = ""
-    creneau: str = ""
-    enfants: list[dict[str, str]] = field(default_factory=list)
-    modes: list[str] = field(default_factory=list)
-    besoin: dict[str, Any] = field(default_factory=dict)
-    rendez_vous: str = ""
-    message: str = ""
-
-
-@dataclass(slots=True)
-class Record:
-    """A child of the root: what it says, or why it is set aside."""
-
-    rank: int
-    line: int
-    reference: str
-    recue: Recue | None
-    code: str = ""
-    motif: str = ""
+class Unreadable(Exception):
+    """The file is refused whole; the text says why, and nothing of what it holds."""
 
 
 @cache
 def schema() -> etree.XMLSchema:
-    """The published schema, compiled once a process."""
-    return etree.XMLSchema(etree.parse(str(SCHEMA)))
+    """The published schema."""
+    return etree.XMLSchema(file=str(SCHEMA))
 
 
-def open_expanded(path: Path) -> BinaryIO:
-    """The file's bytes, expanded when it is gzip (by content, not by name)."""
-    with path.open("rb") as probe:
-        zipped = probe.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rb") if zipped else path.open("rb")  # type: ignore[return-value]
+def survey(path: Path) -> int:
+    """Read the whole file once; returns how many records it has. Raises Unreadable when it must be refused whole."""
+    return sum(1 for _ in _raw_records(path))
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
-    """Pieces of the expanded file. Raises Refus when it expands too far or is not there in full."""
-    size, total = path.stat().st_size, 0
-    with open_expanded(path) as source:
-        while True:
-            try:
-                piece = source.read(CHUNK)
-            except (EOFError, OSError, gzip.BadGzipFile, ValueError) as error:
-                raise Refus("fichier compressé incomplet ou abîmé") from error
-            if not piece:
-                return
-            total += len(piece)
-            if total > MOST_EXPANDED or total > max(SMALL, MOST_RATIO * size):
-                raise Refus("fichier trop grand une fois décompressé")
-            yield piece
+def records(path: Path, skip: int = 0) -> Iterator[Lue]:
+    """The records after the first `skip`, valid by the schema or with the reason why not."""
+    wrapper = _Wrapper()
+    for rank, (line, reference, raw, fault) in enumerate(_raw_records(path, wrapper)):
+        if rank < skip:
+            continue
+        if raw is None:
+            yield Lue(line, reference, None, *fault)
+        else:
+            yield _record(line, reference, raw, wrapper)
 
 
-def _check_start(head: bytes) -> None:
-    if head.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00", b"<\x00")):
-        raise Refus("encodage autre que UTF-8")
-    head = head.removeprefix(b"\xef\xbb\xbf")
-    if not (match := _DECLARATION.match(head)):
-        return
-    declaration = match.group(1)
-    if not re.search(rb"version\s*=\s*[\"']1\.0[\"']", declaration):
-        raise Refus("version de XML autre que 1.0")
-    encoding = re.search(rb"encoding\s*=\s*[\"']([^\"']*)[\"']", declaration)
-    if encoding and encoding.group(1).lower() not in (b"utf-8", b"utf8"):
-        raise Refus("encodage autre que UTF-8")
+# --- the stream ----------------------------------------------------------------------------------------------------
+
+Raw = tuple[int, str, bytes | None, tuple[str, str]]
+NO_FAULT = ("", "")
+UNKNOWN_CHILD = ("element-inconnu", "Élément inconnu : seules des demandes sont attendues ici.")
+TOO_LARGE = ("trop-volumineuse", "Demande trop volumineuse : 256 Kio de textes ou 1 000 éléments au plus.")
+EMPTY = ("schema", "Demande vide.")
 
 
-def _parser() -> etree.XMLPullParser:
-    return etree.XMLPullParser(
-        events=("end",),
-        tag=RECORD,
-        huge_tree=False,
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
+class _Wrapper:
+    """The root's namespace declarations, put around each record so that it can be read alone."""
+
+    head = b"<r>"
+
+    def set(self, prefixes: dict[str, str]) -> None:
+        """Note the prefixes that the root declares."""
+        declared = (
+            f" {'xmlns:' + prefix if prefix else 'xmlns'}={quoteattr(uri)}" for prefix, uri in prefixes.items()
+        )
+        self.head = f"<r{''.join(declared)}>".encode()
 
 
-def _children(path: Path) -> Iterator[etree._Element]:
-    """Each complete child of the root, in order, then forgotten. Raises Refus for a file that is not sound."""
-    parser, started, since = _parser(), False, 0
-    probe = etree.XMLPullParser(events=("start",), huge_tree=False, resolve_entities=False, no_network=True)
-    root: etree._Element | None = None
+@contextmanager
+def _opened(path: Path) -> Iterator[Iterator[bytes]]:
+    """The file's bytes in chunks, unpacked when they are gzip's, within the limits of size."""
+    size = path.stat().st_size
+    with open(path, "rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        if packed:
+            with gzip.open(file) as unpacked:
+                yield _chunks(unpacked, min(LARGEST, RATIO * size), CHUNK)  # type: ignore[arg-type]
+        else:
+            yield _chunks(file, LARGEST, CHUNK)
+
+
+def _chunks(stream: BinaryIO, most: int, step: int) -> Iterator[bytes]:
+    total = 0
     try:
-        for piece in _chunks(path):
-            if not started:
-                _check_start(piece)
-                started = True
-            parser.feed(piece)
-            if root is None:
-                probe.feed(piece)
-                root_seen = next((element for _, element in probe.read_events()), None)
-                if root_seen is None:
-                    continue
-                _check_root(root_seen)
-            for _, element in parser.read_events():
-                if element.getparent() is None or element.getparent().getparent() is not None:
-                    continue  # a `demande` deeper down: its record is looked at as a whole
-                if root is None:
-                    root = element.getparent()
-                yield from _forget_until(root, element)
-                since = 0
-            since += len(piece)
-            if since > LONGEST_CHILD:
-                raise Refus("un enregistrement est démesuré")
-        if not started:
-            raise Refus("fichier vide")
-        root = parser.close()
-    except etree.XMLSyntaxError as error:
-        raise Refus(f"XML mal formé, ligne {error.lineno or 1}") from error
-    _check_root(root)
-    yield from _forget_until(root, None)
+        while chunk := stream.read(step):
+            if not total and (chunk[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in chunk[:4]):
+                raise Unreadable("codage autre que UTF-8")
+            total += len(chunk)
+            if total > most:
+                raise Unreadable("fichier trop volumineux une fois décompressé")
+            yield chunk
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise Unreadable("fichier compressé incomplet ou abîmé") from error
+    if not total:
+        raise Unreadable("fichier vide")
 
 
-def _forget_until(root: etree._Element, last: etree._Element | None) -> Iterator[etree._Element]:
-    """The children of the root up to `last` (all when None), each removed once it was used."""
-    while (child := next(iter(root), None)) is not None:
-        yield child
-        done = child is last
-        root.remove(child)
-        if done:
-            return
+def _raw_records(path: Path, wrapper: _Wrapper | None = None) -> Iterator[Raw]:
+    """Each child of the root: its line, its reference where readable, its bytes or why they are not kept."""
+    scanner = _Scanner(wrapper or _Wrapper())
+    with _opened(path) as chunks:
+        for chunk in chunks:
+            yield from scanner.feed(chunk)
+        yield from scanner.feed(b"", last=True)
 
 
-def _check_root(root: etree._Element) -> None:
-    info = root.getroottree().docinfo
-    if info.doctype or info.internalDTD is not None:
-        raise Refus("DOCTYPE interdit")
-    if root.tag != ROOT:
-        raise Refus("racine ou espace de noms inconnus")
-    if root.get("version") != "1.0":
-        raise Refus("version du schéma inconnue")
-    bare = etree.Element(root.tag, nsmap={None: NAMESPACE})
-    for name, value in root.items():
-        bare.set(name, value)
-    if not schema().validate(bare):
-        raise Refus("attributs de la racine non conformes au schéma (emis-le, emetteur)")
+class _Scanner:
+    """Follows the depth of one document and cuts out the children of its root."""
 
+    def __init__(self, wrapper: _Wrapper):
+        self.wrapper = wrapper
+        self.window = bytearray()
+        self.base = 0  # where the window begins in the document
+        self.quiet = 0  # bytes since the last event
+        self.found: list[Raw] = []
+        self.begun = False
+        self.in_record = False
+        self.keep_from = 0
+        self.prefixes: dict[str, str] = {}
+        self.parser = self._parser()
 
-def check_file(path: Path) -> None:
-    """ING-3: raise Refus unless the whole file is there, well-formed, ours, and nowhere too deep or too long."""
-    for child in _children(path):
-        if _TOO_DEEP(child):
-            raise Refus(f"plus de {DEEPEST} niveaux d’éléments")
-
-
-def records(path: Path, *, skip: int = 0) -> Iterator[Record]:
-    """Every child of the root after the first `skip`, as a record to take or to set aside. The file was checked before."""
-    lines = Lines(path)
-    for rank, child in enumerate(_children(path), start=1):
-        if rank > skip:
-            yield _record(rank, child, lines)
-
-
-class Lines:
-    """The line of a child of the root; the parser's own count stops at 65,535, so beyond it a second reader counts once."""
-
-    def __init__(self, path: Path):
-        self.path = path
-        self.starts: array[int] | None = None
-
-    def of(self, rank: int, child: etree._Element) -> int:
-        if child.sourceline and child.sourceline < 65_535:
-            return int(child.sourceline)
-        if self.starts is None:
-            self.starts = self._count()
-        return self.starts[rank - 1]
-
-    def _count(self) -> "array[int]":
-        starts, depth = array("I"), 0
-        parser = expat.ParserCreate()
+    def _parser(self) -> Any:
+        parser = expat.ParserCreate("UTF-8", " ")
+        parser.buffer_text = False
+        depth = elements = start = line = 0
+        state: dict[str, Any] = {}
 
         def begin(name: str, attributes: dict[str, str]) -> None:
-            nonlocal depth
+            nonlocal depth, elements, start, line
+            self.begun = True
             depth += 1
-            if depth == 2:
-                starts.append(parser.CurrentLineNumber)
+            if depth > 2:
+                elements += 1
+                if depth > DEEPEST:
+                    raise Unreadable("éléments imbriqués trop profondément")
+            elif depth == 2:
+                start, line, elements = parser.CurrentByteIndex, parser.CurrentLineNumber, 1
+                parser.CharacterDataHandler = None
+                self.in_record, self.keep_from = True, start
+                wanted = attributes.get("reference", "")
+                state["reference"] = wanted if REFERENCE.fullmatch(wanted) else ""
+                state["known"] = name == DEMANDE
+            else:
+                _check_root(name, attributes)
+                self.wrapper.set(self.prefixes)
+                parser.StartNamespaceDeclHandler = None
+                parser.CharacterDataHandler = between
+            self.quiet = 0
 
         def end(name: str) -> None:
             nonlocal depth
             depth -= 1
+            if depth == 1:
+                reference = state["reference"]
+                if not state["known"]:
+                    self.found.append((line, "", None, UNKNOWN_CHILD))
+                elif elements > RECORD_ELEMENTS or self.keep_from > start:
+                    self.found.append((line, reference, None, TOO_LARGE))
+                elif elements == 1:
+                    self.found.append((line, reference, None, EMPTY))
+                else:
+                    self.found.append((line, reference, self._cut(start, parser.CurrentByteIndex), NO_FAULT))
+                self.in_record = False
+                parser.CharacterDataHandler = between
+            elif depth == 0:
+                parser.CharacterDataHandler = None
+            self.quiet = 0
 
-        parser.StartElementHandler, parser.EndElementHandler = begin, end
-        for piece in _chunks(self.path):
-            parser.Parse(piece, False)
-        return starts
+        def between(text: str) -> None:
+            if text.strip(" \t\r\n"):
+                raise Unreadable("texte en dehors des demandes")
+            self.quiet = 0
+
+        def declaration(version: str, encoding: str | None, standalone: int) -> None:
+            if version != "1.0":
+                raise Unreadable("version de XML autre que 1.0")
+            if encoding is not None and encoding.upper() != "UTF-8":
+                raise Unreadable("codage autre que UTF-8")
+
+        def doctype(*args: Any) -> None:
+            raise Unreadable("déclaration DOCTYPE interdite")
+
+        def prefix_declared(prefix: str | None, uri: str | None) -> None:
+            self.prefixes[prefix or ""] = uri or ""
+
+        def passed(*args: Any) -> None:
+            self.quiet = 0
+
+        parser.StartElementHandler = begin
+        parser.EndElementHandler = end
+        parser.XmlDeclHandler = declaration
+        parser.StartDoctypeDeclHandler = doctype
+        parser.StartNamespaceDeclHandler = prefix_declared
+        parser.CommentHandler = passed
+        parser.ProcessingInstructionHandler = passed
+        return parser
+
+    def _cut(self, start: int, index: int) -> bytes:
+        """The record from `start` to the end of the closing tag that begins at `index`."""
+        close = self.window.index(b">", index - self.base) + 1
+        return bytes(self.window[start - self.base : close])
+
+    def feed(self, chunk: bytes, *, last: bool = False) -> list[Raw]:
+        """What ends in this chunk."""
+        self.found = []
+        self.quiet += len(chunk)
+        self.window += chunk
+        before = self.quiet
+        try:
+            self.parser.Parse(chunk, last)
+        except expat.ExpatError as error:
+            raise Unreadable(_why(error, last)) from None
+        if self.quiet > LONGEST_TOKEN - 2 * CHUNK:
+            raise Unreadable("texte, nom ou attribut de plus de 10 Mo")
+        self._forget(len(chunk), silent=self.quiet == before and before > 0)
+        return self.found
+
+    def _forget(self, length: int, *, silent: bool) -> None:
+        """Drop from the window what no cut can need: all but the open record, or the tag that is not whole yet."""
+        end = self.base + len(self.window)
+        if self.in_record:
+            if end - self.keep_from > RECORD_SPAN:
+                self.keep_from = end - length
+            first = self.keep_from
+        elif silent:
+            return
+        else:
+            first = end - length
+        if first > self.base:
+            del self.window[: first - self.base]
+            self.base = first
 
 
-def _record(rank: int, child: etree._Element, lines: Lines) -> Record:
-    reference = child.get("reference") or ""
-    reference = reference if _REFERENCE.match(reference) else ""
-
-    def aside(code: str, motif: str) -> Record:
-        return Record(rank, lines.of(rank, child), reference, None, code, motif)
-
-    if child.tag != RECORD:
-        return aside("element-inconnu", "Élément inconnu sous la racine.")
-    if _COUNT(child) > MOST_ELEMENTS or _TEXT(child) > MOST_TEXT or _long_attributes(child):
-        return aside("demesure", "Enregistrement trop volumineux.")
-    if not schema().validate(child):
-        return aside("schema", _schema_fault())
-    if child.find(f"{NS}transmission") is not None:
-        return aside("transmission", "L’élément transmission est réservé à ce que les lieux récupèrent.")
-    try:
-        return Record(rank, lines.of(rank, child) if child.sourceline == 65_535 else child.sourceline, reference, _convert(child))
-    except ValueError:
-        return aside("date", "Une date n’existe pas ou sort des années possibles.")
+DEMANDES, DEMANDE = f"{NAMESPACE} demandes", f"{NAMESPACE} demande"
 
 
-def _long_attributes(child: etree._Element) -> bool:
-    if _ATTRIBUTES(child) <= 200:
-        return False
-    return sum(len(str(value)) for value in child.xpath(".//@*")) > MOST_TEXT
+def _check_root(name: str, attributes: dict[str, str]) -> None:
+    if name != DEMANDES:
+        uri, _, local = name.rpartition(" ")
+        raise Unreadable("élément racine inattendu" if local != "demandes" else "espace de noms inattendu")
+    if attributes.get("version", "1.0") != "1.0":
+        raise Unreadable("version du format autre que 1.0")
+    root = etree.Element(f"{{{NAMESPACE}}}demandes")
+    for key, value in attributes.items():
+        uri, _, local = key.rpartition(" ")
+        if uri == XSI and local in ("schemaLocation", "noNamespaceSchemaLocation"):
+            continue
+        if uri or len(attributes) > 20:
+            raise Unreadable("élément racine non conforme au schéma")
+        root.set(local, value)
+    if not schema().validate(root):
+        raise Unreadable(f"élément racine non conforme au schéma ({_reason(schema().error_log)})")
 
 
-_ELEMENT = re.compile(r"Element '(?:\{[^}]*\})?([A-Za-z0-9_.-]+)'(?:, attribute '([A-Za-z0-9_.-]+)')?")
-KNOWN = frozenset(
-    "demande commune lieu demandeur nom prenom courriel telephone adresse code-postal allocataire contact-prefere creneau"
-    " enfants enfant date-naissance date-prevue besoin modes mode a-partir-du regularite horaires jour atypiques atypique"
-    " besoin-rendez-vous message transmission reference deposee-le modifiee-le code-insee code de a".split()
-)
-
-
-def _schema_fault() -> str:
-    """Which element is at fault, by names of the schema only: a name or a value of the file could be anything."""
-    last = schema().error_log.filter_from_errors()
-    match = _ELEMENT.search(last[0].message) if len(last) else None
-    if not match or match.group(1) not in KNOWN:
-        return "Élément inconnu du schéma."
-    if match.group(2) in KNOWN:
-        return f"Attribut {match.group(2)} de l’élément {match.group(1)} : non conforme au schéma."
-    return f"Élément {match.group(1)} : non conforme au schéma."
-
-
-def _convert(child: etree._Element) -> Recue:
-    """Plain values of a record that the schema accepts. Raises ValueError for a date that Python cannot hold."""
-    modified = child.get("modifiee-le")
-    recue = Recue(
-        child.get("reference"),
-        datetime.fromisoformat(child.get("deposee-le")),
-        datetime.fromisoformat(modified) if modified else None,
-        "",
-        "",
-        "",
-        "",
+def _why(error: expat.ExpatError, last: bool) -> str:
+    cut = last and error.code in (
+        expat.errors.codes[expat.errors.XML_ERROR_NO_ELEMENTS],
+        expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_TOKEN],
+        expat.errors.codes[expat.errors.XML_ERROR_PARTIAL_CHAR],
+        expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_CDATA_SECTION],
     )
-    for part in child:
-        match part.tag[len(NS) :]:
-            case "commune":
-                recue.commune = part.get("code-insee")
-            case "lieu":
-                recue.lieu = part.get("code")
-            case "demandeur":
-                _read_parent(part, recue)
-            case "enfants":
-                recue.enfants = [
-                    {one.tag[len(NS) :].replace("-", "_"): one.text or "" for one in enfant} for enfant in part
-                ]
-            case "besoin":
-                _read_need(part, recue)
-            case "besoin-rendez-vous":
-                recue.rendez_vous = part.text or ""
-            case "message":
-                recue.message = part.text or ""
+    return "fichier incomplet" if cut else f"XML mal formé, ligne {error.lineno}"
+
+
+# --- a record ------------------------------------------------------------------------------------------------------
+
+
+def _weight(head: bytes, raw: bytes) -> int:
+    """Bytes of text and attributes of one record."""
+    total = 0
+
+    def begin(name: str, attributes: list[str]) -> None:
+        nonlocal total
+        total += sum(len(value.encode()) for value in attributes)
+
+    def text(value: str) -> None:
+        nonlocal total
+        total += len(value.encode())
+
+    parser = expat.ParserCreate("UTF-8")
+    parser.ordered_attributes = True
+    parser.StartElementHandler = begin
+    parser.CharacterDataHandler = text
+    parser.Parse(head + raw + b"</r>", True)
+    return total
+
+
+def _record(line: int, reference: str, raw: bytes, wrapper: _Wrapper) -> Lue:
+    if len(raw) > RECORD_BYTES and _weight(wrapper.head, raw) > RECORD_BYTES:
+        return Lue(line, reference, None, *TOO_LARGE)
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
+    try:
+        element = etree.fromstring(wrapper.head + raw + b"</r>", parser)[0]
+    except etree.XMLSyntaxError:
+        return Lue(line, reference, None, "illisible", "Demande illisible.")
+    if (b"XMLSchema-instance" in raw or b"XMLSchema-instance" in wrapper.head) and _has_instance_attribute(element):
+        return Lue(line, reference, None, "schema", "Attribut inconnu.")
+    if not schema().validate(element):
+        return Lue(line, reference, None, "schema", _reason(schema().error_log))
+    try:
+        return Lue(line, reference, _read(element))
+    except _Inbound:
+        reason = "L’élément « transmission » n’est pas permis dans une livraison."
+        return Lue(line, reference, None, "transmission", reason)
+    except (ValueError, OverflowError):
+        return Lue(line, reference, None, "date", "Date impossible.")
+
+
+class _Inbound(Exception):
+    """The record says that it was transmitted, which only the portal says."""
+
+
+def _has_instance_attribute(element: Any) -> bool:
+    return any(name.startswith(f"{{{XSI}}}") for node in element.iter() for name in node.keys())  # noqa: SIM118
+
+
+NAMES = frozenset(etree.parse(str(SCHEMA)).xpath("//@name | //@ref"))
+_QUOTED = re.compile(r"'(?:\{[^}']*\})?([^']*)'")
+
+
+def _reason(log: Any) -> str:
+    """The first fault in words: it names what the schema names, and repeats nothing that was sent."""
+    error = log[0]
+    quoted = _QUOTED.findall(error.message)
+    element = quoted[0] if quoted and quoted[0] in NAMES else ""
+    attribute = quoted[1] if ", attribute '" in error.message and len(quoted) > 1 and quoted[1] in NAMES else ""
+    kind, where = error.type_name, f"« {attribute or element} »" if attribute or element else "inconnu"
+    if kind == "SCHEMAV_ELEMENT_CONTENT":
+        if "Missing child" in error.message:
+            return f"Élément {where} incomplet."
+        return f"Élément {where} inattendu à cet endroit." if element else "Élément inconnu."
+    if kind == "SCHEMAV_CVC_COMPLEX_TYPE_3_2_1":
+        return f"Attribut inconnu dans l’élément « {element} »."
+    if kind == "SCHEMAV_CVC_COMPLEX_TYPE_4":
+        missing = next((name for name in quoted[1:] if name in NAMES), "")
+        return f"Attribut « {missing} » absent de l’élément « {element} »."
+    if kind == "SCHEMAV_CVC_IDC":
+        return f"Valeur donnée deux fois : « {element} »."
+    if kind in ("SCHEMAV_CVC_MAXLENGTH_VALID", "SCHEMAV_CVC_MINLENGTH_VALID"):
+        return f"Valeur trop longue : {where}." if "MAX" in kind else f"Valeur vide : {where}."
+    return f"Valeur non permise : {where}."
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text.strip()).astimezone(UTC)
+
+
+def _read(element: Any) -> Recue:
+    """The values of a valid record. Children are read once, in passing."""
+    changed = element.get("modifiee-le")
+    recue = Recue(
+        reference=element.get("reference"),
+        deposee_le=_moment(element.get("deposee-le")),
+        modifiee_le=_moment(changed) if changed else None,
+        commune="",
+        lieu="",
+        nom="",
+        prenom="",
+        courriel="",
+        telephone="",
+        code_postal="",
+        ville="",
+        allocataire=None,
+        contact_prefere="",
+        creneau="",
+        enfants=[],
+        modes=(),
+        besoin={},
+        rendez_vous="",
+        message="",
+    )
+    for child in element:
+        name = child.tag[PREFIX:]
+        if name == "demandeur":
+            _read_demandeur(child, recue)
+        elif name == "enfants":
+            recue.enfants = [{part.tag[PREFIX:].replace("-", "_"): part.text for part in enfant} for enfant in child]
+            for enfant in recue.enfants:
+                for key in enfant.keys() - {"prenom"}:
+                    enfant[key] = enfant[key].strip()
+        elif name == "besoin":
+            _read_besoin(child, recue)
+        elif name == "commune":
+            recue.commune = child.get("code-insee")
+        elif name == "lieu":
+            recue.lieu = child.get("code")
+        elif name == "besoin-rendez-vous":
+            recue.rendez_vous = child.text
+        elif name == "message":
+            recue.message = child.text
+        else:
+            raise _Inbound
     return recue
 
 
-def _read_parent(part: etree._Element, recue: Recue) -> None:
-    for one in part:
-        name = one.tag[len(NS) :]
+PREFIX = len(NAMESPACE) + 2
+
+
+def _read_demandeur(element: Any, recue: Recue) -> None:
+    for child in element:
+        name = child.tag[PREFIX:]
         if name == "adresse":
-            recue.code_postal, recue.ville = one[0].text or "", one[1].text or ""
+            recue.code_postal, recue.ville = (part.text for part in child)
         elif name == "allocataire":
-            recue.allocataire = one.text == "true"
+            recue.allocataire = child.text == "true"
+        elif name == "contact-prefere":
+            recue.contact_prefere = child.text
         else:
-            setattr(recue, name.replace("-", "_"), one.text or "")
+            setattr(recue, name, child.text)
 
 
-def _read_need(part: etree._Element, recue: Recue) -> None:
-    besoin: dict[str, Any] = {"a_partir_du": "", "regularite": "", "horaires": [], "atypiques": []}
-    for one in part:
-        match one.tag[len(NS) :]:
-            case "modes":
-                recue.modes = [mode.text or "" for mode in one]
-            case "a-partir-du":
-                besoin["a_partir_du"] = one.text
-            case "regularite":
-                besoin["regularite"] = one.text
-            case "horaires":
-                besoin["horaires"] = [[jour.get("nom"), jour.get("de"), jour.get("a")] for jour in one]
-            case "atypiques":
-                besoin["atypiques"] = [atypique.text for atypique in one]
+def _read_besoin(element: Any, recue: Recue) -> None:
+    besoin: dict[str, object] = {"a_partir_du": "", "regularite": "", "horaires": [], "atypiques": []}
+    for child in element:
+        name = child.tag[PREFIX:]
+        if name == "modes":
+            recue.modes = [part.text for part in child]
+        elif name == "a-partir-du":
+            besoin["a_partir_du"] = child.text.strip()
+        elif name == "regularite":
+            besoin["regularite"] = child.text
+        elif name == "horaires":
+            besoin["horaires"] = [[part.get("nom"), part.get("de"), part.get("a")] for part in child]
+        else:
+            besoin["atypiques"] = [part.text for part in child]
     recue.besoin = besoin

@@ -184,18 +184,20 @@ def test_both_parties_at_once_put_it_in_force_once():
         pytest.skip("one writer at a time")
     agent = AgentFactory()
     acte = queries.founding_acte(LieuFactory(a_signer=True, convention__created_at=NOW).conventions.get())
-    meeting = threading.Barrier(2)
+    start, meeting = threading.Barrier(2), threading.Barrier(2)
 
     def pause(execute, sql, params, many, context):
         if sql.startswith('SELECT "conventions_signature"."partie"'):
             with contextlib.suppress(threading.BrokenBarrierError):
-                meeting.wait(timeout=1)
+                meeting.wait(timeout=2)
         return execute(sql, params, many, context)
 
     faults = []
 
     def sign(partie, day):
         try:
+            connection.ensure_connection()
+            start.wait(timeout=10)
             with connection.execute_wrapper(pause):
                 record(acte, agent, partie, signed_on=date(2026, 11, day))
         except Exception as fault:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import transaction
 
+from extranet.core import bulk
 from extranet.core.journal.models import Entry, Seal
 
 # Long enough for any transaction that took an id to have ended: what is sealed cannot be joined by a late row.
@@ -22,14 +23,14 @@ def actor_name(by: Any) -> str:
 
 def entry(event: str, obj: Any, *, by: Any, at: datetime, caf: str = "", **details: Any) -> Entry:
     """An unsaved line about `obj`, for `record` and for bulk writers."""
+    caf = caf or getattr(obj, "journal_caf", "")
+    return line(event, obj._meta.label_lower, obj.pk, by=by, at=at, caf=caf, **details)
+
+
+def line(event: str, kind: str, pk: Any, *, by: Any, at: datetime, caf: str, **details: Any) -> Entry:
+    """`entry` for an object that is not at hand: its model's label and its key."""
     return Entry(
-        at=at,
-        event=event,
-        object_kind=obj._meta.label_lower,
-        object_id=str(obj.pk),
-        actor=actor_name(by),
-        caf=caf or getattr(obj, "journal_caf", ""),
-        details=details,
+        at=at, event=event, object_kind=kind, object_id=str(pk), actor=actor_name(by), caf=caf, details=details
     )
 
 
@@ -40,7 +41,7 @@ def record(event: str, obj: Any, *, by: Any, at: datetime, caf: str = "", **deta
 
 def record_many(entries: Iterable[Entry]) -> None:
     """Add many lines at once."""
-    Entry.objects.bulk_create(entries, batch_size=2_000)
+    bulk.insert(list(entries))
 
 
 def _digest(previous: str, entries: Iterable[Entry]) -> tuple[str, int, int]:

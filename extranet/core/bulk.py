@@ -1,0 +1,44 @@
+"""Many rows at once: COPY on PostgreSQL, bulk_create elsewhere. Same rows, same errors, no signal, no default left out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import connection, models
+
+
+def insert(rows: Sequence[models.Model]) -> None:
+    """Insert unsaved instances of one model; each has its primary key afterwards."""
+    if not rows:
+        return
+    model = type(rows[0])
+    if connection.vendor != "postgresql":
+        model._default_manager.bulk_create(rows, batch_size=500)
+        return
+    fields = model._meta.concrete_fields
+    key = model._meta.pk
+    assert key is not None
+    with connection.cursor() as cursor:
+        table = connection.ops.quote_name(model._meta.db_table)
+        if isinstance(key, models.AutoField | models.BigAutoField):
+            cursor.execute(
+                "SELECT nextval(pg_get_serial_sequence(%s, %s)) FROM generate_series(1, %s)",
+                [model._meta.db_table, key.column, len(rows)],
+            )
+            for row, (value,) in zip(rows, cursor.fetchall(), strict=True):
+                setattr(row, key.attname, value)
+        columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
+        with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row([_value(field, row) for field in fields])
+    for row in rows:
+        row._state.adding = False
+
+
+_PLAIN = (models.CharField, models.TextField, models.BooleanField, models.DateTimeField, models.DateField, models.UUIDField)
+
+
+def _value(field: models.Field, row: models.Model) -> Any:
+    value = getattr(row, field.attname)
+    if value is None or isinstance(field, _PLAIN) or isinstance(field, models.ForeignKey | models.IntegerField):
+        return value
+    return field.get_db_prep_save(value, connection)
