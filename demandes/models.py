@@ -31,7 +31,6 @@ class Livraison(models.Model):
             "inchangees",
             "ecartees",
             "checkpoint",
-            "lease_until",
         )
 
     class Origine(models.TextChoices):
@@ -54,8 +53,8 @@ class Livraison(models.Model):
     inchangees = models.PositiveIntegerField("inchangées", default=0)
     ecartees = models.PositiveIntegerField("écartées", default=0)
     checkpoint = models.PositiveIntegerField("enregistrements appliqués", default=0)
-    lease_until = models.DateTimeField("prise jusqu’à", null=True)
-    fichier = models.ForeignKey("documents.StoredFile", models.SET_NULL, related_name="+", null=True)
+    # Where its bytes are, below DATA_DIR/livraisons; empty once they are destroyed.
+    fichier = models.CharField(max_length=300, blank=True)
 
     class Meta:
         verbose_name = "livraison"
@@ -69,6 +68,17 @@ class Livraison(models.Model):
 
     def __str__(self) -> str:
         return self.nom
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """The counts, by the names that scripts rely on."""
+        return {
+            "read": self.lues,
+            "created": self.creees,
+            "updated": self.mises_a_jour,
+            "unchanged": self.inchangees,
+            "set-aside": self.ecartees,
+        }
 
 
 class Rejet(models.Model):
@@ -144,6 +154,8 @@ class Demande(models.Model):
             "lieu_vise",
             "transmission",
             "livraison",
+            "lieu_voulu",
+            "nonce",
             "deposee_le",
             "modifiee_le",
             "received_at",
@@ -169,7 +181,12 @@ class Demande(models.Model):
     # Where it goes next: the one lieu that covers the commune, or the one that the family chose.
     lieu_vise = models.ForeignKey("conventions.Lieu", models.PROTECT, related_name="+", null=True)
     transmission = models.ForeignKey(Transmission, models.PROTECT, related_name="demandes", null=True)
+    # The delivery that brought it, or changed it last.
     livraison = models.ForeignKey(Livraison, models.PROTECT, related_name="+", null=True)
+    # The family's choice where several lieux answer for the commune (ING-6).
+    lieu_voulu = models.ForeignKey("conventions.Lieu", models.PROTECT, related_name="+", null=True)
+    # One sending of the form, so that a double click makes one demande (DEM-6).
+    nonce = models.CharField(max_length=40, null=True, unique=True, editable=False)
     deposee_le = models.DateTimeField("déposée le")
     modifiee_le = models.DateTimeField("modifiée le", null=True)
     received_at = models.DateTimeField("reçue le")
@@ -204,6 +221,7 @@ class Demande(models.Model):
                 fields=["lieu_vise"], name="demandes_to_transmit", condition=Q(state=Etat.A_ORIENTER, lieu_vise__isnull=False)
             ),
             models.Index(fields=["state", "last_day"], name="demandes_to_destroy"),
+            models.Index(fields=["livraison"], condition=Q(state=Etat.A_ORIENTER), name="demandes_to_transmit"),
         ]
 
     def __str__(self) -> str:

@@ -18,7 +18,8 @@ from django.db import transaction
 from conventions import queries as conventions
 from conventions.models import Lieu
 from demandes import rules
-from demandes.documents.xml_reader import Record, Recue
+from demandes.documents.recue import Lue as Record
+from demandes.documents.recue import Recue
 from demandes.models import MODES, Demande, Dossier, Livraison, Rejet
 from demandes.services import transmission
 from demandes.workflow import ALIVE, DEMANDE, Etat
@@ -327,7 +328,7 @@ def receive_many(records: Sequence[Record], *, livraison: Livraison, world: Worl
         if record.reference in waiting:  # twice in one file: one after the other
             _apply(waiting, livraison, world, counts, rejets)
             waiting = {}
-        checked.line = record.line
+        checked.line = record.ligne
         waiting[record.reference] = checked
     _apply(waiting, livraison, world, counts, rejets)
     bulk.insert(rejets)
@@ -338,7 +339,7 @@ def _set_aside(
     rejets: list[Rejet], counts: Counter[str], livraison: Livraison, record: Record, code: str, motif: str
 ) -> None:
     counts["ecartees"] += 1
-    rejets.append(_rejet(livraison, record.line, record.reference, Rejet.Issue.ECARTEE, code, motif))
+    rejets.append(_rejet(livraison, record.ligne, record.reference, Rejet.Issue.ECARTEE, code, motif))
 
 
 def _rejet(livraison: Livraison, line: int, reference: str, issue: str, code: str, motif: str) -> Rejet:

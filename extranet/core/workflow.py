@@ -80,3 +80,18 @@ class Table:
                 for pk, caf, state in held
             )
         return [(pk, caf) for pk, caf, _ in held]
+
+    def apply_many(self, rows: models.QuerySet, act: str, *, by: Any, now: datetime, **changes: Any) -> int:
+        """`apply` for each of `rows` that is in a source state: one UPDATE, one journal line each; returns how many moved.
+
+        Call inside a transaction: the rows are locked first, so that what is recorded is what moved.
+        """
+        move = self.moves[act]
+        open_rows = rows.filter(state__in=move.sources).order_by("pk").select_for_update(of=("self",))
+        objects = list(open_rows)
+        if objects:
+            rows.model._default_manager.filter(pk__in=[obj.pk for obj in objects]).update(state=move.target, **changes)
+            journal.record_many(
+                journal.entry(move.event, obj, by=by, at=now, de=str(obj.state), a=str(move.target)) for obj in objects
+            )
+        return len(objects)
