@@ -1,414 +1,407 @@
-"""Taking in what families ask, from any door, by one set of rules (ING-3, ING-4, DEM-3)."""
+"""Taking demandes in: one set of rules for the family form and for deliveries (DEM-1, DEM-3, ING-3, ING-4)."""
 
-import base64
 import hashlib
 import hmac
 import json
-import re
-import unicodedata
-from collections import Counter
+import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from conventions import queries as conventions
 from conventions.models import Lieu
 from demandes import rules
-from demandes.documents.recue import Lue as Record
-from demandes.documents.recue import Recue
+from demandes.documents.recue import CRENEAU, MESSAGE, NOM, Cleaning, Lue, Recue, e164
 from demandes.models import MODES, Demande, Dossier, Livraison, Rejet
 from demandes.services import transmission
+from demandes.services.transmission import Places
 from demandes.workflow import ALIVE, DEMANDE, Etat
 from extranet.core import bulk
 from extranet.core.dates import paris_date
 from extranet.core.errors import Refused
 from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
-from extranet.territory.models import Commune
-from extranet.territory.queries import CodeEntry, codes_index
 
 AHEAD = timedelta(hours=1)
-INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
-# Control characters, bidirectional marks that change the order read, noncharacters.
-_MARKS = "\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef\ufffe\uffff" + "".join(
-    chr(plane * 0x10000 + 0xFFFE) + chr(plane * 0x10000 + 0xFFFF) for plane in range(1, 17)
-)
-BAD_LINE = re.compile(f"[\x00-\x1f\x7f-\x9f{_MARKS}]")
-BAD_TEXT = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{_MARKS}]")
-OVERSEAS = {
-    "0590": "590", "0690": "590", "0691": "590", "0594": "594", "0694": "594", "0596": "596", "0696": "596",
-    "0697": "596", "0262": "262", "0263": "262", "0269": "262", "0639": "262", "0692": "262", "0693": "262",
-    "0508": "508",
-}  # fmt: skip
+ACKNOWLEDGEMENTS_A_DAY = 3
+LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 
-
-@dataclass(slots=True)
-class World:
-    """What a record is checked and routed against, read once for many."""
-
-    codes: dict[str, CodeEntry]
-    lieux: dict[str, list[int]]
-    named: dict[str, int]
-    now: datetime
-
-    @classmethod
-    def at(cls, now: datetime) -> "World":
-        named = dict(conventions.lieux_in_force(now).values_list("code", "pk"))
-        return cls(codes_index(), conventions.lieux_by_commune(now), named, now)
-
-    def candidates(self, code: str) -> list[int]:
-        """Lieux that cover a commune, or the whole town of an arrondissement."""
-        own = self.lieux.get(code, [])
-        parente = self.codes[code].parente
-        return own if not parente else own + [pk for pk in self.lieux.get(parente, []) if pk not in own]
-
-
-class Aside(Exception):
-    """A record is set aside: a code, and a sentence without a word of its content."""
-
-    def __init__(self, code: str, motif: str):
-        self.code, self.motif = code, motif
-        super().__init__(code)
+# --- the rules -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
 class Checked:
-    """A record that passes: cleaned, with its commune, its lieu if there is one, and remarks."""
+    """A record after the rules: cleaned values, where it belongs, faults (field → sentence) and remarks (code → sentence)."""
 
     recue: Recue
-    commune: str
-    caf: str
-    lieu_vise: int | None
-    content: str
-    remarks: list[tuple[str, str]] = field(default_factory=list)
-    line: int = 0
+    caf: str = ""
+    voulu: int | None = None
+    faults: dict[str, str] = field(default_factory=dict)
+    remarks: dict[str, str] = field(default_factory=dict)
 
 
-REMARKS = {
-    "nfc": "Texte réécrit sous sa forme Unicode normalisée.",
-    "invisibles": "Caractères invisibles retirés.",
-    "enfants": "Enfant de six ans ou plus laissé de côté.",
-    "lieu": "Lieu inconnu, sans convention ou ne couvrant pas la commune : non retenu.",
-    "ancien-code": "Ancien code de commune, remplacé par l’actuel.",
-}
-
-
-def check(recue: Recue, world: World) -> Checked:
-    """One record against the rules. Raises Aside. `recue` is cleaned in place."""
-    seen: set[str] = set()
-    _clean(recue, seen)
-    _check_moments(recue, world.now)
-    entry = world.codes.get(recue.commune)
-    if entry is None:
-        raise Aside("commune-inconnue", "Commune inconnue.")
-    if not entry.caf:
-        raise Aside("sans-caf", "Aucune Caf ne couvre ce territoire.")
-    if entry.former:
-        seen.add("ancien-code")
-    day = paris_date(recue.deposee_le)
-    _check_children(recue, day, seen)
-    if not rules.is_plausible_start(date.fromisoformat(recue.besoin["a_partir_du"]), day):
-        raise Aside("a-partir-du", "Date de début trop loin de la demande (un mois avant, trois ans après).")
-    if len(set(recue.modes)) != len(recue.modes):
-        raise Aside("mode-double", "Un mode d’accueil est donné deux fois.")
-    if not recue.modes:
-        raise Aside("sans-mode", "Aucun mode d’accueil.")
-    if recue.besoin["horaires"]:
-        _check_hours(recue.besoin["horaires"])
-    candidates = world.candidates(entry.code)
-    chosen = world.named.get(recue.lieu) if recue.lieu else None
-    if recue.lieu and chosen not in candidates:
-        chosen = None
-        seen.add("lieu")
-    if chosen is None and len(candidates) == 1:
-        chosen = candidates[0]
-    content = _content(recue, entry.code)
-    return Checked(recue, entry.code, entry.caf, chosen, content, [(code, REMARKS[code]) for code in sorted(seen)])
-
-
-_LINES = ("nom", "prenom", "courriel", "telephone", "ville", "creneau")
-
-
-def _clean(recue: Recue, seen: set[str]) -> None:
-    for name in _LINES:
-        if value := getattr(recue, name):
-            setattr(recue, name, _text(value, BAD_LINE, seen, name))
-    if recue.message:
-        recue.message = _text(recue.message.replace("\r\n", "\n").replace("\r", "\n"), BAD_TEXT, seen, "message")
-    for enfant in recue.enfants:
-        if "prenom" in enfant:
-            enfant["prenom"] = _text(enfant["prenom"], BAD_LINE, seen, "prenom")
-    if not recue.nom or not recue.prenom:
-        raise Aside("vide", "Le nom ou le prénom est vide.")
+def check(recue: Recue, now: datetime, places: Places) -> Checked:
+    """Clean `recue` and hold it against every rule. It is taken in when there is no fault."""
+    recue, cleaning = _cleaned(recue)
+    done = Checked(recue, faults=cleaning.faults, remarks=cleaning.remarks)
+    _check_dates(done, now)
+    _check_place(done, places)
+    _check_need(done)
     if not (recue.courriel or recue.telephone):
-        raise Aside("contact", "Ni courriel ni téléphone.")
+        done.faults.setdefault("courriel", "Un courriel ou un téléphone est nécessaire.")
+    return done
+
+
+def _cleaned(recue: Recue) -> tuple[Recue, Cleaning]:
+    cleaning = Cleaning()
+    text, recue = cleaning.text, replace(recue)
+    recue.nom = text("nom", recue.nom, NOM)
+    recue.prenom = text("prenom", recue.prenom, NOM)
+    recue.ville = text("ville", recue.ville, NOM)
+    recue.creneau = text("creneau", recue.creneau, CRENEAU)
+    recue.message = text("message", recue.message, MESSAGE, lines=True)
+    recue.courriel = recue.courriel.strip()
     if recue.telephone:
-        recue.telephone = _phone(recue.telephone)
-    if recue.courriel and (".." in recue.courriel or recue.courriel.startswith(".") or ".@" in recue.courriel):
-        raise Aside("courriel", "Adresse de courriel impossible.")
+        recue.telephone = e164(recue.telephone)
+        if not recue.telephone:
+            cleaning.faults["telephone"] = "Téléphone : ce n’est pas un numéro possible."
+    recue.enfants = [
+        {key: text("enfants", value, NOM) if key == "prenom" else value for key, value in enfant.items() if value}
+        for enfant in recue.enfants
+    ]
+    return recue, cleaning
 
 
-def _text(value: str, bad: re.Pattern[str], seen: set[str], name: str) -> str:
-    if value.isascii():
-        text = value.strip()
-    else:
-        text = INVISIBLE.sub("", value)
-        if text != value:
-            seen.add("invisibles")
-        if not unicodedata.is_normalized("NFC", text):
-            seen.add("nfc")
-            text = unicodedata.normalize("NFC", text)
-        text = text.strip()
-    if not text:
-        raise Aside("vide", f"L’élément {name} est vide.")
-    if bad.search(text):
-        raise Aside("caracteres", f"L’élément {name} contient des caractères interdits.")
-    return text
-
-
-def _phone(typed: str) -> str:
-    """E.164. Raises Aside when it cannot be a telephone."""
-    digits = re.sub(r"[ .\-\u00a0]", "", typed)
-    if digits.startswith("+"):
-        number = digits[1:]
-    elif len(digits) == 10 and digits.startswith("0"):
-        number = OVERSEAS.get(digits[:4], "33") + digits[1:]
-    else:
-        raise Aside("telephone", "Numéro de téléphone impossible.")
-    if number.startswith("330"):
-        number = "33" + number[3:]
-    if not number.isdigit() or not 7 <= len(number) <= 15 or (number.startswith("33") and len(number) != 11):
-        raise Aside("telephone", "Numéro de téléphone impossible.")
-    return f"+{number}"
-
-
-def _check_moments(recue: Recue, now: datetime) -> None:
+def _check_dates(done: Checked, now: datetime) -> None:
+    recue = done.recue
     if recue.deposee_le > now + AHEAD or (recue.modifiee_le and recue.modifiee_le > now + AHEAD):
-        raise Aside("futur", "Date de dépôt ou de modification à venir.")
-    if recue.modifiee_le and recue.modifiee_le < recue.deposee_le:
-        raise Aside("modifiee-avant", "Modifiée avant d’avoir été déposée.")
-    if rules.last_day_of_dossier(recue.deposee_le) < paris_date(now):
-        raise Aside("echue", "Déposée il y a plus de six mois.")
+        done.faults["date"] = "Date de dépôt ou de modification à venir."
+    elif recue.modifiee_le and recue.modifiee_le < recue.deposee_le:
+        done.faults["date"] = "Date de modification antérieure au dépôt."
+    elif rules.last_day_of_dossier(recue.deposee_le) < paris_date(now):
+        done.faults["echue"] = "Demande déposée il y a plus de six mois."
 
 
-def _check_children(recue: Recue, day: date, seen: set[str]) -> None:
-    eligible = []
+def _check_place(done: Checked, places: Places) -> None:
+    recue = done.recue
+    place = places.codes.get(recue.commune)
+    if place is None:
+        done.faults["commune"] = "Commune inconnue."
+        return
+    if not place.caf:
+        done.faults["commune"] = "Commune d’un territoire sans Caf."
+        return
+    if place.former:
+        done.remarks["ancienne-commune"] = f"Ancien code de commune, remplacé par {place.code}."
+    recue.commune, done.caf = place.code, place.caf
+    if recue.lieu:
+        done.voulu = places.lieu_by_code.get(recue.lieu)
+        if done.voulu not in places.covering(recue.commune):
+            done.voulu = None
+            done.remarks["lieu"] = "Lieu inconnu, sans convention en cours ou qui ne couvre pas la commune : non retenu."
+
+
+def _check_need(done: Checked) -> None:
+    recue, day = done.recue, paris_date(done.recue.deposee_le)
+    if not set(recue.modes) <= MODE_NAMES or not recue.modes:
+        done.faults["modes"] = "Au moins un mode d’accueil est nécessaire."
+    kept = []
     for enfant in recue.enfants:
-        if text := enfant.get("date_naissance"):
-            born = date.fromisoformat(text)
-            if born > day:
-                raise Aside("naissance-future", "Date de naissance après la demande.")
-            if rules.is_under_six(born, day):
-                eligible.append(enfant)
+        if born := enfant.get("date_naissance"):
+            if date.fromisoformat(born) > day:
+                done.faults["enfants"] = "Date de naissance postérieure à la demande."
+            elif rules.is_under_six(date.fromisoformat(born), day):
+                kept.append(enfant)
         elif rules.is_plausible_due_date(date.fromisoformat(enfant["date_prevue"]), day):
-            eligible.append(enfant)
+            kept.append(enfant)
         else:
-            raise Aside("date-prevue", "Date prévue trop loin de la demande (six semaines avant, dix-huit mois après).")
-    if not eligible:
-        raise Aside("sans-enfant", "Aucun enfant de moins de six ans ou attendu.")
-    if len(eligible) < len(recue.enfants):
-        seen.add("enfants")
-        recue.enfants = eligible
+            done.faults["enfants"] = "Date prévue trop ancienne ou trop lointaine."
+    if not kept:
+        done.faults.setdefault("enfants", "Aucun enfant de moins de six ans ou attendu.")
+    elif len(kept) < len(recue.enfants) and "enfants" not in done.faults:
+        done.remarks["enfants"] = "Enfants de six ans ou plus non repris."
+    recue.enfants = kept
+    if not rules.is_plausible_start(date.fromisoformat(str(recue.besoin["a_partir_du"])), day):
+        done.faults["a_partir_du"] = "Date de début du besoin trop ancienne ou trop lointaine."
+    hours: Any = recue.besoin.get("horaires") or ()
+    if hours:
+        days = [jour for jour, _, _ in hours]
+        if any(days.count(jour) > 2 for jour in days):
+            done.faults["horaires"] = "Plus de deux plages d’horaires pour un même jour."
+        elif rules.overlaps([tuple(plage) for plage in hours]):
+            done.faults["horaires"] = "Horaires qui se chevauchent, ou qui finissent avant de commencer."
 
 
-def _check_hours(hours: list[list[str]]) -> None:
-    if rules.overlaps([(jour, de, a) for jour, de, a in hours]):
-        raise Aside("horaires", "Horaires qui se chevauchent, ou finissent avant de commencer.")
-    if max(Counter(jour for jour, _, _ in hours).values()) > 2:
-        raise Aside("horaires", "Un jour est donné plus de deux fois.")
+MODE_NAMES = frozenset(mode.replace("_", "-") for mode in MODES)
 
 
-def _content(recue: Recue, commune: str) -> str:
-    """HMAC of what the record says, whatever its order and its dates of modification."""
-    values = [
-        recue.deposee_le.timestamp(), commune, recue.lieu, recue.nom, recue.prenom, recue.courriel, recue.telephone,
-        recue.code_postal, recue.ville, recue.allocataire, recue.contact_prefere, recue.creneau, recue.enfants,
-        sorted(recue.modes), recue.besoin, recue.rendez_vous, recue.message,
-    ]  # fmt: skip
-    text = json.dumps(values, sort_keys=True, ensure_ascii=False)
-    return hmac.digest(settings.SECRET_KEY.encode(), text.encode(), hashlib.sha256).hex()
+def digest(recue: Recue) -> str:
+    """HMAC of what a record says, dates of handling left out. A bare hash of a name and a number could be guessed."""
+    values = [getattr(recue, name) for name in SAID]
+    content = json.dumps([*values, sorted(recue.modes)], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hmac.digest(settings.SECRET_KEY.encode(), b"demande-content:" + content.encode(), hashlib.sha256).hex()
 
 
-# --- rows ----------------------------------------------------------------------------------------------------------
+DOSSIER = (
+    "nom",
+    "prenom",
+    "courriel",
+    "telephone",
+    "code_postal",
+    "ville",
+    "allocataire",
+    "contact_prefere",
+    "creneau",
+    "enfants",
+    "besoin",
+    "rendez_vous",
+    "message",
+)
+SAID = ("commune", "lieu", *DOSSIER)
 
 
-def _demande(checked: Checked, *, source: str, livraison: Livraison | None, now: datetime) -> Demande:
-    recue = checked.recue
-    return Demande(
-        source=source,
-        reference=recue.reference,
-        content=checked.content,
-        state=DEMANDE.initial,
-        caf_id=checked.caf,
-        commune_id=checked.commune,
-        lieu_vise_id=checked.lieu_vise,
-        livraison=livraison,
-        deposee_le=recue.deposee_le,
-        modifiee_le=recue.modifiee_le,
-        received_at=now,
-        last_day=rules.last_day_of_dossier(recue.deposee_le),
-        **{mode: mode.replace("_", "-") in recue.modes for mode in MODES},
-    )
+# --- one demande, from the form ------------------------------------------------------------------------------------
 
 
-_COPIED = (
-    "nom", "prenom", "courriel", "telephone", "code_postal", "ville", "allocataire", "contact_prefere", "creneau",
-    "enfants", "besoin", "rendez_vous", "message",
-)  # fmt: skip
-
-
-def _dossier(demande: Demande, recue: Recue) -> Dossier:
-    return Dossier(demande=demande, **{name: getattr(recue, name) for name in _COPIED})
-
-
-def preview(recue: Recue, commune: Commune) -> Demande:
-    """The unsaved demande that `recue` would make, for a summary page."""
-    modes = {mode: mode.replace("_", "-") in recue.modes for mode in MODES}
-    demande = Demande(commune=commune, deposee_le=recue.deposee_le, **modes)
-    demande.dossier = _dossier(demande, recue)
+def preview(recue: Recue, commune: Any) -> Demande:
+    """What the summary page shows: a demande and its dossier, cleaned, that nothing has kept."""
+    clean, _ = _cleaned(recue)
+    demande = Demande(commune=commune, deposee_le=clean.deposee_le, **_modes(clean))
+    Dossier(demande=demande, **_dossier(clean))
     return demande
-
-
-# --- one, from the form --------------------------------------------------------------------------------------------
-
-FORM_FIELDS = {
-    "telephone": "telephone", "courriel": "courriel", "a-partir-du": "a_partir_du", "horaires": "a",
-}  # fmt: skip
 
 
 @transaction.atomic
-def receive(recue: Recue, *, lieu: Lieu, nonce: str, now: datetime) -> Demande:
-    """DEM-4: one family's demande, transmitted to `lieu`, acknowledged by mail. The same nonce makes one demande.
+def receive(recue: Recue, *, lieu: Lieu | None, nonce: str, now: datetime) -> Demande:
+    """Take one demande of the form in and transmit it (DEM-4). The same `nonce` again gives the demande that it made.
 
-    Raises Refused with a sentence for the field at fault.
+    Refused carries the sentence of each field that cannot be taken.
     """
-    digest = hmac.digest(settings.SECRET_KEY.encode(), b"demande:" + nonce.encode(), hashlib.sha256)
-    recue.reference = "F-" + base64.b32encode(digest).decode()[:10]
-    known = Demande.objects.filter(source=Demande.Source.FORMULAIRE, reference=recue.reference).first()
-    if known:
+    if known := Demande.objects.filter(nonce=nonce).first():
         return known
+    done = check(recue, now, Places.of(now, commune=recue.commune))
+    if done.faults:
+        raise Refused(done.faults)
+    if lieu is not None and done.voulu is None:
+        raise Refused({"": "Ce lieu ne répond plus pour cette commune. Choisissez-en un autre."})
+    last_day = rules.last_day_of_dossier(now)
     try:
-        checked = check(recue, World.at(now))
-    except Aside as aside:
-        raise Refused({FORM_FIELDS.get(aside.code, ""): aside.motif}) from aside
-    if checked.lieu_vise != lieu.pk:
-        raise Refused({"": "Ce lieu d’information ne couvre plus cette commune. Choisissez-en un autre."})
-    demande = _demande(checked, source=Demande.Source.FORMULAIRE, livraison=None, now=now)
-    demande.save(force_insert=True)
-    _dossier(demande, recue).save(force_insert=True)
-    journal.record("demande.recue", demande, by="famille", at=now)
-    transmission.transmit_waiting(Demande.objects.filter(pk=demande.pk), livraison=None, now=now)
-    outbox.post("demandes.accuse", key=str(demande.uuid), to=[f"demande:{demande.uuid}"], now=now, demande=demande.pk)
-    demande.refresh_from_db()
+        with transaction.atomic():
+            demande = Demande.objects.create(
+                source=Demande.Source.FORMULAIRE,
+                reference=_new_reference(),
+                nonce=nonce,
+                content=digest(done.recue),
+                caf_id=done.caf,
+                commune_id=done.recue.commune,
+                lieu_voulu=lieu,
+                deposee_le=now,
+                received_at=now,
+                last_day=last_day,
+                **_modes(done.recue),
+            )
+    except IntegrityError:  # the same sending, a moment before
+        return Demande.objects.get(nonce=nonce)
+    Dossier.objects.create(demande=demande, **_dossier(done.recue))
+    journal.record("demande.recue", demande, by="famille", at=now, origine=demande.source)
+    if _may_acknowledge(done.recue.courriel, now):
+        outbox.post(
+            "demandes.accuse", key=str(demande.uuid), to=[f"demande:{demande.uuid}"], now=now, demande=demande.pk
+        )
+    if lieu is not None:
+        transmission.transmit(Demande.objects.filter(pk=demande.pk), lieu_id=lieu.pk, now=now)
+        demande.refresh_from_db()
     return demande
 
 
-# --- many, from a file ---------------------------------------------------------------------------------------------
+def _new_reference() -> str:
+    letters = "".join(secrets.choice(LETTERS) for _ in range(8))
+    return f"F-{letters[:4]}-{letters[4:]}"
 
 
-def receive_many(records: Sequence[Record], *, livraison: Livraison, world: World) -> Counter[str]:
-    """ING-4: apply records in their order, in the caller's transaction. Returns counts by outcome of `Livraison`."""
-    counts: Counter[str] = Counter()
-    rejets: list[Rejet] = []
-    waiting: dict[str, Checked] = {}
-    for record in records:
-        counts["lues"] += 1
-        if record.recue is None:
-            _set_aside(rejets, counts, livraison, record, record.code, record.motif)
-            continue
-        try:
-            checked = check(record.recue, world)
-        except Aside as aside:
-            _set_aside(rejets, counts, livraison, record, aside.code, aside.motif)
-            continue
-        if record.reference in waiting:  # twice in one file: one after the other
-            _apply(waiting, livraison, world, counts, rejets)
-            waiting = {}
-        checked.line = record.ligne
-        waiting[record.reference] = checked
-    _apply(waiting, livraison, world, counts, rejets)
-    bulk.insert(rejets)
-    return counts
-
-
-def _set_aside(
-    rejets: list[Rejet], counts: Counter[str], livraison: Livraison, record: Record, code: str, motif: str
-) -> None:
-    counts["ecartees"] += 1
-    rejets.append(_rejet(livraison, record.ligne, record.reference, Rejet.Issue.ECARTEE, code, motif))
-
-
-def _rejet(livraison: Livraison, line: int, reference: str, issue: str, code: str, motif: str) -> Rejet:
-    return Rejet(livraison=livraison, ligne=line, reference=reference, issue=issue, code=code, motif=motif)
-
-
-def _apply(
-    waiting: dict[str, Checked], livraison: Livraison, world: World, counts: Counter[str], rejets: list[Rejet]
-) -> None:
-    """Records with distinct references: new ones inserted at once, the others one by one."""
-    if not waiting:
-        return
-    known = {
-        demande.reference: demande
-        for demande in Demande.objects.select_for_update(of=("self",)).filter(
-            source=Demande.Source.MONENFANT, reference__in=list(waiting)
-        )
-    }
-    fresh = []
-    for reference, checked in waiting.items():
-        line = checked.line
-        if reference in known:
-            code, motif = _renew(known[reference], checked, livraison, world)
-            counts[code] += 1
-            if code == "ecartees":
-                rejets.append(_rejet(livraison, line, reference, Rejet.Issue.ECARTEE, *motif))
-                continue
-        else:
-            fresh.append(checked)
-        rejets += [_rejet(livraison, line, reference, Rejet.Issue.REMARQUE, *remark) for remark in checked.remarks]
-    demandes = [
-        _demande(checked, source=Demande.Source.MONENFANT, livraison=livraison, now=world.now) for checked in fresh
-    ]
-    bulk.insert(demandes)
-    bulk.insert([_dossier(demande, checked.recue) for demande, checked in zip(demandes, fresh, strict=True)])
-    journal.record_many(
-        journal.line("demande.recue", "demandes.demande", demande.pk, by="source", at=world.now, caf=demande.caf_id)
-        for demande in demandes
+def _may_acknowledge(courriel: str, now: datetime) -> bool:
+    """DEM-4: three acknowledgements a day for an address, so that the form is no way to write to strangers."""
+    day = Demande.objects.filter(
+        source=Demande.Source.FORMULAIRE, received_at__gt=now - timedelta(days=1), dossier__courriel__iexact=courriel
     )
-    counts["creees"] += len(demandes)
+    return bool(courriel) and day.count() <= ACKNOWLEDGEMENTS_A_DAY
 
 
-def _renew(
-    demande: Demande, checked: Checked, livraison: Livraison, world: World
-) -> tuple[str, tuple[str, str]]:
-    """A reference that is there already: unchanged, updated while not picked up, else set aside."""
-    if demande.state not in ALIVE:
-        return "ecartees", ("detruite", "Demande détruite ou retirée : elle ne revient pas.")
-    if demande.last_day < paris_date(world.now):
-        return "ecartees", ("detruite", "Demande arrivée à son terme : elle ne revient pas.")
-    recue = checked.recue
-    older = demande.modifiee_le and recue.modifiee_le and recue.modifiee_le < demande.modifiee_le
-    if older or checked.content == demande.content:
-        return "inchangees", ("", "")
-    if demande.state not in (Etat.A_ORIENTER, Etat.TRANSMISE):
-        return "ecartees", ("deja-recuperee", "Déjà récupérée par le lieu : elle ne change plus.")
-    moved = demande.commune_id != checked.commune or demande.lieu_id not in (None, checked.lieu_vise)
-    changes: dict[str, Any] = {
-        "content": checked.content,
-        "caf_id": checked.caf,
-        "commune_id": checked.commune,
-        "modifiee_le": recue.modifiee_le,
-        **{mode: mode.replace("_", "-") in recue.modes for mode in MODES},
+def _modes(recue: Recue) -> dict[str, bool]:
+    return {mode: mode.replace("_", "-") in recue.modes for mode in MODES}
+
+
+def _dossier(recue: Recue) -> dict[str, Any]:
+    return {name: getattr(recue, name) for name in DOSSIER}
+
+
+# --- many, from a delivery -----------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of the records of a batch."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    set_aside: int = 0
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What a batch is about to write."""
+
+    livraison: Livraison
+    now: datetime
+    counts: Counts = field(default_factory=Counts)
+    rejets: list[Rejet] = field(default_factory=list)
+    new: dict[str, tuple[Checked, str]] = field(default_factory=dict)
+
+    def set_aside(self, lue: Lue, code: str, motif: str) -> None:
+        """The record is left out, its line, reference and reason kept (ING-3)."""
+        self.counts.set_aside += 1
+        self._note(lue, Rejet.Issue.ECARTEE, code, motif)
+
+    def remark(self, lue: Lue, remarks: dict[str, str]) -> None:
+        """What was mended in a record that is taken in."""
+        for code, motif in remarks.items():
+            self._note(lue, Rejet.Issue.REMARQUE, code, motif)
+
+    def _note(self, lue: Lue, issue: str, code: str, motif: str) -> None:
+        self.rejets.append(
+            Rejet(
+                livraison=self.livraison,
+                ligne=lue.ligne,
+                reference=lue.reference,
+                issue=issue,
+                code=code,
+                motif=motif[:300],
+            )
+        )
+
+
+def receive_many(records: Sequence[Lue], livraison: Livraison, now: datetime, places: Places) -> Counts:
+    """Apply a batch of records of a delivery. Call inside the transaction that moves the checkpoint."""
+    batch = _Batch(livraison, now)
+    references = [lue.reference for lue in records if lue.recue]
+    stored = {
+        demande.reference: demande
+        for demande in Demande.objects.filter(source=Demande.Source.MONENFANT, reference__in=references)
+        .order_by("pk")
+        .select_for_update(of=("self",))
     }
-    if demande.state == Etat.TRANSMISE and moved and demande.lieu_id != checked.lieu_vise:
-        DEMANDE.apply(demande, "take_back", by="source", now=world.now, lieu=None, transmission=None)
-    if demande.state == Etat.A_ORIENTER:
-        changes |= {"lieu_vise_id": checked.lieu_vise, "livraison_id": livraison.pk}
-    Demande.objects.filter(pk=demande.pk).update(**changes)
-    Dossier.objects.filter(demande=demande).update(**{name: getattr(recue, name) for name in _COPIED})
-    journal.record("demande.mise-a-jour", demande, by="source", at=world.now)
-    return "mises_a_jour", ("", "")
+    for lue in records:
+        if lue.recue is None:
+            batch.set_aside(lue, lue.code, lue.motif)
+            continue
+        done = check(lue.recue, now, places)
+        if lue.reference in batch.new:  # the same reference again in this batch: what came before is written first
+            stored |= _create(batch)
+        if done.faults:
+            code, motif = next(iter(done.faults.items()))
+            batch.set_aside(lue, code, " ".join([motif, *list(done.faults.values())[1:]]))
+        elif known := stored.get(lue.reference):
+            _update(batch, lue, done, known, places)
+        else:
+            batch.remark(lue, done.remarks)
+            batch.new[lue.reference] = (done, digest(done.recue))
+            batch.counts.created += 1
+    _create(batch)
+    Rejet.objects.bulk_create(batch.rejets)
+    return batch.counts
+
+
+def _update(batch: _Batch, lue: Lue, done: Checked, known: Demande, places: Places) -> None:
+    """ING-4: what becomes of a record whose reference is known."""
+    recue = done.recue
+    if known.state not in ALIVE:
+        batch.set_aside(lue, "detruite", "Demande déjà détruite ou retirée par la famille.")
+        return
+    if known.last_day < paris_date(batch.now):
+        batch.set_aside(lue, "echue", "Demande arrivée à la fin de sa conservation.")
+        return
+    stale = recue.modifiee_le and known.modifiee_le and recue.modifiee_le < known.modifiee_le
+    content = digest(recue)
+    if stale or content == known.content:
+        batch.counts.unchanged += 1
+        if not stale and recue.modifiee_le and recue.modifiee_le != known.modifiee_le:
+            known.modifiee_le = recue.modifiee_le
+            Demande.objects.filter(pk=known.pk).update(modifiee_le=recue.modifiee_le)
+        return
+    if known.state not in (Etat.A_ORIENTER, Etat.TRANSMISE):
+        batch.set_aside(lue, "deja-recuperee", "Demande déjà récupérée par le lieu : nouvelle version non reprise.")
+        return
+    batch.counts.updated += 1
+    batch.remark(lue, done.remarks)
+    if known.state == Etat.TRANSMISE and _goes_elsewhere(known, done, places):
+        DEMANDE.apply(known, "take_back", by="source", now=batch.now, lieu_id=None, transmission_id=None)
+    changes: dict[str, Any] = {
+        "content": content,
+        "caf_id": done.caf,
+        "commune_id": recue.commune,
+        "livraison_id": batch.livraison.pk,
+        "lieu_voulu_id": done.voulu,
+        "deposee_le": recue.deposee_le,
+        "modifiee_le": recue.modifiee_le,
+        **_modes(recue),
+    }
+    if known.transmitted_at is None:  # a limit of keeping may come nearer, never go away
+        changes["last_day"] = min(known.last_day, rules.last_day_of_dossier(recue.deposee_le))
+    Demande.objects.filter(pk=known.pk).update(**changes)
+    for name, value in changes.items():
+        setattr(known, name, value)
+    Dossier.objects.filter(demande=known.pk).update(**_dossier(recue))
+    journal.record("demande.modifiee", known, by="source", at=batch.now, livraison=str(batch.livraison.uuid))
+
+
+def _goes_elsewhere(known: Demande, done: Checked, places: Places) -> bool:
+    """Another commune that its lieu does not answer for, or another choice of the family: it is routed again."""
+    if done.recue.commune == known.commune_id and done.voulu == known.lieu_voulu_id:
+        return False
+    return places.target(done.recue.commune, done.voulu) != known.lieu_id
+
+
+def _create(batch: _Batch) -> dict[str, Demande]:
+    """Write the new demandes of the batch; returns them by reference."""
+    if not batch.new:
+        return {}
+    now, livraison, waiting = batch.now, batch.livraison, list(batch.new.values())
+    batch.new.clear()
+    demandes = [
+        Demande(
+            pk=pk,
+            source=Demande.Source.MONENFANT,
+            reference=done.recue.reference,
+            content=content,
+            caf_id=done.caf,
+            commune_id=done.recue.commune,
+            livraison_id=livraison.pk,
+            lieu_voulu_id=done.voulu,
+            deposee_le=done.recue.deposee_le,
+            modifiee_le=done.recue.modifiee_le,
+            received_at=now,
+            last_day=rules.last_day_of_dossier(done.recue.deposee_le),
+            **_modes(done.recue),
+        )
+        for pk, (done, content) in zip(bulk.next_ids(Demande, len(waiting)), waiting, strict=True)
+    ]
+    bulk.insert(Demande, DEMANDE_COLUMNS, ([getattr(demande, name) for name in DEMANDE_COLUMNS] for demande in demandes))
+    bulk.insert(
+        Dossier,
+        ("demande_id", *DOSSIER),
+        (
+            [demande.pk, *(getattr(done.recue, name) for name in DOSSIER)]
+            for demande, (done, _) in zip(demandes, waiting, strict=True)
+        ),
+    )
+    origin = {"origine": Demande.Source.MONENFANT.value, "livraison": str(livraison.uuid)}
+    journal.record_many(journal.entry("demande.recue", demande, by="source", at=now, **origin) for demande in demandes)
+    return {demande.reference: demande for demande in demandes}
+
+
+DEMANDE_COLUMNS = tuple(one.attname for one in Demande._meta.concrete_fields)

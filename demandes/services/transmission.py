@@ -1,88 +1,166 @@
-"""Handing demandes to their lieu: one batch, one notification, one clock (NOT-1, NOT-3, ING-6)."""
+"""Making demandes available to their lieu, and telling it (ING-6, NOT-1 to NOT-3)."""
 
+from collections import defaultdict
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
-from django.db.models.functions import Coalesce
-from django.shortcuts import get_object_or_404
+from django.db.models import Q, QuerySet
 
 from conventions import queries as conventions
+from conventions.models import Lieu
 from demandes import rights, rules
 from demandes.models import Demande, Livraison, Transmission
-from demandes.workflow import DEMANDE, Etat
-from extranet.core.errors import Refused
+from demandes.workflow import DEMANDE, Etat, EtatLivraison
+from extranet.core.errors import NotFound, Refused
+from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
 from extranet.core.outbox.models import Message
-from extranet.territory.queries import agent_of, role_of
+from extranet.territory import queries as territory
+from extranet.territory.queries import CodeEntry
 from habilitations import queries as habilitations
 
+NOBODY = "Ce lieu n’a aucune personne habilitée active : il ne pourrait pas être prévenu."
 
-@transaction.atomic
-def transmit_waiting(demandes: QuerySet[Demande], *, livraison: Livraison | None, now: datetime, by: Any = "systeme") -> int:
-    """Transmit those of `demandes` that wait and have a lieu to go to, grouped by lieu; returns how many.
 
-    A lieu without an active person, or whose convention does not hold any more, gets nothing: they go on waiting.
+@dataclass(slots=True)
+class Places:
+    """Communes, and the lieux that answer for them at one moment: for whoever routes many demandes."""
+
+    codes: dict[str, CodeEntry] = field(default_factory=dict)
+    lieux: dict[str, list[int]] = field(default_factory=dict)
+    lieu_by_code: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, now: datetime, *, commune: str = "") -> "Places":
+        """All of France, or one commune only."""
+        if not commune:
+            codes = dict(Lieu.objects.values_list("code", "pk"))
+            return cls(territory.codes_index(), conventions.lieux_by_commune(now), codes)
+        found = territory.commune_by_code(commune)
+        if found is None:
+            return cls()
+        code, lieux = found.commune.pk, list(conventions.lieux_covering(found.commune.pk, now))
+        entry = CodeEntry(code, found.former, found.commune.caf_id or "", "")
+        return cls({commune: entry}, {code: [lieu.pk for lieu in lieux]}, {lieu.code: lieu.pk for lieu in lieux})
+
+    def covering(self, code: str) -> list[int]:
+        """The lieux of a commune; an arrondissement also has those of its city."""
+        own, entry = self.lieux.get(code, []), self.codes.get(code)
+        if entry is None or not entry.parente:
+            return own
+        return list(dict.fromkeys([*own, *self.lieux.get(entry.parente, [])]))
+
+    def target(self, code: str, wanted: int | None) -> int | None:
+        """ING-6: the only lieu of the commune, or the one named among several; None: an agent decides."""
+        covering = self.covering(code)
+        if len(covering) == 1:
+            return covering[0]
+        return wanted if wanted in covering else None
+
+
+def transmit(
+    demandes: QuerySet[Demande], *, lieu_id: int, now: datetime, livraison: Livraison | None = None, by: Any = "systeme"
+) -> Transmission | None:
+    """Give `demandes` that wait to one lieu: one transmission, one mail a person (NOT-1). Call inside a transaction.
+
+    None, and nothing changes, when the lieu has no active person to tell, or nothing waits any more.
     """
-    waiting = demandes.filter(state=Etat.A_ORIENTER, lieu_vise__isnull=False)
-    done = 0
-    for lieu in conventions.lieux_in_force(now).filter(pk__in=waiting.values("lieu_vise")).order_by("pk"):
-        persons = [f"user:{line.user_id}" for line in habilitations.persons_of(lieu.pk)]
-        if not persons:
-            continue
-        batch = Transmission.objects.create(lieu=lieu, livraison=livraison, transmitted_at=now)
-        moved = DEMANDE.apply_many(
-            waiting.filter(lieu_vise=lieu),
-            "transmit",
-            by=by,
-            now=now,
-            lieu=lieu,
-            transmission=batch,
-            last_day=rules.last_day_of_dossier(now),
-            transmitted_at=Coalesce(F("transmitted_at"), now),
-        )
-        again = Demande.objects.filter(transmission=batch, transmitted_at__lt=now)
-        for pk, first in again.values_list("pk", "transmitted_at"):
-            # CNS-1: the six months count from the first transmission, whatever lieu came first.
-            Demande.objects.filter(pk=pk).update(last_day=rules.last_day_of_dossier(first))
-        outbox.post("demandes.transmission", key=str(batch.uuid), to=persons, now=now, transmission=batch.pk)
-        done += len(moved)
-    return done
+    persons = [f"user:{line.user_id}" for line in habilitations.persons_of(lieu_id)]
+    if not persons or not demandes.filter(state=Etat.A_ORIENTER).exists():
+        return None
+    batch = Transmission.objects.create(lieu_id=lieu_id, livraison=livraison, transmitted_at=now)
+    known, where = demandes.only("pk", "state", "caf"), {"lieu_id": lieu_id, "transmission_id": batch.pk}
+    last_day = rules.last_day_of_dossier(now)
+    # Six months run from the first time, whatever comes after (CNS-1).
+    DEMANDE.apply_many(known.exclude(transmitted_at=None), "transmit", by=by, now=now, **where)
+    first = known.filter(transmitted_at=None)
+    DEMANDE.apply_many(first, "transmit", by=by, now=now, **where, transmitted_at=now, last_day=last_day)
+    outbox.post("demandes.transmission", key=str(batch.uuid), to=persons, now=now, transmission=batch.pk)
+    return batch
+
+
+def transmit_waiting(livraison: Livraison, *, now: datetime, places: Places) -> int:
+    """At the end of a delivery: what it brought or changed, grouped by lieu; returns how many lieux were told.
+
+    One transaction a lieu, so that a kill leaves whole transmissions, each with its mails.
+    """
+    return _transmit_by_lieu(Demande.objects.filter(livraison=livraison), livraison, now, places)
 
 
 def transmit_waiting_all(*, now: datetime) -> int:
-    """What waits although a lieu is known for it: its persons were not active yet, or an ingestion was cut short."""
-    finished = Q(livraison=None) | ~Q(livraison__state="recue")
-    return transmit_waiting(Demande.objects.filter(finished), livraison=None, now=now)
+    """What waited because no lieu, or nobody in it, could receive it, and now has its one lieu; families are told."""
+    settled = Q(livraison=None) | ~Q(livraison__state=EtatLivraison.RECUE)
+    waiting = Demande.objects.filter(settled)
+    if not waiting.filter(state=Etat.A_ORIENTER).exists():
+        return 0
+    return _transmit_by_lieu(waiting, None, now, Places.of(now), tell_families=True)
+
+
+def _transmit_by_lieu(
+    demandes: QuerySet[Demande],
+    livraison: Livraison | None,
+    now: datetime,
+    places: Places,
+    *,
+    tell_families: bool = False,
+) -> int:
+    waiting = demandes.filter(state=Etat.A_ORIENTER, last_day__gte=rules.paris_date(now))
+    by_lieu: dict[int, dict[int | None, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for commune, wanted in waiting.order_by().values_list("commune_id", "lieu_voulu_id").distinct():
+        if lieu := places.target(commune, wanted):
+            by_lieu[lieu][wanted].append(commune)
+    done = 0
+    for lieu, choices in sorted(by_lieu.items()):
+        mine = Q()
+        for wanted, communes in choices.items():
+            mine |= Q(lieu_voulu=wanted, commune__in=communes)
+        with transaction.atomic():
+            batch = transmit(waiting.filter(mine), lieu_id=lieu, now=now, livraison=livraison)
+            if batch and tell_families:
+                _tell_families(batch, now)
+        done += batch is not None
+    return done
 
 
 @transaction.atomic
 def assign(*, demande_id: int, lieu_id: int, by: Any, now: datetime) -> Demande:
-    """ING-6: an agent gives a waiting demande to a lieu of its Caf that covers the commune; the family is told."""
-    agent = agent_of(by)
-    scope = Demande.objects.all() if agent and agent.caf_id is None else Demande.objects.filter(caf=agent and agent.caf)
-    demande = get_object_or_404(scope.select_for_update(of=("self",)), pk=demande_id)
-    rights.check(role_of(by), "assign")
+    """ING-6: an agent gives a waiting demande of its Caf to a lieu of its Caf that covers the commune; the family is told.
+
+    404 outside the agent's Caf, 403 without the right, 409 when it no longer waits.
+    """
+    own = Demande.objects.filter(caf__in=territory.cafs_visible_to(by))
+    demande = own.select_for_update(of=("self",)).filter(pk=demande_id).first()
+    if demande is None:
+        raise NotFound
+    rights.check(territory.role_of(by), "assign")
     DEMANDE.require(demande, "transmit")
-    lieu = conventions.lieux_covering(demande.commune_id, now).filter(pk=lieu_id, caf=demande.caf_id).first()
-    if lieu is None:
-        raise Refused({"lieu": "Ce lieu ne couvre pas la commune de la demande aujourd’hui."})
-    if not habilitations.persons_of(lieu.pk).exists():
-        raise Refused({"lieu": "Aucune personne de ce lieu n’a d’accès actif : elle ne serait pas prévenue."})
-    Demande.objects.filter(pk=demande.pk).update(lieu_vise=lieu)
-    transmit_waiting(Demande.objects.filter(pk=demande.pk), livraison=None, now=now, by=by)
-    outbox.post(
-        "demandes.orientee",
-        key=f"{demande.uuid}:{lieu.pk}",
-        to=[f"demande:{demande.uuid}"],
-        now=now,
-        demande=demande.pk,
-    )
+    if demande.last_day < rules.paris_date(now):
+        raise Refused({"": "Cette demande est arrivée à la fin de sa conservation."})
+    if not conventions.lieux_covering(demande.commune_id, now).filter(pk=lieu_id, caf=demande.caf_id).exists():
+        raise Refused({"lieu": "Ce lieu ne couvre pas la commune aujourd’hui."})
+    batch = transmit(Demande.objects.filter(pk=demande.pk), lieu_id=lieu_id, now=now, by=by)
+    if batch is None:
+        raise Refused({"lieu": NOBODY})
+    _tell_families(batch, now)
     demande.refresh_from_db()
     return demande
 
 
+def _tell_families(batch: Transmission, now: datetime) -> None:
+    told = Demande.objects.filter(transmission=batch, dossier__isnull=False).exclude(dossier__courriel="")
+    outbox.post_many(
+        [
+            ("demandes.orientee", str(batch.uuid), f"demande:{uuid}", {"demande": pk})
+            for pk, uuid in told.values_list("pk", "uuid")
+        ],
+        now=now,
+    )
+
+
 def note_notified(message: Message, now: datetime) -> None:
-    """NOT-3: the first mail accepted starts the fifteen days; later ones do not move them."""
-    Transmission.objects.filter(pk=message.about["transmission"], notified_at=None).update(notified_at=now)
+    """NOT-3: the fifteen days begin with the first mail about a transmission that was accepted. Only the first counts."""
+    batch = Transmission.objects.select_related("lieu").get(pk=message.about["transmission"])
+    if Transmission.objects.filter(pk=batch.pk, notified_at=None).update(notified_at=now):
+        journal.record("transmission.notifiee", batch, by="systeme", at=now, caf=batch.lieu.caf_id)

@@ -89,9 +89,10 @@ class Table:
         move = self.moves[act]
         open_rows = rows.filter(state__in=move.sources).order_by("pk").select_for_update(of=("self",))
         objects = list(open_rows)
-        if objects:
-            rows.model._default_manager.filter(pk__in=[obj.pk for obj in objects]).update(state=move.target, **changes)
+        for first in range(0, len(objects), 2_000):
+            some = objects[first : first + 2_000]
+            rows.model._default_manager.filter(pk__in=[obj.pk for obj in some]).update(state=move.target, **changes)
             journal.record_many(
-                journal.entry(move.event, obj, by=by, at=now, de=str(obj.state), a=str(move.target)) for obj in objects
+                journal.entry(move.event, obj, by=by, at=now, de=str(obj.state), a=str(move.target)) for obj in some
             )
         return len(objects)

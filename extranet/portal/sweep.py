@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from django.core.cache import cache
 
 from demandes.services import attestation, deliveries, destruction, reminders, transmission
+from extranet.core.accounts import services as accounts
+from extranet.core.documents import store
 from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
 from extranet.portal import sessions
@@ -38,6 +40,8 @@ OBLIGATIONS = [
     Obligation("fichiers de livraison", "ING-5", deliveries.destroy_old_files, HOURLY),
     Obligation("sessions", "ACC-5", sessions.forget_ended, HOURLY),
     Obligation("courriels anciens", "NOT-2", outbox.forget_old, HOURLY),
+    Obligation("fichiers sans fiche", "CNS-1", store.sweep_orphans, HOURLY),
+    Obligation("mots de passe expirés", "ACT-3", accounts.forget_old_secrets, HOURLY),
     Obligation("journal", "ACC-2", journal.seal, HOURLY),
 ]
 

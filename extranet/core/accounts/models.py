@@ -4,7 +4,8 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
-from django.db.models.functions import Lower
+from django.db.models import Q
+from django.db.models.functions import Lower, Trim
 
 
 class UserManager(BaseUserManager["User"]):
@@ -26,21 +27,26 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A person with an account: habilitated for lieux, or agent of a Caf."""
+    """A person with an account: habilitated for lieux, or agent of a Caf. `is_active` is the one gate."""
+
+    class Civilite(models.TextChoices):
+        MADAME = "Mme", "Mme"
+        MONSIEUR = "M.", "M."
 
     class Donnees:
         famille = ()
         professionnel = ("password", "last_login", "email", "civilite", "nom", "prenom")
-        neutre = ("id", "is_superuser", "is_staff", "is_active", "date_joined", "password_chosen_at")
+        neutre = ("id", "is_superuser", "is_staff", "is_active", "date_joined", "password_chosen_at", "suspended_at")
 
     email = models.EmailField("adresse de courriel", unique=True)
-    civilite = models.CharField("civilité", max_length=3, blank=True)
+    civilite = models.CharField("civilité", max_length=3, blank=True, choices=Civilite)
     nom = models.CharField("nom", max_length=100, blank=True)
     prenom = models.CharField("prénom", max_length=100, blank=True)
     is_staff = models.BooleanField("agent", default=False)
     is_active = models.BooleanField("actif", default=True)
     date_joined = models.DateTimeField("créé le", auto_now_add=True)
     password_chosen_at = models.DateTimeField("mot de passe choisi le", null=True)
+    suspended_at = models.DateTimeField("suspendu le", null=True)
 
     objects = UserManager()
 
@@ -51,7 +57,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         verbose_name = "compte"
         verbose_name_plural = "comptes"
-        constraints = [models.UniqueConstraint(Lower("email"), name="one_account_an_address")]
+        constraints = [
+            models.UniqueConstraint(Lower("email"), name="one_account_an_address"),
+            models.CheckConstraint(condition=Q(email=Trim(Lower("email"))), name="address_in_lower_case"),
+            models.CheckConstraint(condition=Q(suspended_at=None) | Q(is_active=False), name="suspended_is_inactive"),
+        ]
 
     def __str__(self) -> str:
         return self.get_full_name() or self.email
@@ -73,14 +83,14 @@ class OneTimeSecret(models.Model):
         professionnel = ("user", "digest")
         neutre = ("id", "kind", "created_at", "expires_at", "tries_left", "used_at", "killed_at")
 
-    user = models.ForeignKey(User, models.CASCADE, related_name="secrets")
-    kind = models.CharField(max_length=12, choices=Kind)
-    digest = models.CharField(max_length=128)
-    created_at = models.DateTimeField()
-    expires_at = models.DateTimeField()
-    tries_left = models.PositiveSmallIntegerField(default=10)
-    used_at = models.DateTimeField(null=True)
-    killed_at = models.DateTimeField(null=True)
+    user = models.ForeignKey(User, models.CASCADE, related_name="secrets", verbose_name="compte")
+    kind = models.CharField("pour", max_length=12, choices=Kind)
+    digest = models.CharField("empreinte", max_length=64)
+    created_at = models.DateTimeField("créé le")
+    expires_at = models.DateTimeField("expire le")
+    tries_left = models.PositiveSmallIntegerField("essais restants", default=10)
+    used_at = models.DateTimeField("utilisé le", null=True)
+    killed_at = models.DateTimeField("annulé le", null=True)
 
     class Meta:
         verbose_name = "mot de passe reçu par courriel"
@@ -102,10 +112,10 @@ class Jeton(models.Model):
         professionnel = ("user", "nom", "digest")
         neutre = ("id", "prefix", "portee", "created_at", "expires_at", "last_used_at", "revoked_at")
 
-    user = models.ForeignKey(User, models.CASCADE, related_name="jetons")
+    user = models.ForeignKey(User, models.CASCADE, related_name="jetons", verbose_name="compte")
     nom = models.CharField("nom", max_length=100)
     prefix = models.CharField("début", max_length=8)
-    digest = models.CharField(max_length=64, unique=True)
+    digest = models.CharField("empreinte", max_length=64, unique=True)
     portee = models.CharField("portée", max_length=4, choices=Portee)
     created_at = models.DateTimeField("créé le")
     expires_at = models.DateTimeField("expire le")
@@ -114,6 +124,7 @@ class Jeton(models.Model):
 
     class Meta:
         verbose_name = "jeton"
+        verbose_name_plural = "jetons"
 
     def __str__(self) -> str:
         return f"{self.nom} ({self.prefix}…)"

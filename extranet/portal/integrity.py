@@ -1,0 +1,77 @@
+"""Proves the invariants; each check gives sentences, none when all is well."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from django.db.models import Count, F, Q
+
+from conventions.models import Convention
+from demandes.models import Demande, Dossier, Livraison
+from demandes.workflow import ALIVE, Etat
+from extranet.core.dates import paris_date
+from extranet.core.documents import store
+from extranet.core.journal import services as journal
+
+
+def past_their_day(now: datetime) -> Iterator[str]:
+    """CNS-1: no personal data past its limit."""
+    late = Dossier.objects.filter(demande__last_day__lt=paris_date(now)).count()
+    if late:
+        yield f"{late} dossiers past their last day"
+    left = Dossier.objects.exclude(demande__state__in=ALIVE).count()
+    if left:
+        yield f"{left} dossiers of destroyed or withdrawn demandes"
+    lost = Demande.objects.filter(state__in=ALIVE, dossier=None).count()
+    if lost:
+        yield f"{lost} demandes without dossier"
+
+
+def one_lieu(now: datetime) -> Iterator[str]:
+    """DEM-5: a demande is with the lieu of its transmission."""
+    wrong = Demande.objects.filter(state__in=[Etat.TRANSMISE, Etat.RECUPEREE, Etat.TRAITEE]).exclude(
+        lieu=F("transmission__lieu")
+    )
+    if count := wrong.count():
+        yield f"{count} demandes whose lieu is not that of their transmission"
+
+
+def one_convention(now: datetime) -> Iterator[str]:
+    """CON-10."""
+    day = paris_date(now)
+    held = Q(in_force_from__lte=day) & (Q(ended_on=None) | Q(ended_on__gte=day))
+    for row in Convention.objects.filter(held).values("lieu__code").annotate(n=Count("pk")).filter(n__gt=1):
+        yield f"lieu {row['lieu__code']}: {row['n']} conventions in force"
+
+
+def balanced(now: datetime) -> Iterator[str]:
+    """ING-4."""
+    sums = F("creees") + F("mises_a_jour") + F("inchangees") + F("ecartees")
+    for livraison in Livraison.objects.exclude(lues=sums):
+        yield f"livraison {livraison.uuid}: counts do not balance"
+
+
+def journal_unbroken(now: datetime) -> Iterator[str]:
+    """ACC-2."""
+    yield from journal.broken_seals()
+
+
+def files(now: datetime) -> Iterator[str]:
+    """Files = records."""
+    yield from store.damaged()
+    for path in store.orphans(now=now):
+        yield f"file without record: {path.name}"
+
+
+CHECKS: list[Callable[[datetime], Iterator[str]]] = [
+    past_their_day,
+    one_lieu,
+    one_convention,
+    balanced,
+    journal_unbroken,
+    files,
+]
+
+
+def faults(now: datetime) -> list[str]:
+    """Every sentence of every check."""
+    return [fault for check in CHECKS for fault in check(now)]

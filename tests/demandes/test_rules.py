@@ -1,0 +1,137 @@
+"""The worked dates of the convention, as tables."""
+
+from datetime import date, datetime
+
+import pytest
+
+from demandes import rules
+from extranet.core.dates import start_of_day
+
+FAR = date(2099, 1, 1)
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+@pytest.mark.rule("NOT-3")
+@pytest.mark.parametrize(
+    ("notified_at", "last_day", "breach"),
+    [
+        ("2026-11-23T09:12+01:00", "2026-12-08", "2026-12-08"),  # usual
+        ("2026-03-20T23:50+01:00", "2026-04-04", "2026-04-07"),  # summer time; Easter Monday
+        ("2026-10-18T00:05+02:00", "2026-11-02", "2026-11-02"),  # winter time
+        ("2026-12-17T10:00+01:00", "2027-01-01", "2027-01-04"),  # New Year's Day, then a weekend
+        ("2027-02-13T08:00+01:00", "2027-02-28", "2027-03-01"),  # end of February
+        ("2028-02-14T08:00+01:00", "2028-02-29", "2028-02-29"),  # leap year
+        ("2026-08-01T09:00+02:00", "2026-08-16", "2026-08-17"),  # a Sunday
+        ("2026-11-23T23:30+00:00", "2026-12-09", "2026-12-09"),  # already the 24th in Paris
+        ("2026-07-01T22:30+00:00", "2026-07-17", "2026-07-17"),  # already the 2nd in Paris
+    ],
+)
+def test_fifteen_calendar_days_from_the_civil_day_of_the_mail_in_paris(notified_at, last_day, breach):
+    assert rules.last_day_to_pick_up(at(notified_at), FAR) == date.fromisoformat(last_day)
+    assert rules.breach_from(at(notified_at)) == date.fromisoformat(breach)
+
+
+@pytest.mark.rule("NOT-4")
+def test_nobody_is_invited_to_fetch_what_is_destroyed():
+    assert rules.last_day_to_pick_up(at("2027-05-20T10:00+02:00"), date(2027, 5, 23)) == date(2027, 5, 23)
+
+
+@pytest.mark.rule("CNS-1")
+@pytest.mark.parametrize(
+    ("transmitted", "last_day", "attestation"),
+    [
+        ("2026-11-23", "2027-05-23", "2027-06-23"),
+        ("2025-08-31", "2026-02-28", "2026-03-28"),
+        ("2027-08-29", "2028-02-29", "2028-03-29"),
+        ("2027-08-30", "2028-02-29", "2028-03-29"),
+        ("2027-08-31", "2028-02-29", "2028-03-29"),
+        ("2026-08-29", "2027-02-28", "2027-03-28"),
+        ("2026-02-28", "2026-08-28", "2026-09-28"),
+        ("2028-02-29", "2028-08-29", "2028-09-29"),
+        ("2026-03-31", "2026-09-30", "2026-10-30"),
+        ("2026-05-31", "2026-11-30", "2026-12-30"),
+        ("2026-09-29", "2027-03-29", "2027-04-29"),
+        ("2026-10-25", "2027-04-25", "2027-05-25"),
+    ],
+)
+def test_six_months_then_one_month_chained_never_seven(transmitted, last_day, attestation):
+    sent = start_of_day(date.fromisoformat(transmitted)).replace(hour=10)
+    assert rules.last_day_of_dossier(sent) == date.fromisoformat(last_day)
+    assert rules.attestation_due_on(date.fromisoformat(last_day)) == date.fromisoformat(attestation)
+
+
+@pytest.mark.rule("NOT-4")
+@pytest.mark.parametrize(
+    ("notified", "today", "sent", "due"),
+    [
+        ("2026-11-23T09:12+01:00", "2026-11-29", set(), None),
+        ("2026-11-23T09:12+01:00", "2026-11-30", set(), 7),
+        ("2026-11-23T09:12+01:00", "2026-11-30", {7}, None),
+        ("2026-11-23T09:12+01:00", "2026-12-03", {7}, None),
+        ("2026-11-23T09:12+01:00", "2026-12-04", {7}, 12),  # day 12 is a Saturday: the Friday before
+        ("2026-11-23T09:12+01:00", "2026-12-05", {7, 12}, None),
+        ("2026-11-23T09:12+01:00", "2026-12-06", set(), 12),  # stopped for days: the latest only (NOT-5)
+        ("2026-11-23T09:12+01:00", "2026-12-09", set(), None),  # over: late, no reminder
+    ],
+)
+def test_reminders_leave_on_a_working_day_and_never_in_a_pile(notified, today, sent, due):
+    assert rules.reminder_day_due(at(notified), date.fromisoformat(today), sent) == due
+
+
+@pytest.mark.rule("NOT-4")
+def test_late_begins_on_the_sixteenth_day():
+    notified = at("2026-11-23T09:12+01:00")
+    assert not rules.is_late(notified, FAR, date(2026, 12, 8))
+    assert rules.is_late(notified, FAR, date(2026, 12, 9))
+    assert not rules.is_late(None, FAR, date(2026, 12, 9))
+    assert rules.notified_before_is_late(date(2026, 12, 9)) > notified > rules.notified_before_is_late(date(2026, 12, 8))
+
+
+@pytest.mark.rule("DEM-1")
+@pytest.mark.parametrize(
+    ("born", "day", "under"),
+    [
+        ("2020-11-25", "2026-11-24", True),
+        ("2020-11-24", "2026-11-24", False),
+        ("2020-02-29", "2026-02-27", True),
+        ("2020-02-29", "2026-02-28", False),
+    ],
+)
+def test_under_six_on_the_day_of_the_demande(born, day, under):
+    assert rules.is_under_six(date.fromisoformat(born), date.fromisoformat(day)) is under
+
+
+@pytest.mark.rule("DEM-3")
+def test_a_due_date_may_be_just_past_or_eighteen_months_ahead():
+    day = date(2026, 11, 24)
+    assert rules.is_plausible_due_date(date(2026, 10, 13), day)
+    assert not rules.is_plausible_due_date(date(2026, 10, 12), day)
+    assert rules.is_plausible_due_date(date(2028, 5, 24), day)
+    assert not rules.is_plausible_due_date(date(2028, 5, 25), day)
+
+
+@pytest.mark.rule("ING-3")
+@pytest.mark.parametrize(
+    ("hours", "wrong"),
+    [
+        ([("lundi", "08:00", "12:00"), ("lundi", "12:00", "18:00")], False),
+        ([("lundi", "08:00", "12:30"), ("lundi", "12:00", "18:00")], True),
+        ([("lundi", "08:00", "24:00")], False),
+        ([("lundi", "18:00", "08:00")], True),
+        ([("lundi", "08:00", "12:00"), ("mardi", "08:00", "12:00")], False),
+    ],
+)
+def test_hours_of_a_day_do_not_overlap(hours, wrong):
+    assert rules.overlaps(hours) is wrong
+
+
+@pytest.mark.rule("CNS-3")
+def test_attestation_reminders_at_day_15_and_25_the_latest_only():
+    opened = date(2027, 5, 24)
+    assert rules.attestation_reminder_due(opened, date(2027, 6, 7), {0}) is None
+    assert rules.attestation_reminder_due(opened, date(2027, 6, 8), {0}) == 15
+    assert rules.attestation_reminder_due(opened, date(2027, 6, 20), {0}) == 25
+    assert rules.attestation_reminder_due(opened, date(2027, 6, 20), {0, 25}) is None
