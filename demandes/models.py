@@ -55,6 +55,8 @@ class Livraison(models.Model):
     checkpoint = models.PositiveIntegerField("enregistrements appliqués", default=0)
     # Where its bytes are, below DATA_DIR/livraisons; empty once they are destroyed.
     fichier = models.CharField(max_length=300, blank=True)
+    # False on the row that `register` answers for bytes received before.
+    is_new = True
 
     class Meta:
         verbose_name = "livraison"

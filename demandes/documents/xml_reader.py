@@ -76,9 +76,7 @@ class _Wrapper:
 
     def set(self, prefixes: dict[str, str]) -> None:
         """Note the prefixes that the root declares."""
-        declared = (
-            f" {'xmlns:' + prefix if prefix else 'xmlns'}={quoteattr(uri)}" for prefix, uri in prefixes.items()
-        )
+        declared = (f" {'xmlns:' + prefix if prefix else 'xmlns'}={quoteattr(uri)}" for prefix, uri in prefixes.items())
         self.head = f"<r{''.join(declared)}>".encode()
 
 

@@ -1,96 +1,113 @@
-"""Demandes as XML of the published schema, for lieux (TEL-2, TEL-3)."""
+"""Writing demandes as XML, valid by the schema that deliveries follow (TEL-3)."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from lxml import etree
 
 from demandes import rules
-from demandes.documents.xml_reader import NAMESPACE, NS, schema
-from demandes.models import Demande
+from demandes.documents.xml_reader import NAMESPACE
+from demandes.models import Demande, Dossier
 from extranet.core.dates import PARIS
 
-
-def _moment(at: datetime) -> str:
-    return at.astimezone(PARIS).isoformat(timespec="seconds")
+EMETTEUR = "extranet-partenaires"
 
 
-def write(demandes: Sequence[Demande], now: datetime) -> bytes:
-    """One document of all `demandes` (their dossier, commune, lieu and transmission at hand), valid against the schema."""
-    root = etree.Element(f"{NS}demandes", nsmap={None: NAMESPACE})
+def write(demandes: Sequence[Demande], now: datetime, emetteur: str = EMETTEUR) -> bytes:
+    """The document of `demandes` (read with their dossier, lieu and transmission)."""
+    root = etree.Element(_tag("demandes"), nsmap={None: NAMESPACE})
     root.set("version", "1.0")
     root.set("emis-le", _moment(now))
-    root.set("emetteur", "extranet-partenaires")
+    root.set("emetteur", emetteur)
     for demande in demandes:
         _demande(root, demande)
-    schema().assertValid(root)
-    return etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+    etree.indent(root)
+    return etree.tostring(root, xml_declaration=True, encoding="UTF-8") + b"\n"
 
 
-def _add(parent: etree._Element, name: str, text: str = "", **attributes: str) -> etree._Element:
-    element = etree.SubElement(parent, NS + name)
-    if text:
-        element.text = text
+def _tag(name: str) -> str:
+    return f"{{{NAMESPACE}}}{name}"
+
+
+def _moment(moment: datetime) -> str:
+    return moment.astimezone(PARIS).isoformat(timespec="seconds")
+
+
+def _add(parent: Any, tag: str, text: str = "", /, **attributes: str) -> Any:
+    """A child `tag`; attributes by their names, `_` for `-`."""
+    child = etree.SubElement(parent, _tag(tag))
     for key, value in attributes.items():
-        element.set(key.replace("_", "-"), value)
-    return element
+        child.set(key.replace("_", "-"), value)
+    if text:
+        child.text = text
+    return child
 
 
-def _demande(root: etree._Element, demande: Demande) -> None:
-    d, besoin = demande.dossier, demande.dossier.besoin
-    one = _add(root, "demande", reference=demande.reference, deposee_le=_moment(demande.deposee_le))
+def _add_if(parent: Any, tag: str, text: str) -> None:
+    if text:
+        _add(parent, tag, text)
+
+
+def _demande(root: Any, demande: Demande) -> None:
+    dossier: Dossier = demande.dossier
+    node = _add(root, "demande", reference=demande.reference, deposee_le=_moment(demande.deposee_le))
     if demande.modifiee_le:
-        one.set("modifiee-le", _moment(demande.modifiee_le))
-    _add(one, "commune", code_insee=demande.commune_id)
-    if demande.lieu:
-        _add(one, "lieu", code=demande.lieu.code)
-    parent = _add(one, "demandeur")
-    for name in ("nom", "prenom", "courriel", "telephone"):
-        if value := getattr(d, name):
-            _add(parent, name, value)
-    if d.code_postal and d.ville:
+        node.set("modifiee-le", _moment(demande.modifiee_le))
+    _add(node, "commune", code_insee=demande.commune_id)
+    if demande.lieu and demande.lieu_voulu_id == demande.lieu_id:
+        _add(node, "lieu", code=demande.lieu.code)
+    _demandeur(node, dossier)
+    enfants = _add(node, "enfants")
+    for enfant in dossier.enfants:
+        child = _add(enfants, "enfant")
+        _add_if(child, "prenom", enfant.get("prenom", ""))
+        name = "date_naissance" if "date_naissance" in enfant else "date_prevue"
+        _add(child, name.replace("_", "-"), enfant[name])
+    _besoin(node, demande, dossier.besoin)
+    _add_if(node, "besoin-rendez-vous", dossier.rendez_vous)
+    _add_if(node, "message", dossier.message)
+    if demande.transmission and demande.lieu:
+        _transmission(node, demande)
+
+
+def _demandeur(node: Any, dossier: Dossier) -> None:
+    parent = _add(node, "demandeur")
+    _add(parent, "nom", dossier.nom)
+    _add(parent, "prenom", dossier.prenom)
+    _add_if(parent, "courriel", dossier.courriel)
+    _add_if(parent, "telephone", dossier.telephone)
+    if dossier.code_postal and dossier.ville:
         adresse = _add(parent, "adresse")
-        _add(adresse, "code-postal", d.code_postal)
-        _add(adresse, "commune", d.ville)
-    if d.allocataire is not None:
-        _add(parent, "allocataire", "true" if d.allocataire else "false")
-    for name, value in (("contact-prefere", d.contact_prefere), ("creneau", d.creneau)):
-        if value:
-            _add(parent, name, value)
-    enfants = _add(one, "enfants")
-    for child in d.enfants:
-        enfant = _add(enfants, "enfant")
-        for name in ("prenom", "date_naissance", "date_prevue"):
-            if child.get(name):
-                _add(enfant, name.replace("_", "-"), child[name])
-    need = _add(one, "besoin")
-    modes = _add(need, "modes")
+        _add(adresse, "code-postal", dossier.code_postal)
+        _add(adresse, "commune", dossier.ville)
+    if dossier.allocataire is not None:
+        _add(parent, "allocataire", "true" if dossier.allocataire else "false")
+    _add_if(parent, "contact-prefere", dossier.contact_prefere)
+    _add_if(parent, "creneau", dossier.creneau)
+
+
+def _besoin(node: Any, demande: Demande, values: dict[str, Any]) -> None:
+    besoin = _add(node, "besoin")
+    modes = _add(besoin, "modes")
     for mode in demande.modes:
         _add(modes, "mode", mode)
-    _add(need, "a-partir-du", besoin["a_partir_du"])
-    if besoin.get("regularite"):
-        _add(need, "regularite", besoin["regularite"])
-    if besoin.get("horaires"):
-        horaires = _add(need, "horaires")
-        for nom, de, a in besoin["horaires"]:
-            _add(horaires, "jour", nom=nom, de=de, a=a)
-    if besoin.get("atypiques"):
-        atypiques = _add(need, "atypiques")
-        for atypique in besoin["atypiques"]:
-            _add(atypiques, "atypique", atypique)
-    if d.rendez_vous:
-        _add(one, "besoin-rendez-vous", d.rendez_vous)
-    if d.message:
-        _add(one, "message", d.message)
-    if demande.lieu and demande.transmission:
-        _transmission(one, demande)
+    _add(besoin, "a-partir-du", values["a_partir_du"])
+    _add_if(besoin, "regularite", values.get("regularite", ""))
+    if hours := values.get("horaires"):
+        horaires = _add(besoin, "horaires")
+        for jour, de, a in hours:
+            _add(horaires, "jour", nom=jour, de=de, a=a)
+    if unusual := values.get("atypiques"):
+        atypiques = _add(besoin, "atypiques")
+        for name in unusual:
+            _add(atypiques, "atypique", name)
 
 
-def _transmission(one: etree._Element, demande: Demande) -> None:
-    transmission = demande.transmission
-    assert transmission is not None and demande.lieu is not None
-    element = _add(one, "transmission", lieu=demande.lieu.code, transmise_le=_moment(transmission.transmitted_at))
-    if transmission.notified_at:
-        day = rules.last_day_to_pick_up(transmission.notified_at, demande.last_day)
-        element.set("a-recuperer-avant", day.isoformat())
-    element.set("a-detruire-avant", demande.last_day.isoformat())
+def _transmission(node: Any, demande: Demande) -> None:
+    batch = demande.transmission
+    assert batch is not None and demande.lieu is not None
+    out = _add(node, "transmission", lieu=demande.lieu.code, transmise_le=_moment(batch.transmitted_at))
+    if batch.notified_at:
+        out.set("a-recuperer-avant", rules.last_day_to_pick_up(batch.notified_at, demande.last_day).isoformat())
+    out.set("a-detruire-avant", demande.last_day.isoformat())

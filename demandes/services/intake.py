@@ -102,7 +102,9 @@ def _check_place(done: Checked, places: Places) -> None:
         done.voulu = places.lieu_by_code.get(recue.lieu)
         if done.voulu not in places.covering(recue.commune):
             done.voulu = None
-            done.remarks["lieu"] = "Lieu inconnu, sans convention en cours ou qui ne couvre pas la commune : non retenu."
+            done.remarks["lieu"] = (
+                "Lieu inconnu, sans convention en cours ou qui ne couvre pas la commune : non retenu."
+            )
 
 
 def _check_need(done: Checked) -> None:
@@ -390,7 +392,9 @@ def _create(batch: _Batch) -> dict[str, Demande]:
         )
         for pk, (done, content) in zip(bulk.next_ids(Demande, len(waiting)), waiting, strict=True)
     ]
-    bulk.insert(Demande, DEMANDE_COLUMNS, ([getattr(demande, name) for name in DEMANDE_COLUMNS] for demande in demandes))
+    bulk.insert(
+        Demande, DEMANDE_COLUMNS, ([getattr(demande, name) for name in DEMANDE_COLUMNS] for demande in demandes)
+    )
     bulk.insert(
         Dossier,
         ("demande_id", *DOSSIER),

@@ -13,6 +13,7 @@ from conventions.models import Lieu
 from demandes import rights, rules
 from demandes.models import Demande, Livraison, Transmission
 from demandes.workflow import DEMANDE, Etat, EtatLivraison
+from extranet.core.dates import paris_date
 from extranet.core.errors import NotFound, Refused
 from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
@@ -106,7 +107,7 @@ def _transmit_by_lieu(
     *,
     tell_families: bool = False,
 ) -> int:
-    waiting = demandes.filter(state=Etat.A_ORIENTER, last_day__gte=rules.paris_date(now))
+    waiting = demandes.filter(state=Etat.A_ORIENTER, last_day__gte=paris_date(now))
     by_lieu: dict[int, dict[int | None, list[str]]] = defaultdict(lambda: defaultdict(list))
     for commune, wanted in waiting.order_by().values_list("commune_id", "lieu_voulu_id").distinct():
         if lieu := places.target(commune, wanted):
@@ -136,7 +137,7 @@ def assign(*, demande_id: int, lieu_id: int, by: Any, now: datetime) -> Demande:
         raise NotFound
     rights.check(territory.role_of(by), "assign")
     DEMANDE.require(demande, "transmit")
-    if demande.last_day < rules.paris_date(now):
+    if demande.last_day < paris_date(now):
         raise Refused({"": "Cette demande est arrivée à la fin de sa conservation."})
     if not conventions.lieux_covering(demande.commune_id, now).filter(pk=lieu_id, caf=demande.caf_id).exists():
         raise Refused({"lieu": "Ce lieu ne couvre pas la commune aujourd’hui."})

@@ -60,27 +60,6 @@ class Table:
             setattr(obj, name, value)
         return True
 
-    def apply_many(
-        self, rows: models.QuerySet, act: str, *, by: Any, now: datetime, **changes: Any
-    ) -> list[tuple[Any, str]]:
-        """Move all of `rows` that are in a source state, one journal line each. Returns (pk, Caf) of those that moved.
-
-        The rows are held first, so that what is written down is what moved. Their model has a `caf` column.
-        """
-        move = self.moves[act]
-        with transaction.atomic():
-            open_rows = rows.filter(state__in=move.sources).order_by("pk")
-            held = list(open_rows.select_for_update(of=("self",)).values_list("pk", "caf", "state"))
-            rows.model._default_manager.filter(pk__in=open_rows.order_by().values("pk")).update(
-                state=move.target, **changes
-            )
-            label = rows.model._meta.label_lower
-            journal.record_many(
-                journal.line(move.event, label, pk, by=by, at=now, caf=caf, de=state, a=str(move.target))
-                for pk, caf, state in held
-            )
-        return [(pk, caf) for pk, caf, _ in held]
-
     def apply_many(self, rows: models.QuerySet, act: str, *, by: Any, now: datetime, **changes: Any) -> int:
         """`apply` for each of `rows` that is in a source state: one UPDATE, one journal line each; returns how many moved.
 

@@ -1,9 +1,16 @@
-"""What the portal changes in allauth: accounts are opened by the Caf only."""
+"""What the portal changes in allauth: accounts are opened by the Caf only, and wrong tries are held (ACT-7)."""
 
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-from django.http import HttpRequest
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+
+from extranet.core.accounts import throttle
+from extranet.core.web.middleware import MUST_CHOOSE
+
+TOO_MANY = "too_many_login_attempts"
 
 
 class Adapter(DefaultAccountAdapter):
@@ -12,7 +19,7 @@ class Adapter(DefaultAccountAdapter):
     error_messages = DefaultAccountAdapter.error_messages | {
         "email_password_mismatch": "Cette adresse ou ce mot de passe n’est pas le bon. Un mot de passe reçu par "
         "courriel ne sert qu’une fois et expire : demandez-en un nouveau si besoin.",
-        "too_many_login_attempts": "Trop d’essais. Attendez quelques minutes, puis recommencez.",
+        TOO_MANY: "Trop d’essais. Attendez quelques minutes, puis recommencez.",
         "incorrect_password": "Ce mot de passe n’est pas le bon.",
     }
 
@@ -21,3 +28,32 @@ class Adapter(DefaultAccountAdapter):
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Mails of the portal leave by the outbox only."""
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        counted = throttle.counted_as(request, credentials.get("email", ""))
+        if throttle.is_held(counted):
+            raise self.validation_error(TOO_MANY)
+        try:
+            super().pre_authenticate(request, email=counted)
+        except ValidationError:
+            throttle.note_wrong(counted)
+            raise
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        throttle.note_wrong(throttle.counted_as(request, credentials.get("email", "")))
+
+    def reauthenticate(self, user: AbstractBaseUser, password: str) -> bool:
+        """One's own password only: a mailed one opens the choice of a password and nothing else."""
+        return user.check_password(password)
+
+    def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
+        must_choose = request.session.get(MUST_CHOOSE)
+        super().login(request, user)  # which empties the session of somebody else
+        if must_choose:
+            request.session[MUST_CHOOSE] = True
+
+    def post_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse:
+        throttle.note_right(throttle.counted_as(request, user.email))
+        response = super().post_login(request, user, **kwargs)
+        throttle.remember_device(response, user.email)
+        return response

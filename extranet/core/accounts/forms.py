@@ -3,14 +3,12 @@
 from typing import Any
 
 from django import forms
-from django.contrib.auth.password_validation import validate_password
 
-from extranet.core.accounts import services
 from extranet.core.accounts.models import User
 
 
 class ChoixForm(forms.Form):
-    """ACT-3: one's own password, twice."""
+    """ACT-3: one's own password, twice; `choose_password` judges it."""
 
     nouveau = forms.CharField(
         label="Votre nouveau mot de passe",
@@ -24,17 +22,6 @@ class ChoixForm(forms.Form):
         max_length=200,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
-
-    def __init__(self, *args: Any, user: User, **kwargs: Any):
-        super().__init__(*args, **kwargs)
-        self.user = user
-
-    def clean_nouveau(self) -> str:
-        text = str(self.cleaned_data["nouveau"])
-        validate_password(text, self.user)
-        if services.is_received(self.user, text):
-            raise forms.ValidationError("Choisissez un autre mot de passe que celui reçu par courriel.")
-        return text
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
@@ -53,6 +40,10 @@ class ChangementForm(ChoixForm):
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
     field_order = ["actuel", "nouveau", "encore"]
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.user = user
 
     def clean_actuel(self) -> str:
         if not self.user.check_password(self.cleaned_data["actuel"]):

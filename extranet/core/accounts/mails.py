@@ -19,17 +19,23 @@ def _user(message: Message) -> User:
 
 
 @mail("accounts.perdu", when="une personne a perdu son mot de passe", to="la personne")
-def perdu(message: Message, now: datetime) -> Mail:
-    """ACT-5."""
-    text = issue_password(_user(message), "perte", now=now)
+def perdu(message: Message, now: datetime) -> Mail | None:
+    """ACT-5; nothing when a password was chosen since it was asked for."""
+    user = _user(message)
+    if user.password_chosen_at and user.password_chosen_at >= message.created_at:
+        return None
+    text = issue_password(user, "perte", now=now)
     context = {"mot_de_passe": text, "lien": link("account_login"), "duree": "72 heures"}
     return Mail("Votre nouveau mot de passe", "account/courriels/perdu", context)
 
 
 @mail("accounts.invitation", when="un compte d’agent est ouvert", to="l’agent")
-def invitation(message: Message, now: datetime) -> Mail:
-    """CTL-6."""
-    text = issue_password(_user(message), "activation", now=now)
+def invitation(message: Message, now: datetime) -> Mail | None:
+    """CTL-6; nothing when the agent has its own password by now."""
+    user = _user(message)
+    if user.password_chosen_at:
+        return None
+    text = issue_password(user, "activation", now=now)
     context = {"mot_de_passe": text, "lien": link("account_login"), "duree": "7 jours"}
     return Mail("Votre accès à l’espace Caf", "account/courriels/invitation", context)
 

@@ -16,7 +16,7 @@ from django.core.exceptions import ValidationError
 from extranet.core.accounts.models import User
 
 LENGTH = 8
-LETTERS = "".join(set(string.ascii_letters) - set("OIl"))
+LETTERS = "".join(sorted(set(string.ascii_letters) - set("OIl")))
 DIGITS = "23456789"
 SHORTEST, LONGEST, BITS = 8, 128, 50
 
@@ -33,11 +33,11 @@ def digest(user_pk: int | None, text: str) -> str:
     """A slow hash of a mailed password; the salt is of the person, so that any attempt costs exactly one."""
     salt = hmac.digest(settings.SECRET_KEY.encode(), f"one-time-secret:{user_pk}".encode(), hashlib.sha256)
     cost = 2**settings.SECRET_SCRYPT_COST
-    return hashlib.scrypt(text.encode(), salt=salt, n=cost, r=8, p=1, maxmem=2**26, dklen=32).hex()
+    return hashlib.scrypt(text.encode(), salt=salt, n=cost, r=8, p=1, maxmem=2048 * cost, dklen=32).hex()
 
 
 def bits(password: str) -> float:
-    """Estimated entropy: characters that are no repetition nor run, times the size of the alphabets used."""
+    """Estimated entropy: size of the alphabets used, for each character that a repeat or a run does not give away."""
     pool = sum(
         size
         for size, used in (
@@ -48,8 +48,10 @@ def bits(password: str) -> float:
         )
         if used
     )
-    fresh = sum(abs(ord(b) - ord(a)) > 1 for a, b in zip(password, password[1:], strict=False)) + bool(password)
-    return fresh * math.log2(pool or 1)
+    once = re.sub(r"(.{2,}?)\1+", r"\1", password[:LONGEST], flags=re.DOTALL)
+    steps = [ord(after) - ord(before) for before, after in zip(once, once[1:], strict=False)]
+    given_away = sum(a == b and abs(a) <= 1 for a, b in zip(steps, steps[1:], strict=False))
+    return (len(once) - given_away) * math.log2(pool or 1)
 
 
 class LengthAndEntropy:

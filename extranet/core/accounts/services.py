@@ -5,11 +5,14 @@ import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from extranet.core.accounts import passwords
 from extranet.core.accounts.models import Jeton, OneTimeSecret, User
+from extranet.core.errors import Refused
 from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
 from extranet.core.outbox.models import Message
@@ -17,29 +20,30 @@ from extranet.core.outbox.models import Message
 LIFE = {OneTimeSecret.Kind.ACTIVATION: timedelta(days=7), OneTimeSecret.Kind.PERTE: timedelta(hours=72)}
 ALIVE_AT_ONCE = 3
 MAILS_AN_HOUR = 3
+NOBODY = 0  # no account has this key
 
 # Called as (user, first, now) when somebody has chosen a password: apps above tell whom they have to.
 AFTER_CHOICE: list[Callable[[User, bool, datetime], None]] = []
 
 
 def alive_secrets(user: User | None, now: datetime) -> QuerySet[OneTimeSecret]:
-    """Mailed passwords that still open."""
+    """Mailed passwords that still open; for nobody, the same query."""
     return OneTimeSecret.objects.filter(
-        user=user, used_at=None, killed_at=None, expires_at__gt=now, tries_left__gt=0
+        user=user.pk if user else NOBODY, used_at=None, killed_at=None, expires_at__gt=now, tries_left__gt=0
     ).order_by("created_at", "pk")
 
 
 def issue_password(user: User, kind: str, *, now: datetime) -> str:
-    """Draw a password for the mail that is being written: its hash is kept before this returns, the text nowhere (ACT-2).
+    """Draw a password for the mail that is being written: its hash is committed before this returns, the text nowhere (ACT-2).
 
     Up to three unexpired ones open together, so that whichever mail arrives works.
     """
     text = passwords.draw()
     kept = OneTimeSecret.Kind(kind)
-    with transaction.atomic():
+    with transaction.atomic(durable=True):
         User.objects.select_for_update().get(pk=user.pk)
         older = list(alive_secrets(user, now).values_list("pk", flat=True))
-        if excess := older[: len(older) - ALIVE_AT_ONCE + 1]:
+        if excess := older[: max(0, len(older) - ALIVE_AT_ONCE + 1)]:
             OneTimeSecret.objects.filter(pk__in=excess).update(killed_at=now)
         OneTimeSecret.objects.create(
             user=user,
@@ -52,34 +56,39 @@ def issue_password(user: User, kind: str, *, now: datetime) -> str:
 
 
 def use_secret(user: User | None, text: str, *, now: datetime) -> bool:
-    """True when `text` is a living mailed password of `user`: it is used, and all others are dead. One hash in any case."""
-    digest = passwords.digest(user.pk if user else None, text)
-    found = alive_secrets(user, now).filter(digest=digest).first() if user else None
-    if found is None:
+    """True when `text` is a living mailed password of `user`: it is used, all others are dead, and the old one with them.
+
+    One hash and the same queries in any case.
+    """
+    digest = passwords.digest(user.pk if user else None, text.strip())  # copied from a mail with a blank
+    found = alive_secrets(user, now).filter(digest=digest).first()
+    if user is None or found is None:
         return False
     with transaction.atomic():
         if alive_secrets(user, now).filter(pk=found.pk).update(used_at=now) != 1:
             return False
         alive_secrets(user, now).update(killed_at=now)
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
         journal.record("compte.mot-de-passe-recu-utilise", found, by=user, at=now)
     return True
 
 
 def note_wrong_try(user: User | None, *, now: datetime) -> None:
     """ACT-3: ten wrong tries kill a mailed password."""
-    if user:
-        alive_secrets(user, now).update(tries_left=F("tries_left") - 1)
-
-
-def is_received(user: User, text: str) -> bool:
-    """True when `text` is a password that was mailed to this person."""
-    return OneTimeSecret.objects.filter(user=user, digest=passwords.digest(user.pk, text)).exists()
+    alive_secrets(user, now).update(tries_left=F("tries_left") - 1)
 
 
 @transaction.atomic
 def choose_password(user: User, password: str, *, now: datetime) -> None:
-    """ACT-3, ACT-4: the person's own password (validated by the form); mailed ones die, other sessions end."""
-    first = user.password_chosen_at is None
+    """ACT-3, ACT-4: the person's own password; mailed ones die, other sessions end. Refused when it is not a good one."""
+    before = User.objects.select_for_update().get(pk=user.pk)
+    if OneTimeSecret.objects.filter(user=user, digest=passwords.digest(user.pk, password.strip())).exists():
+        raise Refused({"nouveau": "Choisissez un autre mot de passe que celui reçu par courriel."})
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise Refused({"nouveau": " ".join(error.messages)}) from None
     user.set_password(password)
     user.password_chosen_at = now
     user.save(update_fields=["password", "password_chosen_at"])
@@ -87,24 +96,38 @@ def choose_password(user: User, password: str, *, now: datetime) -> None:
     journal.record("compte.mot-de-passe-choisi", user, by=user, at=now)
     outbox.post("accounts.personnalise", key=f"{user.pk}:{now.timestamp():.0f}", to=[f"user:{user.pk}"], now=now)
     for told in AFTER_CHOICE:
-        told(user, first, now)
+        told(user, before.password_chosen_at is None, now)
 
 
 @transaction.atomic
 def request_password(email: str, *, now: datetime) -> None:
-    """ACT-5: post a new password to a known, active address, three an hour at most. Nothing tells what was done."""
-    user = User.objects.filter(email=email.strip().lower(), is_active=True).first()
-    recipient = f"user:{user.pk if user else 0}"
+    """ACT-5: post a new password to a known, active address, three an hour at most.
+
+    In every other case the row goes to nobody (the sending cancels it), so that the answer takes as long.
+    """
+    user = User.objects.select_for_update().filter(email=email.strip().lower(), is_active=True).first()
+    recipient = f"user:{user.pk if user else NOBODY}"
     hour = Message.objects.filter(
         kind="accounts.perdu", recipient=recipient, created_at__gt=now - timedelta(hours=1)
     ).count()
-    if user and hour < MAILS_AN_HOUR:
-        outbox.post("accounts.perdu", key=secrets.token_hex(8), to=[recipient], now=now)
+    if hour >= MAILS_AN_HOUR:
+        recipient = f"user:{NOBODY}"
+    outbox.post("accounts.perdu", key=secrets.token_hex(8), to=[recipient], now=now)
 
 
 def invite(user: User, *, now: datetime) -> None:
     """Mail an agent its first password (CTL-6)."""
     outbox.post("accounts.invitation", key=secrets.token_hex(8), to=[f"user:{user.pk}"], now=now)
+
+
+@transaction.atomic
+def suspend(user: User, *, by: User | str, now: datetime) -> bool:
+    """Close an account at once: sessions and tokens end with their next request (ACC-6). False when it was closed already."""
+    if User.objects.filter(pk=user.pk, is_active=True).update(is_active=False, suspended_at=now) != 1:
+        return False
+    alive_secrets(user, now).update(killed_at=now)
+    journal.record("compte.suspendu", user, by=by, at=now)
+    return True
 
 
 def create_token(user: User, *, portee: str, nom: str, now: datetime, days: int = 365) -> str:

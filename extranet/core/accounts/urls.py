@@ -10,7 +10,7 @@ own = ([path("compte/premiere-connexion/", views.premiere, name="premiere")], "a
 
 urlpatterns = [
     path("", include(own)),
-    path("compte/connexion/", login_not_required(allauth.login), name="account_login"),
+    path("compte/connexion/", login_not_required(views.Connexion.as_view()), name="account_login"),
     path("compte/deconnexion/", login_not_required(allauth.logout), name="account_logout"),
     path("compte/inscription/", login_not_required(allauth.signup), name="account_signup"),
     path("compte/inactif/", login_not_required(allauth.account_inactive), name="account_inactive"),

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from allauth.account.views import LoginView
+from allauth.core import ratelimit
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -13,18 +16,36 @@ from django.views.decorators.http import require_http_methods
 
 from extranet.core import clock
 from extranet.core.accounts import services
+from extranet.core.accounts.adapter import TOO_MANY
 from extranet.core.accounts.forms import ChangementForm, ChoixForm, PerduForm
+from extranet.core.accounts.throttle import HOLD
+from extranet.core.errors import Refused
 from extranet.core.web.middleware import MUST_CHOOSE
+
+
+class Connexion(LoginView):
+    """ACT-7: too many wrong tries are answered 429."""
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        response = super().form_invalid(form)
+        if form.has_error(NON_FIELD_ERRORS, TOO_MANY):
+            response.status_code = 429
+            response["Retry-After"] = str(HOLD)
+        return response
 
 
 def _choose(request: HttpRequest, form: Any, template: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
-        services.choose_password(request.user, form.cleaned_data["nouveau"], now=clock.now())  # type: ignore[arg-type]
-        request.session.pop(MUST_CHOOSE, None)
-        request.session.cycle_key()
-        update_session_auth_hash(request, request.user)  # type: ignore[arg-type]
-        messages.success(request, "Votre mot de passe est enregistré.")
-        return redirect("portal:entree")
+        try:
+            services.choose_password(request.user, form.cleaned_data["nouveau"], now=clock.now())  # type: ignore[arg-type]
+        except Refused as refused:
+            for name, sentence in refused.faults.items():
+                form.add_error(name, sentence)
+        else:
+            request.session.pop(MUST_CHOOSE, None)
+            update_session_auth_hash(request, request.user)  # type: ignore[arg-type]
+            messages.success(request, "Votre mot de passe est enregistré.")
+            return redirect("portal:entree")
     return render(request, template, {"form": form}, status=422 if form.errors else 200)
 
 
@@ -35,7 +56,7 @@ def premiere(request: HttpRequest) -> HttpResponse:
     """ACT-3: who came in with a mailed password chooses its own."""
     if not request.session.get(MUST_CHOOSE):
         return redirect("portal:entree")
-    return _choose(request, ChoixForm(request.POST or None, user=request.user), "account/premiere_connexion.html")
+    return _choose(request, ChoixForm(request.POST or None), "account/premiere_connexion.html")
 
 
 @never_cache
@@ -43,6 +64,8 @@ def premiere(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def changer(request: HttpRequest) -> HttpResponse:
     """ACT-4."""
+    if refusal := ratelimit.consume_or_429(request, action="change_password", user=request.user):
+        return refusal
     return _choose(request, ChangementForm(request.POST or None, user=request.user), "account/password_change.html")
 
 
@@ -54,6 +77,8 @@ def perdu(request: HttpRequest) -> HttpResponse:
     form = PerduForm(request.POST or None)
     envoye = request.method == "POST" and form.is_valid()
     if envoye:
+        if refusal := ratelimit.consume_or_429(request, action="reset_password", key=form.cleaned_data["courriel"].lower()):
+            return refusal
         services.request_password(form.cleaned_data["courriel"], now=clock.now())
     context = {"form": form, "envoye": envoye}
     return render(request, "account/perdu.html", context, status=422 if form.errors else 200)

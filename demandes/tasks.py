@@ -1,0 +1,18 @@
+"""Bells of this app: ids in, one service called."""
+
+from celery import shared_task
+
+from demandes.services import deliveries
+from extranet.core import clock
+
+
+@shared_task(ignore_result=True)
+def ingest(livraison_id: str) -> None:
+    """Apply one delivery."""
+    deliveries.ingest(int(livraison_id), now=clock.now())
+
+
+@shared_task(ignore_result=True)
+def take_inbox() -> None:
+    """Claim what arrived in the inbox; ring for each delivery that is not applied to its end."""
+    deliveries.take_inbox(now=clock.now())

@@ -1,0 +1,34 @@
+"""Addresses of demandes, at the root of the site."""
+
+from django.urls import path
+
+from demandes.views import api, family, lieu
+
+app_name = "demandes"
+
+families = [
+    path("demandes/nouvelle/", family.nouvelle, name="nouvelle"),
+    path("demandes/envoyee/<str:token>/", family.envoyee, name="envoyee"),
+    path("demandes/suivi/<str:token>/", family.suivi, name="suivi"),
+]
+
+lieux = [
+    path("espace/demandes/", lieu.liste, name="liste"),
+    path("espace/demandes/telechargement/", lieu.telechargement, name="telechargement"),
+    path("espace/demandes/<uuid:uuid>/", lieu.detail, name="detail"),
+    path("espace/demandes/<uuid:uuid>/cloture/", lieu.cloture, name="cloture"),
+    path("espace/attestations/", lieu.liste_attestations, name="attestations"),
+    path("espace/attestations/<uuid:uuid>/", lieu.attestation, name="attestation"),
+    path("espace/attestations/<uuid:uuid>/pdf/", lieu.attestation_pdf, name="attestation-pdf"),
+    path("espace/convention/", lieu.convention, name="convention"),
+]
+
+programs = [
+    path("api/v1/livraisons", api.livraisons, name="api-livraisons"),
+    path("api/v1/livraisons/<uuid:identifier>", api.livraison, name="api-livraison"),
+    path("api/v1/livraisons/<uuid:identifier>/rapport", api.rapport, name="api-rapport"),
+    path("schemas/", api.schemas, name="schemas"),
+    path("schemas/demandes-1.xsd", api.schema_1, name="schema-1"),
+]
+
+urlpatterns = [*families, *lieux, *programs]
