@@ -153,7 +153,6 @@ class Demande(models.Model):
             "caf",
             "commune",
             "lieu",
-            "lieu_vise",
             "transmission",
             "livraison",
             "lieu_voulu",
@@ -180,8 +179,6 @@ class Demande(models.Model):
     caf = models.ForeignKey("territory.Caf", models.PROTECT, related_name="+")
     commune = models.ForeignKey("territory.Commune", models.PROTECT, related_name="+")
     lieu = models.ForeignKey("conventions.Lieu", models.PROTECT, related_name="+", null=True)
-    # Where it goes next: the one lieu that covers the commune, or the one that the family chose.
-    lieu_vise = models.ForeignKey("conventions.Lieu", models.PROTECT, related_name="+", null=True)
     transmission = models.ForeignKey(Transmission, models.PROTECT, related_name="demandes", null=True)
     # The delivery that brought it, or changed it last.
     livraison = models.ForeignKey(Livraison, models.PROTECT, related_name="+", null=True)
@@ -219,9 +216,6 @@ class Demande(models.Model):
         indexes = [
             models.Index(fields=["lieu", "state", "last_day"], name="demandes_of_lieu"),
             models.Index(fields=["caf", "state"], name="demandes_of_caf"),
-            models.Index(
-                fields=["lieu_vise"], name="demandes_to_transmit", condition=Q(state=Etat.A_ORIENTER, lieu_vise__isnull=False)
-            ),
             models.Index(fields=["state", "last_day"], name="demandes_to_destroy"),
             models.Index(fields=["livraison"], condition=Q(state=Etat.A_ORIENTER), name="demandes_to_transmit"),
         ]

@@ -15,4 +15,5 @@ urlpatterns = [
 handler400 = "extranet.core.web.views.bad_request"
 handler403 = "extranet.core.web.views.forbidden"
 handler404 = "extranet.core.web.views.not_found"
+handler429 = "extranet.core.web.views.too_many"  # asked by allauth
 handler500 = "extranet.core.web.views.server_error"

@@ -23,7 +23,7 @@ def destroy_due(*, now: datetime) -> int:
         if not moved:
             break
         done += moved
-    if done and connection.vendor == "sqlite":
+    if done and connection.vendor == "sqlite" and not connection.in_atomic_block:
         with connection.cursor() as cursor:  # secure_delete zeroes the pages; this empties the log that still has them
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return done

@@ -77,7 +77,9 @@ def perdu(request: HttpRequest) -> HttpResponse:
     form = PerduForm(request.POST or None)
     envoye = request.method == "POST" and form.is_valid()
     if envoye:
-        if refusal := ratelimit.consume_or_429(request, action="reset_password", key=form.cleaned_data["courriel"].lower()):
+        if refusal := ratelimit.consume_or_429(
+            request, action="reset_password", key=form.cleaned_data["courriel"].lower()
+        ):
             return refusal
         services.request_password(form.cleaned_data["courriel"], now=clock.now())
     context = {"form": form, "envoye": envoye}

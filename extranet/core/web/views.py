@@ -26,6 +26,13 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return answer(request, 404, "")
 
 
+def too_many(request: HttpRequest) -> HttpResponse:
+    """429."""
+    response = answer(request, 429, "")
+    response["Retry-After"] = "60"
+    return response
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """500: a page that needs neither database nor session."""
     return HttpResponseServerError(render_to_string("erreurs/500.html"))
