@@ -6,4 +6,11 @@ class HabilitationsConfig(AppConfig):
     verbose_name = "habilitations"
 
     def ready(self) -> None:
-        from habilitations import mails, tasks  # noqa: F401 -- kinds of mail and bells are known in every process
+        from extranet.core.accounts import passwords
+        from extranet.core.accounts import services as accounts
+        from habilitations import mails  # noqa: F401 -- kinds of mail are known in every process
+        from habilitations.services import persons
+
+        if persons.tell_colleagues not in accounts.AFTER_CHOICE:
+            accounts.AFTER_CHOICE.append(persons.tell_colleagues)
+            passwords.ABOUT.append(persons.words_about)

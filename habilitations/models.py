@@ -5,7 +5,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 
-from conventions.models import Civilite, NatureGestionnaire, NatureLieu
+from conventions.models import Civilite, NatureGestionnaire, NatureLieu, PersonneInscrite
 from habilitations.workflow import DEMANDE_HABILITATION, EtatDemandeHabilitation
 
 
@@ -168,6 +168,20 @@ class Habilitation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} – {self.lieu}"
+
+    @property
+    def journal_caf(self) -> str:
+        """The Caf under which the journal files what concerns this row."""
+        return self.lieu.caf_id
+
+
+class PersonneAActiver(PersonneInscrite):
+    """A person of an annexe 1 in force whose access is not open yet: the agents' list of what to do (ACT-1)."""
+
+    class Meta:
+        proxy = True
+        verbose_name = "personne à activer"
+        verbose_name_plural = "personnes à activer"
 
     @property
     def journal_caf(self) -> str:

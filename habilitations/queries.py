@@ -7,7 +7,10 @@ from django.db.models import QuerySet
 
 from conventions import queries as conventions
 from conventions.models import Lieu, PersonneInscrite
+from conventions.rules import siren_is_valid
+from extranet.territory.queries import cafs_visible_to
 from habilitations.models import DemandeHabilitation, Habilitation
+from habilitations.rules import is_public_provider
 from habilitations.workflow import EtatDemandeHabilitation
 
 
@@ -42,3 +45,23 @@ def to_activate(now: datetime) -> QuerySet[PersonneInscrite]:
 def applications_waiting() -> QuerySet[DemandeHabilitation]:
     """HAB-6: applications that an agent has to look at."""
     return DemandeHabilitation.objects.filter(state=EtatDemandeHabilitation.DEPOSEE)
+
+
+def applications_visible_to(user: Any) -> QuerySet[DemandeHabilitation]:
+    """HAB-6: applications addressed to the agent's Caf."""
+    return DemandeHabilitation.objects.filter(caf__in=cafs_visible_to(user))
+
+
+def warnings_about(demande: DemandeHabilitation, now: datetime) -> list[str]:
+    """HAB-6: what an agent should look at before deciding."""
+    found = []
+    if not siren_is_valid(demande.gestionnaire_siren):
+        found.append("La clé du SIREN n’est pas bonne.")
+    codes = list(demande.communes.values_list("commune_id", flat=True))
+    for line in conventions.covering(now).filter(commune__in=codes).select_related("commune", "lieu"):
+        found.append(f"{line.commune.nom} est déjà couverte par {line.lieu.nom}.")
+    addresses = [demande.lieu_courriel, *demande.personnes.values_list("courriel", flat=True)]
+    found += [f"{a} est une messagerie grand public." for a in dict.fromkeys(addresses) if is_public_provider(a)]
+    known = Habilitation.objects.filter(user__email__in=addresses, suspended_at=None).select_related("user", "lieu")
+    found += [f"{line.user.email} est déjà habilitée pour {line.lieu.nom}." for line in known]
+    return found

@@ -56,10 +56,8 @@ class Cleaning:
         """`value` trimmed, in NFC, without invisible characters. Control characters and blanks are faults."""
         if not value:
             return value
-        if value.isascii() and value.isprintable():
-            clean = value.strip()
-        else:
-            clean = self._unusual(name, value, lines)
+        usual = value.isascii() and value.isprintable()
+        clean = value.strip() if usual else self._unusual(name, value, lines)
         if not clean:
             self.faults.setdefault(name, f"{LABELS[name]} : vide.")
         elif len(clean) > longest:

@@ -16,7 +16,7 @@ EMETTEUR = "extranet-partenaires"
 
 def write(demandes: Sequence[Demande], now: datetime, emetteur: str = EMETTEUR) -> bytes:
     """The document of `demandes` (read with their dossier, lieu and transmission)."""
-    root = etree.Element(_tag("demandes"), nsmap={None: NAMESPACE})
+    root = etree.Element(_tag("demandes"), nsmap={None: NAMESPACE})  # type: ignore[dict-item]
     root.set("version", "1.0")
     root.set("emis-le", _moment(now))
     root.set("emetteur", emetteur)
@@ -106,7 +106,8 @@ def _besoin(node: Any, demande: Demande, values: dict[str, Any]) -> None:
 
 def _transmission(node: Any, demande: Demande) -> None:
     batch = demande.transmission
-    assert batch is not None and demande.lieu is not None
+    assert batch is not None
+    assert demande.lieu is not None
     out = _add(node, "transmission", lieu=demande.lieu.code, transmise_le=_moment(batch.transmitted_at))
     if batch.notified_at:
         out.set("a-recuperer-avant", rules.last_day_to_pick_up(batch.notified_at, demande.last_day).isoformat())

@@ -12,7 +12,6 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from conventions import queries as conventions
 from conventions.models import Lieu
 from demandes import rules
 from demandes.documents.recue import CRENEAU, MESSAGE, NOM, Cleaning, Lue, Recue, e164
@@ -314,7 +313,7 @@ def receive_many(records: Sequence[Lue], livraison: Livraison, now: datetime, pl
             batch.new[lue.reference] = (done, digest(done.recue))
             batch.counts.created += 1
     _create(batch)
-    Rejet.objects.bulk_create(batch.rejets)
+    bulk.insert(batch.rejets)
     return batch.counts
 
 
@@ -376,7 +375,6 @@ def _create(batch: _Batch) -> dict[str, Demande]:
     batch.new.clear()
     demandes = [
         Demande(
-            pk=pk,
             source=Demande.Source.MONENFANT,
             reference=done.recue.reference,
             content=content,
@@ -390,22 +388,15 @@ def _create(batch: _Batch) -> dict[str, Demande]:
             last_day=rules.last_day_of_dossier(done.recue.deposee_le),
             **_modes(done.recue),
         )
-        for pk, (done, content) in zip(bulk.next_ids(Demande, len(waiting)), waiting, strict=True)
+        for done, content in waiting
     ]
+    bulk.insert(demandes)
     bulk.insert(
-        Demande, DEMANDE_COLUMNS, ([getattr(demande, name) for name in DEMANDE_COLUMNS] for demande in demandes)
-    )
-    bulk.insert(
-        Dossier,
-        ("demande_id", *DOSSIER),
-        (
-            [demande.pk, *(getattr(done.recue, name) for name in DOSSIER)]
+        [
+            Dossier(demande_id=demande.pk, **_dossier(done.recue))
             for demande, (done, _) in zip(demandes, waiting, strict=True)
-        ),
+        ]
     )
     origin = {"origine": Demande.Source.MONENFANT.value, "livraison": str(livraison.uuid)}
     journal.record_many(journal.entry("demande.recue", demande, by="source", at=now, **origin) for demande in demandes)
     return {demande.reference: demande for demande in demandes}
-
-
-DEMANDE_COLUMNS = tuple(one.attname for one in Demande._meta.concrete_fields)

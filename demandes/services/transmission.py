@@ -113,12 +113,12 @@ def _transmit_by_lieu(
         if lieu := places.target(commune, wanted):
             by_lieu[lieu][wanted].append(commune)
     done = 0
-    for lieu, choices in sorted(by_lieu.items()):
+    for target, choices in sorted(by_lieu.items()):
         mine = Q()
         for wanted, communes in choices.items():
             mine |= Q(lieu_voulu=wanted, commune__in=communes)
         with transaction.atomic():
-            batch = transmit(waiting.filter(mine), lieu_id=lieu, now=now, livraison=livraison)
+            batch = transmit(waiting.filter(mine), lieu_id=target, now=now, livraison=livraison)
             if batch and tell_families:
                 _tell_families(batch, now)
         done += batch is not None

@@ -24,7 +24,7 @@ from extranet.core.errors import Forbidden, NotFound
 from extranet.core.web.middleware import answer
 from extranet.territory.queries import role_of
 
-EXAMPLE = Path(SCHEMA).with_name("example.xml")
+EXAMPLE = Path(SCHEMA).with_name("exemple.xml")
 
 
 def _unauthorised(request: HttpRequest) -> HttpResponse:
@@ -147,6 +147,6 @@ def schemas(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 @require_http_methods(["GET"])
-def schema_1(request: HttpRequest) -> HttpResponse:
+def schema_1(request: HttpRequest) -> FileResponse:
     """The schema."""
     return FileResponse(SCHEMA.open("rb"), content_type="application/xml", filename="demandes-1.xsd")

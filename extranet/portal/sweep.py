@@ -48,7 +48,7 @@ OBLIGATIONS = [
 
 def heartbeat_key(name: str) -> str:
     """Where the last run of an obligation is noted."""
-    return f"sweep:{name}"
+    return f"sweep:{name.encode().hex()}"
 
 
 def run(*, now: datetime, only_due: bool = False) -> dict[str, int]:

@@ -22,10 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("paths", metavar="PATH", nargs="*", type=Path, help="delivery file (it stays where it is)")
 
     def handle(self, *, paths: list[Path], **options: Any) -> None:
-        if paths:
-            outcomes = [self._given(path) for path in paths]
-        else:
-            outcomes = self._inbox()
+        outcomes = [self._given(path) for path in paths] if paths else self._inbox()
         if any(outcomes):
             sys.exit(1)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+import time
 
 from django.conf import settings
 from django.core.cache import cache
@@ -38,7 +39,7 @@ def remember_device(response: HttpResponse, email: str) -> None:
 
 def is_held(counted: str) -> bool:
     """Ten wrong in a row, less than 15 minutes ago."""
-    return cache.get(_key("held", counted)) is not None
+    return cache.get(_key("held", counted), 0.0) > time.time()
 
 
 def note_wrong(counted: str) -> None:
@@ -46,7 +47,7 @@ def note_wrong(counted: str) -> None:
     key = _key("wrong", counted)
     cache.add(key, 0, ROW)
     if cache.incr(key) >= WRONG_IN_A_ROW:
-        cache.set(_key("held", counted), 1, HOLD)
+        cache.set(_key("held", counted), time.time() + HOLD, HOLD)
         cache.delete(key)
 
 

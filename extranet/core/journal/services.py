@@ -9,7 +9,6 @@ from typing import Any
 from django.db import transaction
 
 from extranet.core import bulk
-from extranet.core import bulk
 from extranet.core.journal.models import Entry, Seal
 
 # Long enough for any transaction that took an id to have ended: what is sealed cannot be joined by a late row.

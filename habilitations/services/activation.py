@@ -1,0 +1,50 @@
+"""Opening access to the persons of a signed annexe 1 (ACT-1)."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.shortcuts import get_object_or_404
+
+from conventions import queries as conventions
+from conventions.models import PersonneInscrite
+from extranet.core.errors import Forbidden, WrongState
+from extranet.core.journal import services as journal
+from extranet.core.outbox import services as outbox
+from extranet.territory.queries import cafs_visible_to, role_of
+from habilitations import rights
+from habilitations.models import Habilitation
+
+
+@transaction.atomic
+def activate(*, personne_id: int, by: Any, now: datetime) -> Habilitation:
+    """Account and habilitation of one person. Only under a convention in force, and not by who accepted it.
+
+    Done twice, it gives the habilitation that is there and sends nothing more.
+    """
+    scope = PersonneInscrite.objects.filter(lieu__caf__in=cafs_visible_to(by))
+    personne = get_object_or_404(scope.select_for_update(of=("self",)).select_related("lieu"), pk=personne_id)
+    rights.check(role_of(by), "activate")
+    if known := Habilitation.objects.filter(personne=personne).first():
+        return known
+    convention = conventions.convention_of(personne.lieu, now)
+    if convention is None or not conventions.personnes_in_force(now).filter(pk=personne.pk).exists():
+        raise WrongState("Les deux parties n’ont pas encore signé la convention et son annexe 1.")
+    if convention.accepted_by_id == by.pk:
+        raise Forbidden("Vous avez accepté cette demande : une autre personne de la Caf doit ouvrir les accès.")
+    users = get_user_model()
+    user = users.objects.filter(email=personne.courriel.lower()).first() or users.objects.create_user(
+        personne.courriel, civilite=personne.civilite, nom=personne.nom, prenom=personne.prenom
+    )
+    if user.is_staff:
+        raise WrongState("Cette adresse est celle d’un agent : il en faut une autre pour le lieu.")
+    made = Habilitation.objects.create(
+        user=user, lieu=personne.lieu, personne=personne, activated_at=now, activated_by=by
+    )
+    journal.record("habilitation.activee", made, by=by, at=now)
+    about = {"habilitation": made.pk}
+    outbox.post("habilitations.activation", key=str(made.pk), to=[f"user:{user.pk}"], now=now, **about)
+    gestionnaire = personne.lieu.gestionnaire.uuid
+    outbox.post("habilitations.acces-ouverts", key=str(made.pk), to=[f"gestionnaire:{gestionnaire}"], now=now, **about)
+    return made

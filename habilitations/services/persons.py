@@ -1,0 +1,59 @@
+"""Persons of a lieu after their activation: a new password, suspension, what colleagues are told."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.shortcuts import get_object_or_404
+
+from extranet.core.errors import WrongState
+from extranet.core.journal import services as journal
+from extranet.core.outbox import services as outbox
+from extranet.territory.queries import cafs_visible_to, role_of
+from habilitations import queries, rights
+from habilitations.models import Habilitation
+
+
+def _held(habilitation_id: int, by: Any) -> Habilitation:
+    scope = Habilitation.objects.filter(lieu__caf__in=cafs_visible_to(by)).select_for_update(of=("self",))
+    return get_object_or_404(scope.select_related("lieu", "user"), pk=habilitation_id)
+
+
+@transaction.atomic
+def suspend(*, habilitation_id: int, reason: str, by: Any, now: datetime) -> Habilitation:
+    """ACC-6: the right to act ends with the next request of that person."""
+    line = _held(habilitation_id, by)
+    rights.check(role_of(by), "suspend")
+    if Habilitation.objects.filter(pk=line.pk, suspended_at=None).update(suspended_at=now, reason=reason) != 1:
+        raise WrongState("Cette habilitation est déjà suspendue.")
+    journal.record("habilitation.suspendue", line, by=by, at=now)
+    line.refresh_from_db()
+    return line
+
+
+@transaction.atomic
+def resend(*, habilitation_id: int, by: Any, now: datetime) -> None:
+    """A new password by mail, for a person who has not chosen its own yet; those sent before stay good for their time."""
+    line = _held(habilitation_id, by)
+    rights.check(role_of(by), "resend")
+    if line.suspended_at:
+        raise WrongState("Cette habilitation est suspendue.")
+    key = f"{line.pk}:{now:%Y%m%d%H%M}"
+    outbox.post("habilitations.activation", key=key, to=[f"user:{line.user_id}"], now=now, habilitation=line.pk)
+    journal.record("habilitation.mot-de-passe-renvoye", line, by=by, at=now)
+
+
+def tell_colleagues(user: Any, first: bool, now: datetime) -> None:
+    """ACT-3: the lieu's other persons learn that the account was opened."""
+    if not first:
+        return
+    for line in Habilitation.objects.filter(user=user, suspended_at=None):
+        others = queries.persons_of(line.lieu_id).exclude(user=user)
+        to = [f"user:{other.user_id}" for other in others]
+        outbox.post("habilitations.compte-ouvert", key=str(line.pk), to=to, now=now, habilitation=line.pk)
+
+
+def words_about(user: Any) -> Iterator[str]:
+    """ACT-3: names that a password of this person may not be made of."""
+    yield from Habilitation.objects.filter(user=user).values_list("lieu__nom", flat=True) if user.pk else ()

@@ -1,0 +1,11 @@
+"""Addresses of applications, at the root of the site."""
+
+from django.urls import path
+
+from habilitations.views import application
+
+app_name = "habilitations"
+urlpatterns = [
+    path("habilitations/nouvelle/", application.nouvelle, name="nouvelle"),
+    path("habilitations/envoyee/<str:reference>/", application.envoyee, name="envoyee"),
+]
