@@ -125,7 +125,7 @@ class LigneInline(CafScopedInline):
 
     model = LigneAttestation
     caf_path = "lieu__caf"
-    fields = ["reference", "transmitted_on", "picked_up_on", "picked_up_by", "destroyed_on", "retiree"]
+    fields = ("reference", "transmitted_on", "picked_up_on", "picked_up_by", "destroyed_on", "retiree")
     readonly_fields = fields
 
 
@@ -196,7 +196,7 @@ class RejetInline(CafScopedInline):
 
     model = Rejet
     caf_path = None
-    fields = ["ligne", "reference", "issue", "motif"]
+    fields = ("ligne", "reference", "issue", "motif")
     readonly_fields = fields
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -58,14 +58,16 @@ class AttestationForm(forms.Form):
 
     ABSENTE = "Cochez cette ligne une fois ces copies détruites (ou s’il n’y en a pas)."
     logiciel = forms.BooleanField(
-        label="Nos logiciels et postes de travail ne contiennent plus ces demandes.", error_messages={"required": ABSENTE}
+        label="Nos logiciels et postes de travail ne contiennent plus ces demandes.",
+        error_messages={"required": ABSENTE},
     )
     messagerie = forms.BooleanField(
         label="Nos messageries ne contiennent plus ces demandes.", error_messages={"required": ABSENTE}
     )
     papier = forms.BooleanField(label="Les copies sur papier sont détruites.", error_messages={"required": ABSENTE})
     prestataires = forms.BooleanField(
-        label="Nos prestataires n’en gardent aucune copie, ou nous n’en avons pas.", error_messages={"required": ABSENTE}
+        label="Nos prestataires n’en gardent aucune copie, ou nous n’en avons pas.",
+        error_messages={"required": ABSENTE},
     )
     visa_archives = forms.CharField(
         label="Visa des archives publiques",
@@ -105,7 +107,8 @@ one_line = RegexValidator(
     r"^[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$", "Ce texte contient des caractères qui ne sont pas permis."
 )
 phone = RegexValidator(
-    r"^(?:\+[1-9][0-9 .\-]{6,18}|0[1-9](?:[ .\-]?[0-9]{2}){4})$", "Écrivez un numéro à dix chiffres, par exemple 06 00 00 00 01."
+    r"^(?:\+[1-9][0-9 .\-]{6,18}|0[1-9](?:[ .\-]?[0-9]{2}){4})$",
+    "Écrivez un numéro à dix chiffres, par exemple 06 00 00 00 01.",
 )
 
 
@@ -191,9 +194,7 @@ class DemandeForm(forms.Form):
         choices=[(jour, jour.capitalize()) for jour in JOURS],
         widget=forms.CheckboxSelectMultiple,
     )
-    de = forms.TimeField(
-        label="De", required=False, widget=TimeInput
-    )
+    de = forms.TimeField(label="De", required=False, widget=TimeInput)
     a = forms.TimeField(label="À", required=False, widget=TimeInput)
     atypiques = forms.MultipleChoiceField(
         label="Avez-vous besoin d’horaires particuliers ?",
@@ -248,9 +249,7 @@ class EnfantForm(forms.Form):
     """One child: born, or expected."""
 
     prenom = forms.CharField(label="Prénom (facultatif)", required=False, max_length=100, validators=[one_line])
-    date_naissance = forms.DateField(
-        label="Né(e) le", required=False, widget=DateInput
-    )
+    date_naissance = forms.DateField(label="Né(e) le", required=False, widget=DateInput)
     date_prevue = forms.DateField(
         label="ou attendu(e) pour le",
         required=False,
@@ -273,7 +272,9 @@ class EnfantForm(forms.Form):
         elif born and not rules.is_under_six(born, self.today):
             self.add_error("date_naissance", "Cet enfant a six ans ou plus : ce service concerne les plus petits.")
         elif expected and not rules.is_plausible_due_date(expected, self.today):
-            self.add_error("date_prevue", "Cette date n’est pas plausible : entre il y a six semaines et dans dix-huit mois.")
+            self.add_error(
+                "date_prevue", "Cette date n’est pas plausible : entre il y a six semaines et dans dix-huit mois."
+            )
         elif values.get("prenom") and not (born or expected):
             self.add_error("date_naissance", "Indiquez la date de naissance, ou la date prévue.")
         return values
@@ -293,7 +294,9 @@ class EnfantsFormSet(forms.BaseFormSet):
         found = []
         for form in self.forms:
             values = getattr(form, "cleaned_data", {})
-            child = {name: str(values[name]) for name in ("prenom", "date_naissance", "date_prevue") if values.get(name)}
+            child = {
+                name: str(values[name]) for name in ("prenom", "date_naissance", "date_prevue") if values.get(name)
+            }
             if child.keys() - {"prenom"}:
                 found.append(child)
         return found

@@ -76,7 +76,9 @@ def retard_caf(message: Message, now: datetime) -> Mail | None:
     return _batch(message, now, "Demandes en retard de récupération")
 
 
-@mail("demandes.non-notifiee", when="aucun courriel n’a pu annoncer une transmission de la veille", to="agents de la Caf")
+@mail(
+    "demandes.non-notifiee", when="aucun courriel n’a pu annoncer une transmission de la veille", to="agents de la Caf"
+)
 def non_notifiee(message: Message, now: datetime) -> Mail | None:
     """NOT-3."""
     transmission, waiting = _waiting(message)

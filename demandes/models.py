@@ -126,7 +126,9 @@ class Transmission(models.Model):
 
     class Meta:
         verbose_name = "transmission"
-        constraints = [models.UniqueConstraint(fields=["livraison", "lieu"], name="one_transmission_a_lieu_and_livraison")]
+        constraints = [
+            models.UniqueConstraint(fields=["livraison", "lieu"], name="one_transmission_a_lieu_and_livraison")
+        ]
         indexes = [models.Index(fields=["notified_at"], name="transmissions_by_notice")]
 
     def __str__(self) -> str:

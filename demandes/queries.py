@@ -81,7 +81,9 @@ def demande_by_token(token: str, now: datetime) -> Demande:
         raise NotFound from error
     if len(raw) != 32 or not hmac.compare_digest(raw[16:], _mac(identifier)):
         raise NotFound
-    demande = Demande.objects.filter(uuid=identifier).select_related("dossier", "commune", "lieu", "transmission").first()
+    demande = (
+        Demande.objects.filter(uuid=identifier).select_related("dossier", "commune", "lieu", "transmission").first()
+    )
     if demande is None:
         raise NotFound
     if demande.state not in ALIVE or demande.last_day < paris_date(now):

@@ -45,7 +45,9 @@ def library(*names: str) -> bool:
 
 def postgres_bin() -> Path | None:
     """The folder of initdb and postgres, newest version first."""
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name.split(".")[0]), reverse=True)
+    folders = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name.split(".")[0]), reverse=True
+    )
     if initdb := shutil.which("initdb"):
         folders.append(Path(initdb).resolve().parent)
     folders += [Path("/opt/homebrew/opt/postgresql@16/bin"), Path("/usr/local/opt/postgresql@16/bin")]
@@ -121,7 +123,12 @@ def require_environment(*, dev: bool) -> None:
         say("création de l’environnement .venv")
         subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
     say("installation des bibliothèques, versions figées")
-    quiet = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "VIRTUAL_ENV": str(VENV)}
+    quiet = {
+        **os.environ,
+        "UV_PYTHON_DOWNLOADS": "never",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "VIRTUAL_ENV": str(VENV),
+    }
     uv = VENV / "bin" / "uv"
     if not uv.exists():
         subprocess.run([str(PYTHON), "-m", "pip", "install", "-q", "uv"], check=True, env=quiet)

@@ -53,7 +53,19 @@ def postgres(home: Path) -> Iterator[str]:
     data.mkdir()
     own(data, user)
     run = {"user": user} if user else {}
-    init = [str(binaries / "initdb"), "-D", str(data), "-U", "extranet", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"]
+    init = [
+        str(binaries / "initdb"),
+        "-D",
+        str(data),
+        "-U",
+        "extranet",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--locale=C.UTF-8",
+        "-N",
+    ]
     subprocess.run(init, check=True, stdout=subprocess.DEVNULL, cwd="/", **run)  # type: ignore[call-overload]
     options = {
         "port": port,
@@ -169,9 +181,7 @@ def run_all(environment: dict[str, str], url: str, home: Path) -> int:
     if not arguments:
         for name, command, extra in checks(url, home):
             bootstrap.say(name)
-            done = subprocess.run(
-                command, cwd=bootstrap.ROOT, env=environment | extra, capture_output=True, text=True
-            )
+            done = subprocess.run(command, cwd=bootstrap.ROOT, env=environment | extra, capture_output=True, text=True)
             if done.returncode:
                 print(done.stdout + done.stderr, flush=True)
                 failed.append(name)

@@ -28,7 +28,10 @@ class MotifForm(forms.Form):
     """A reason that the lieu, or the record, will show."""
 
     motif = forms.CharField(
-        label="Motif", max_length=1000, widget=forms.Textarea(attrs={"rows": 4}), help_text="Le lieu le recevra par courriel."
+        label="Motif",
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="Le lieu le recevra par courriel.",
     )
 
 
@@ -41,13 +44,15 @@ class RaisonForm(forms.Form):
 class CommuneInline(CafScopedInline):
     model = CommuneDemandee
     caf_path = "demande__caf"
-    fields = readonly_fields = ["commune"]
+    fields = ("commune",)
+    readonly_fields = fields
 
 
 class PersonneInline(CafScopedInline):
     model = PersonneDemandee
     caf_path = "demande__caf"
-    fields = readonly_fields = ["civilite", "nom", "prenom", "courriel", "service", "fonction"]
+    fields = ("civilite", "nom", "prenom", "courriel", "service", "fonction")
+    readonly_fields = fields
 
 
 @admin.register(DemandeHabilitation)

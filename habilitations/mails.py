@@ -4,7 +4,6 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-
 from extranet.core.accounts.services import issue_password
 from extranet.core.dates import paris_date
 from extranet.core.outbox.kinds import Mail, addressee, link, mail

@@ -164,9 +164,18 @@ def new_page(browser: Any) -> Iterator[Callable[[], Any]]:
         context.set_default_timeout(15_000)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda m: faults.append(m.text) if m.type == "error" and "status of 4" not in m.text else None)
+        page.on(
+            "console", lambda m: faults.append(m.text) if m.type == "error" and "status of 4" not in m.text else None
+        )
         page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("request", lambda r: None if "://127.0.0.1:" in r.url or "://localhost:" in r.url or r.url.startswith(("data:", "blob:")) else faults.append(r.url))
+        page.on(
+            "request",
+            lambda r: (
+                None
+                if "://127.0.0.1:" in r.url or "://localhost:" in r.url or r.url.startswith(("data:", "blob:"))
+                else faults.append(r.url)
+            ),
+        )
         return page
 
     yield make

@@ -61,6 +61,4 @@ def write_attestation(attestation: Attestation, now: datetime) -> bytes:
         "lignes": lignes,
         "signee_le": jour(paris_date(now)),
     }
-    return render(
-        "demandes/pdf/attestation.html", values, title=f"Attestation de destruction – {attestation.lieu}"
-    )
+    return render("demandes/pdf/attestation.html", values, title=f"Attestation de destruction – {attestation.lieu}")

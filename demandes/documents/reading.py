@@ -64,12 +64,7 @@ def sections(demande: Demande) -> list[Section]:
     """The dossier of `demande`, as a person reads it."""
     d = demande.dossier
     besoin = d.besoin
-    heures = [
-        f"{nom} de {de} à {a}"
-        for nom in JOURS
-        for [quel, de, a] in besoin.get("horaires", [])
-        if quel == nom
-    ]
+    heures = [f"{nom} de {de} à {a}" for nom in JOURS for [quel, de, a] in besoin.get("horaires", []) if quel == nom]
     parent = [
         ("Nom", f"{d.prenom} {d.nom}"),
         ("Téléphone", telephone(d.telephone)),

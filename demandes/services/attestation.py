@@ -93,9 +93,7 @@ def remind(*, now: datetime) -> int:
 
 
 @transaction.atomic
-def sign(
-    attestation_uuid: uuid.UUID, *, copies: frozenset[str], visa: str, by: Any, now: datetime
-) -> Attestation:
+def sign(attestation_uuid: uuid.UUID, *, copies: frozenset[str], visa: str, by: Any, now: datetime) -> Attestation:
     """CNS-4: sign as `by`, whose password was just asked again. Every kind of copy must be ticked; then it is locked."""
     signable = Attestation.objects.filter(lieu__in=habilitations.lieux_to_attest(by)).select_related("lieu")
     attestation = get_object_or_404(signable.select_for_update(of=("self",)), uuid=attestation_uuid)

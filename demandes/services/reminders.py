@@ -31,9 +31,7 @@ def _reminded(now: datetime) -> dict[str, set[int]]:
 def remind(*, now: datetime) -> int:
     """Post the reminder that is due for each transmission not wholly picked up; returns how many transmissions."""
     today = paris_date(now)
-    recent = list(
-        queries.waiting_transmissions().filter(notified_at__gte=start_of_day(today - timedelta(days=16)))
-    )
+    recent = list(queries.waiting_transmissions().filter(notified_at__gte=start_of_day(today - timedelta(days=16))))
     said, done = _reminded(now), 0
     for transmission in recent:
         day = rules.reminder_day_due(transmission.notified_at, today, said[str(transmission.uuid)])

@@ -42,7 +42,9 @@ class Table:
             label = self.states(obj.state).label
             raise WrongState(f"Cette action n’est pas possible : l’état est « {label} ».")
 
-    def apply(self, obj: Any, act: str, *, by: Any, now: datetime, where: models.Q | None = None, **changes: Any) -> bool:
+    def apply(
+        self, obj: Any, act: str, *, by: Any, now: datetime, where: models.Q | None = None, **changes: Any
+    ) -> bool:
         """Move `obj` if its row is still in a source state (and `where`): True and one journal line, else False.
 
         `changes` are columns set in the same UPDATE. The instance in memory follows only when the row moved.

@@ -41,8 +41,10 @@ class Desk(admin.AdminSite):
     enable_nav_sidebar = False
     index_template = "admin/index.html"
 
-    def has_permission(self, request: HttpRequest) -> bool:
-        return super().has_permission(request) and agent_of(request.user) is not None
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Libraries bring admins of their own tables, limited to no Caf: they have no place here."""
+        if admin_class is None or not admin_class.__module__.startswith(("allauth.", "django.")):
+            super().register(model_or_iterable, admin_class, **options)
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """ACT-7: the admin has no door of its own."""

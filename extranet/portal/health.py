@@ -55,8 +55,14 @@ def checks(now: datetime) -> dict[str, dict[str, object]]:
     return {
         "base": {"ok": True, "detail": connection.vendor},
         "courtier": _broker(),
-        "travailleur": {"ok": bool(seen and now - seen < WORKER_SEEN), "detail": seen.isoformat() if seen else "jamais vu"},
-        "courriels": {"ok": not oldest or now - oldest < OLDEST_MAIL, "detail": oldest.isoformat() if oldest else "à jour"},
+        "travailleur": {
+            "ok": bool(seen and now - seen < WORKER_SEEN),
+            "detail": seen.isoformat() if seen else "jamais vu",
+        },
+        "courriels": {
+            "ok": not oldest or now - oldest < OLDEST_MAIL,
+            "detail": oldest.isoformat() if oldest else "à jour",
+        },
         "destructions": {"ok": late == 0, "detail": f"{late} en attente de plus d’un jour"},
     }
 

@@ -18,7 +18,9 @@ if not _key_file.exists():
     _key_file.chmod(0o600)
 SECRET_KEY = env("EXTRANET_SECRET_KEY", default="") or _key_file.read_text()
 
-PUBLIC_URL = env("EXTRANET_PUBLIC_URL", default=f"http://{env('BIND', default='127.0.0.1')}:{env('PORT', default='8000')}")
+PUBLIC_URL = env(
+    "EXTRANET_PUBLIC_URL", default=f"http://{env('BIND', default='127.0.0.1')}:{env('PORT', default='8000')}"
+)
 if not env("EMAIL_URL", default=""):
     EMAIL_BACKEND = "extranet.portal.demo.mailbox.Backend"
 # The database of the embedded instance is also its own static server: no build step before the first page.

@@ -7,7 +7,14 @@ from extranet.settings.base import CELERY_BROKER_URL, CLOCK_SHIFT, PUBLIC_URL, R
 
 _missing = [
     name
-    for name in ("EXTRANET_SECRET_KEY", "DATABASE_URL", "REDIS_URL", "EMAIL_URL", "EXTRANET_PUBLIC_URL", "EXTRANET_DATA_DIR")
+    for name in (
+        "EXTRANET_SECRET_KEY",
+        "DATABASE_URL",
+        "REDIS_URL",
+        "EMAIL_URL",
+        "EXTRANET_PUBLIC_URL",
+        "EXTRANET_DATA_DIR",
+    )
     if not env(name, default="")
 ]
 _faults = [f"{name} : à renseigner (ou {name}_FILE)." for name in _missing]

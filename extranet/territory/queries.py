@@ -79,8 +79,8 @@ def _named(present: QuerySet[Commune], name: str, limit: int) -> dict[str, tuple
     rank = Case(When(nom_recherche=name, then=0), default=1)
     begins = present.filter(nom_recherche__prefix=name).annotate(rank=rank).order_by("rank", "-population", "pk")
     found = {pk: (level, "") for pk, level in begins.values_list("pk", "rank")[:limit]}
-    former = AncienneCommune.objects.filter(nom_recherche__prefix=name).annotate(rank=rank)
-    former = former.order_by("rank", "-commune__population", "pk").values_list("commune", "rank", "nom")[:limit]
+    old = AncienneCommune.objects.filter(nom_recherche__prefix=name).annotate(rank=rank)
+    former = old.order_by("rank", "-commune__population", "pk").values_list("commune", "rank", "nom")[:limit]
     within = set(present.filter(pk__in=[pk for pk, _, _ in former]).values_list("pk", flat=True))
     for pk, level, nom in former:
         if pk in within:

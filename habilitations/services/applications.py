@@ -72,7 +72,8 @@ def accept(*, demande_id: int, by: Any, now: datetime) -> DemandeHabilitation:
     DEMANDE_HABILITATION.require(demande, "accept")
     convention = register.prepare(
         caf=demande.caf_id,
-        gestionnaire=_columns(demande, "gestionnaire_") | {
+        gestionnaire=_columns(demande, "gestionnaire_")
+        | {
             f"representant_{name}": getattr(demande, f"representant_{name}")
             for name in ("civilite", "nom", "prenom", "qualite")
         },
@@ -84,9 +85,7 @@ def accept(*, demande_id: int, by: Any, now: datetime) -> DemandeHabilitation:
         by=by,
         now=now,
     )
-    DEMANDE_HABILITATION.apply(
-        demande, "accept", by=by, now=now, convention=convention, decided_at=now, decided_by=by
-    )
+    DEMANDE_HABILITATION.apply(demande, "accept", by=by, now=now, convention=convention, decided_at=now, decided_by=by)
     return demande
 
 

@@ -217,4 +217,3 @@ def envoyee(request: HttpRequest, reference: str) -> HttpResponse:
     if not reference.startswith("H-") or len(reference) > 20:
         raise Http404
     return render(request, "habilitations/envoyee.html", {"reference": reference})
-

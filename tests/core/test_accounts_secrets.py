@@ -156,6 +156,13 @@ def test_a_mail_that_comes_after_the_choice_is_not_sent(camille: User, smtp_sink
 
 
 @pytest.mark.rule("ACT-3")
+def test_choosing_kills_a_mailed_password_that_was_not_used(camille: User) -> None:
+    text = services.issue_password(camille, "perte", now=NOW)
+    services.choose_password(camille, "quatre mots sans lien", now=NOW)
+    assert not services.use_secret(camille, text, now=NOW)
+
+
+@pytest.mark.rule("ACT-3")
 def test_the_first_choice_is_told_once_as_the_first(camille: User, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[User, bool, datetime]] = []
     hook: Callable[[User, bool, datetime], None] = lambda *facts: told.append(facts)  # noqa: E731

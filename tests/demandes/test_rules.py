@@ -87,7 +87,9 @@ def test_late_begins_on_the_sixteenth_day():
     assert not rules.is_late(notified, FAR, date(2026, 12, 8))
     assert rules.is_late(notified, FAR, date(2026, 12, 9))
     assert not rules.is_late(None, FAR, date(2026, 12, 9))
-    assert rules.notified_before_is_late(date(2026, 12, 9)) > notified > rules.notified_before_is_late(date(2026, 12, 8))
+    assert (
+        rules.notified_before_is_late(date(2026, 12, 9)) > notified > rules.notified_before_is_late(date(2026, 12, 8))
+    )
 
 
 @pytest.mark.rule("DEM-1")

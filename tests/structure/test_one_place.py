@@ -22,7 +22,9 @@ def test_a_state_changes_in_the_workflow_only():
         if path.name == "workflow.py" or path.is_relative_to(ROOT / "extranet/portal/demo"):
             continue
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Assign) and any(isinstance(t, ast.Attribute) and t.attr == "state" for t in node.targets):
+            if isinstance(node, ast.Assign) and any(
+                isinstance(t, ast.Attribute) and t.attr == "state" for t in node.targets
+            ):
                 faults.append(f"{path}:{node.lineno}")
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "update":
                 if any(keyword.arg == "state" for keyword in node.keywords):
@@ -46,7 +48,11 @@ def test_each_kind_of_mail_posted_has_a_writer_and_two_templates():
 
 
 def test_a_template_names_no_app_above():
-    above = {"territory": "conventions|habilitations|demandes", "conventions": "habilitations|demandes", "habilitations": "demandes"}
+    above = {
+        "territory": "conventions|habilitations|demandes",
+        "conventions": "habilitations|demandes",
+        "habilitations": "demandes",
+    }
     faults = []
     for folder, names in above.items():
         for path in (ROOT / "templates" / folder).rglob("*"):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives, get_connection  # noqa: TID251 -- the one place that sends
+from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
@@ -45,9 +45,7 @@ def post_many(
             raise LookupError(f"unknown addressee: {recipient}")
         due = due_at or now
         messages.append(
-            Message(
-                kind=kind, key=key, recipient=recipient, about=about, created_at=now, due_at=due, next_try_at=due
-            )
+            Message(kind=kind, key=key, recipient=recipient, about=about, created_at=now, due_at=due, next_try_at=due)
         )
     if messages:
         Message.objects.bulk_create(messages, ignore_conflicts=True, batch_size=2_000)
@@ -72,7 +70,8 @@ def send_due(*, now: datetime, limit: int = 10_000) -> tuple[int, int]:
         batch = list(waiting(now).order_by("next_try_at", "pk")[:BATCH])
         if not batch:
             break
-        with get_connection(fail_silently=False) as connection:
+        connection = get_connection(fail_silently=False)  # opened by the first mail, so that a dead server fails mails
+        try:
             for message in batch:
                 if not _claim(message, now):
                     continue
@@ -80,6 +79,8 @@ def send_due(*, now: datetime, limit: int = 10_000) -> tuple[int, int]:
                     sent += 1
                 elif message.failed_at is None and message.cancelled_at is None:
                     failed += 1
+        finally:
+            connection.close()
         done += len(batch)
     return sent, failed
 

@@ -2,6 +2,8 @@
 
 import logging
 import re
+from traceback import extract_tb
+from typing import Any
 
 # Private links and identifiers in addresses, and anything that looks like an address or a telephone.
 _TOKEN = re.compile(r"(/(?:suivi|complement)/)[^/\s\"]+")
@@ -27,12 +29,8 @@ def mask(text: str) -> str:
     return _PHONE.sub("…", _MAIL.sub("…", _QUERY.sub("?…", text)))
 
 
-def where(exc_info: object) -> str:
+def where(exc_info: Any) -> str:
     """The error's type and the places it went through; its message may quote data and is left out."""
-    kind, _, trace = exc_info  # type: ignore[misc]
-    places = []
-    while trace:
-        code = trace.tb_frame.f_code
-        places.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} {code.co_name}")
-        trace = trace.tb_next
+    kind, _, trace = exc_info
+    places = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in extract_tb(trace)]
     return f"{kind.__name__} at " + " < ".join(reversed(places[-12:]))

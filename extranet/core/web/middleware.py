@@ -89,9 +89,7 @@ TITLES = {
 }
 
 
-def answer(
-    request: HttpRequest, status: int, sentence: str, faults: dict[str, str] | None = None
-) -> HttpResponse:
+def answer(request: HttpRequest, status: int, sentence: str, faults: dict[str, str] | None = None) -> HttpResponse:
     """The refusal in the form that suits the caller: a page, or RFC 9457 JSON or XML under /api/."""
     if not request.path.startswith("/api/"):
         return render(request, f"erreurs/{status}.html", {"sentence": sentence, "faults": faults or {}}, status=status)

@@ -8,7 +8,11 @@ from extranet.core.web.middleware import answer
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """403: the form is too old or comes from elsewhere; says what to do."""
-    return answer(request, 403, "Cette page était ouverte depuis trop longtemps. Revenez en arrière, rechargez-la, puis recommencez.")
+    return answer(
+        request,
+        403,
+        "Cette page était ouverte depuis trop longtemps. Revenez en arrière, rechargez-la, puis recommencez.",
+    )
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -164,7 +164,10 @@ def _lieu(spec: LieuDemo, agents: dict[str, User], password: str, now: datetime)
 
 
 def _sign(acte: Acte, signed_on: date, agent: User) -> None:
-    for partie, who, quality in (("gestionnaire", "Morgan Signataire", "présidente"), ("caf", "Alex Directeur", "directeur")):
+    for partie, who, quality in (
+        ("gestionnaire", "Morgan Signataire", "présidente"),
+        ("caf", "Alex Directeur", "directeur"),
+    ):
         signatures.record_signature(
             acte_uuid=acte.uuid,
             partie=partie,

@@ -6,45 +6,46 @@ from extranet.core.journal.triggers import append_only
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Seal',
+            name="Seal",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField()),
-                ('first_id', models.BigIntegerField()),
-                ('last_id', models.BigIntegerField(unique=True)),
-                ('count', models.PositiveIntegerField()),
-                ('previous', models.CharField(max_length=64, unique=True)),
-                ('digest', models.CharField(max_length=64)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField()),
+                ("first_id", models.BigIntegerField()),
+                ("last_id", models.BigIntegerField(unique=True)),
+                ("count", models.PositiveIntegerField()),
+                ("previous", models.CharField(max_length=64, unique=True)),
+                ("digest", models.CharField(max_length=64)),
             ],
             options={
-                'verbose_name': 'sceau du journal',
-                'verbose_name_plural': 'sceaux du journal',
+                "verbose_name": "sceau du journal",
+                "verbose_name_plural": "sceaux du journal",
             },
         ),
         migrations.CreateModel(
-            name='Entry',
+            name="Entry",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('at', models.DateTimeField(verbose_name='date')),
-                ('event', models.CharField(db_index=True, max_length=60, verbose_name='fait')),
-                ('object_kind', models.CharField(max_length=60, verbose_name='objet')),
-                ('object_id', models.CharField(max_length=64, verbose_name='identifiant')),
-                ('actor', models.CharField(help_text='user:<id>, famille or systeme', max_length=60, verbose_name='auteur')),
-                ('caf', models.CharField(blank=True, max_length=10, verbose_name='Caf')),
-                ('details', models.JSONField(default=dict, verbose_name='détails')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("at", models.DateTimeField(verbose_name="date")),
+                ("event", models.CharField(db_index=True, max_length=60, verbose_name="fait")),
+                ("object_kind", models.CharField(max_length=60, verbose_name="objet")),
+                ("object_id", models.CharField(max_length=64, verbose_name="identifiant")),
+                (
+                    "actor",
+                    models.CharField(help_text="user:<id>, famille or systeme", max_length=60, verbose_name="auteur"),
+                ),
+                ("caf", models.CharField(blank=True, max_length=10, verbose_name="Caf")),
+                ("details", models.JSONField(default=dict, verbose_name="détails")),
             ],
             options={
-                'verbose_name': 'ligne du journal',
-                'verbose_name_plural': 'journal',
-                'indexes': [models.Index(fields=['object_kind', 'object_id', 'at'], name='journal_of_object')],
+                "verbose_name": "ligne du journal",
+                "verbose_name_plural": "journal",
+                "indexes": [models.Index(fields=["object_kind", "object_id", "at"], name="journal_of_object")],
             },
         ),
         append_only("journal_entry"),

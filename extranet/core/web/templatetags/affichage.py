@@ -31,7 +31,9 @@ def moment(value: datetime | None) -> str:
 @register.filter
 def telephone(value: str | None) -> str:
     """A French number two digits at a time; any other as it is stored."""
-    number = "0" + value[3:] if (value or "").startswith("+33") else value or ""
+    number = value or ""
+    if number.startswith("+33"):
+        number = "0" + number[3:]
     if len(number) == 10 and number.isdigit():
         return NBSP.join(number[i : i + 2] for i in range(0, 10, 2))
     return number

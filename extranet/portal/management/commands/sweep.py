@@ -17,6 +17,8 @@ class Command(BaseCommand):
         failed = [name for name, count in done.items() if count < 0]
         for name, count in done.items():
             self.stdout.write(f"{name}: {'failed' if count < 0 else count}")
-        self.stdout.write(f"{len(done) - len(failed)} done, {len(failed)} failed, {sent} mails sent, {left} to try again")
+        self.stdout.write(
+            f"{len(done) - len(failed)} done, {len(failed)} failed, {sent} mails sent, {left} to try again"
+        )
         if failed or left:
             raise SystemExit(1)
