@@ -110,15 +110,15 @@ def _transmit_by_lieu(
     waiting = demandes.filter(state=Etat.A_ORIENTER, last_day__gte=paris_date(now))
     by_lieu: dict[int, dict[int | None, list[str]]] = defaultdict(lambda: defaultdict(list))
     for commune, wanted in waiting.order_by().values_list("commune_id", "lieu_voulu_id").distinct():
-        if lieu := places.target(commune, wanted):
-            by_lieu[lieu][wanted].append(commune)
+        if goal := places.target(commune, wanted):
+            by_lieu[goal][wanted].append(commune)
     done = 0
-    for target, choices in sorted(by_lieu.items()):
+    for lieu_id, choices in sorted(by_lieu.items()):
         mine = Q()
         for wanted, communes in choices.items():
             mine |= Q(lieu_voulu=wanted, commune__in=communes)
         with transaction.atomic():
-            batch = transmit(waiting.filter(mine), lieu_id=target, now=now, livraison=livraison)
+            batch = transmit(waiting.filter(mine), lieu_id=lieu_id, now=now, livraison=livraison)
             if batch and tell_families:
                 _tell_families(batch, now)
         done += batch is not None

@@ -236,14 +236,24 @@ def test_the_eleventh_within_a_minute_from_a_network_address_is_answered_429(cam
 @pytest.mark.rule("ACT-7")
 @pytest.mark.parametrize("email", [CAMILLE, "inconnue@lieu.test"], ids=["known", "unknown"])
 def test_ten_wrong_in_a_row_hold_the_address_for_fifteen_minutes(camille: User, clock: Any, email: str) -> None:
-    for _ in range(10):
-        assert enter(Client(), "un mauvais", email).status_code == 200
+    for rank in range(10):
+        typed = email.upper() if rank % 2 else f" {email}"
+        assert enter(Client(), "un mauvais", typed).status_code == 200
         clock.shift(timedelta(minutes=2))
     clock.shift(timedelta(minutes=12, seconds=50))
     held = enter(Client(), OWN, email)
     assert (held.status_code, held["Retry-After"]) == (429, "900")
     clock.shift(timedelta(seconds=20))
     assert enter(Client(), OWN, email).status_code == (302 if email == CAMILLE else 200)
+
+
+@pytest.mark.rule("ACT-7")
+def test_those_answered_429_count_in_the_row(camille: User, clock: Any) -> None:
+    assert [enter(Client(), "un mauvais").status_code for _ in range(10)] == [200] * 5 + [429] * 5
+    clock.shift(timedelta(minutes=14))
+    assert enter(Client()).status_code == 429
+    clock.shift(timedelta(minutes=2))
+    assert enter(Client()).status_code == 302
 
 
 @pytest.mark.rule("ACT-7")
@@ -260,6 +270,11 @@ def test_a_device_used_before_is_not_locked_out_by_others(client: Client, camill
     for _ in range(10):
         enter(Client(), "un mauvais", REMOTE_ADDR="192.0.2.7")
     assert enter(Client()).status_code == 429
+    User.objects.create_user("alix@lieu.test", OWN)
+    neighbour = Client()
+    enter(neighbour, email="alix@lieu.test")
+    neighbour.post("/compte/deconnexion/")
+    assert enter(neighbour).status_code == 429, "a device is of one person"
     forged = Client()
     forged.cookies["appareil"] = client.cookies["appareil"].value[:-2] + "xx"
     assert enter(forged).status_code == 429

@@ -116,6 +116,7 @@ def test_nine_wrong_tries_leave_it_open_and_the_tenth_kills_it(camille: User) ->
 def test_a_mailed_password_is_of_one_person_and_case_sensitive(camille: User) -> None:
     other = User.objects.create_user("alix@lieu.test")
     text = services.issue_password(camille, "activation", now=NOW)
+    assert passwords.digest(camille.pk, text) != passwords.digest(other.pk, text), "nobody sees that two are equal"
     assert not services.use_secret(other, text, now=NOW)
     assert not services.use_secret(camille, text.swapcase(), now=NOW)
     assert services.use_secret(camille, f" {text}\n", now=NOW), "copied with its blanks"

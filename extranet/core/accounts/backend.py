@@ -26,7 +26,7 @@ class AddressBackend(ModelBackend):
             make_password(password)
             own = False
         active = user if user and user.is_active else None
-        received = services.use_secret(None if own else active, password, now=now)
+        received = services.use_secret(active, password, now=now)
         if not active or not (own or received):
             services.note_wrong_try(active, now=now)
             return None
