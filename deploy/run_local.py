@@ -59,7 +59,22 @@ def main() -> int:
         return prepared.returncode
     web = [python, "-m", "granian", "--interface", "wsgi", "--host", bind, "--port", str(port)]
     web += ["--workers", "2", "--blocking-threads", "1", "--log-level", "warning", "extranet.wsgi:application"]
-    worker = [python, "-W", "ignore", "-m", "celery", "-q", "-A", "extranet", "worker", "-B", "--concurrency", "2", "--loglevel", "WARNING"]
+    worker = [
+        python,
+        "-W",
+        "ignore",
+        "-m",
+        "celery",
+        "-q",
+        "-A",
+        "extranet",
+        "worker",
+        "-B",
+        "--concurrency",
+        "2",
+        "--loglevel",
+        "WARNING",
+    ]
     worker += ["--schedule", str(data / "beat-schedule"), "--without-gossip", "--without-mingle"]
     return supervise([web, worker], environment, f"http://{bind}:{port}")
 

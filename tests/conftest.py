@@ -143,7 +143,7 @@ def smtp_sink(settings: Any) -> Iterator[Sink]:
     controller.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop must not outlive the tests that need it
 def browser() -> Iterator[Any]:
     """The system's Chromium."""
     from playwright.sync_api import sync_playwright

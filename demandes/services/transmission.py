@@ -109,9 +109,9 @@ def _transmit_by_lieu(
 ) -> int:
     waiting = demandes.filter(state=Etat.A_ORIENTER, last_day__gte=paris_date(now))
     by_lieu: dict[int, dict[int | None, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for commune, wanted in waiting.order_by().values_list("commune_id", "lieu_voulu_id").distinct():
-        if goal := places.target(commune, wanted):
-            by_lieu[goal][wanted].append(commune)
+    for commune, voulu in waiting.order_by().values_list("commune_id", "lieu_voulu_id").distinct():
+        if goal := places.target(commune, voulu):
+            by_lieu[goal][voulu].append(commune)
     done = 0
     for lieu_id, choices in sorted(by_lieu.items()):
         mine = Q()

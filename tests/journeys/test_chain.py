@@ -40,10 +40,10 @@ def a_delivery(now) -> str:
         <enfants><enfant><date-naissance>{birth}</date-naissance></enfant></enfants>
         <besoin><modes><mode>garde-a-domicile</mode></modes><a-partir-du>{start}</a-partir-du></besoin></demande>"""
 
-    records = one("ME-1", "77100", born) + one("ME-2", "77100", born) + one("ME-3", "01001", born) + one("ME-4", "77100", old)
-    return (
-        f'<demandes xmlns="urn:extranet-partenaires:demandes:1" version="1.0" emis-le="{asked}">{records}</demandes>'
+    records = (
+        one("ME-1", "77100", born) + one("ME-2", "77100", born) + one("ME-3", "01001", born) + one("ME-4", "77100", old)
     )
+    return f'<demandes xmlns="urn:extranet-partenaires:demandes:1" version="1.0" emis-le="{asked}">{records}</demandes>'
 
 
 class Walk:
@@ -210,9 +210,7 @@ def test_from_the_application_to_the_signed_attestation(live_server, new_page, s
     assert "demandes d’habilitation à examiner" in desk.inner_text("body")
     walk.act(desk, "habilitations/demandehabilitation", application.pk, "accepter")
     desk.click("input[type=submit]")
-    answer = desk.goto(
-        f"{live_server.url}/admin/habilitations/demandehabilitation/{application.pk}/acte/accepter/"
-    )
+    answer = desk.goto(f"{live_server.url}/admin/habilitations/demandehabilitation/{application.pk}/acte/accepter/")
     assert answer.status == 409
     run_bells()
     convention = Convention.objects.get(lieu__nom="RPE des Tilleuls")
