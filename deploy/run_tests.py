@@ -169,7 +169,8 @@ def main() -> int:
             }
             if bench:
                 command = [str(BIN / "python"), "-m", "bench.run"]
-                return subprocess.run(command, cwd=bootstrap.ROOT, env=environment).returncode
+                settings = {"DJANGO_SETTINGS_MODULE": "extranet.settings"}
+                return subprocess.run(command, cwd=bootstrap.ROOT, env=environment | settings).returncode
             return run_all(environment, url, home)
     finally:
         shutil.rmtree(home, ignore_errors=True)
