@@ -178,14 +178,14 @@ class Demande(models.Model):
     # HMAC of the content, so that the same record again is recognised; blanked with the dossier.
     content = models.CharField(max_length=64, blank=True)
     state = models.CharField("état", max_length=20, choices=Etat, default=DEMANDE.initial, editable=False)
-    caf = models.ForeignKey("territory.Caf", models.PROTECT, related_name="+")
-    commune = models.ForeignKey("territory.Commune", models.PROTECT, related_name="+")
-    lieu = models.ForeignKey("conventions.Lieu", models.PROTECT, related_name="+", null=True)
+    caf = models.ForeignKey("territory.Caf", models.PROTECT, related_name="+", db_index=False)
+    commune = models.ForeignKey("territory.Commune", models.PROTECT, related_name="+", db_index=False)
+    lieu = models.ForeignKey("conventions.Lieu", models.PROTECT, related_name="+", db_index=False, null=True)
     transmission = models.ForeignKey(Transmission, models.PROTECT, related_name="demandes", null=True)
     # The delivery that brought it, or changed it last.
-    livraison = models.ForeignKey(Livraison, models.PROTECT, related_name="+", null=True)
+    livraison = models.ForeignKey(Livraison, models.PROTECT, related_name="+", db_index=False, null=True)
     # The family's choice where several lieux answer for the commune (ING-6).
-    lieu_voulu = models.ForeignKey("conventions.Lieu", models.PROTECT, related_name="+", null=True)
+    lieu_voulu = models.ForeignKey("conventions.Lieu", models.PROTECT, related_name="+", db_index=False, null=True)
     # One sending of the form, so that a double click makes one demande (DEM-6).
     nonce = models.CharField(max_length=40, null=True, unique=True, editable=False)
     deposee_le = models.DateTimeField("déposée le")
@@ -198,7 +198,12 @@ class Demande(models.Model):
     garde_a_domicile = models.BooleanField("garde à domicile", default=False)
     picked_up_at = models.DateTimeField("récupérée le", null=True)
     picked_up_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True, verbose_name="récupérée par"
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        related_name="+",
+        db_index=False,
+        null=True,
+        verbose_name="récupérée par",
     )
     closed_at = models.DateTimeField("traitée le", null=True)
     destroyed_at = models.DateTimeField("détruite le", null=True)

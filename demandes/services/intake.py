@@ -391,12 +391,13 @@ def _create(batch: _Batch) -> dict[str, Demande]:
         for done, content in waiting
     ]
     bulk.insert(demandes)
-    bulk.insert(
-        [
-            Dossier(demande_id=demande.pk, **_dossier(done.recue))
-            for demande, (done, _) in zip(demandes, waiting, strict=True)
-        ]
+    names = tuple(_dossier(waiting[0][0].recue))
+    bulk.insert_values(
+        Dossier,
+        ("demande_id", *names),
+        [(demande.pk, *_dossier(done.recue).values()) for demande, (done, _) in zip(demandes, waiting, strict=True)],
     )
     origin = {"origine": Demande.Source.MONENFANT.value, "livraison": str(livraison.uuid)}
-    journal.record_many(journal.entry("demande.recue", demande, by="source", at=now, **origin) for demande in demandes)
+    rows = [(demande.pk, demande.caf_id) for demande in demandes]
+    journal.record_rows("demande.recue", "demandes.demande", rows, by="source", at=now, **origin)
     return {demande.reference: demande for demande in demandes}

@@ -10,6 +10,8 @@ from django.db import models, transaction
 from extranet.core.errors import WrongState
 from extranet.core.journal import services as journal
 
+CHUNK = 5_000
+
 
 @dataclass(frozen=True)
 class Move:
@@ -65,15 +67,15 @@ class Table:
     def apply_many(self, rows: models.QuerySet, act: str, *, by: Any, now: datetime, **changes: Any) -> int:
         """`apply` for each of `rows` that is in a source state: one UPDATE, one journal line each; returns how many moved.
 
-        Call inside a transaction: the rows are locked first, so that what is recorded is what moved.
+        Call inside a transaction: the rows are locked first, so that what is recorded is what moved. They have a Caf.
         """
         move = self.moves[act]
-        open_rows = rows.filter(state__in=move.sources).order_by("pk").select_for_update(of=("self",))
-        objects = list(open_rows)
-        for first in range(0, len(objects), 2_000):
-            some = objects[first : first + 2_000]
-            rows.model._default_manager.filter(pk__in=[obj.pk for obj in some]).update(state=move.target, **changes)
-            journal.record_many(
-                journal.entry(move.event, obj, by=by, at=now, de=str(obj.state), a=str(move.target)) for obj in some
-            )
-        return len(objects)
+        label, done = rows.model._meta.label_lower, 0
+        for source in sorted(move.sources):
+            there = rows.filter(state=source).order_by("pk").select_for_update(of=("self",))
+            while held := list(there.values_list("pk", "caf_id")[:CHUNK]):
+                some = rows.model._default_manager.filter(pk__in=[pk for pk, _ in held])
+                some.update(state=move.target, **changes)
+                journal.record_rows(move.event, label, held, by=by, at=now, de=str(source), a=str(move.target))
+                done += len(held)
+        return done

@@ -13,7 +13,7 @@ class Entry(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField("date")
-    event = models.CharField("fait", max_length=60, db_index=True)
+    event = models.CharField("fait", max_length=60)
     object_kind = models.CharField("objet", max_length=60)
     object_id = models.CharField("identifiant", max_length=64)
     actor = models.CharField("auteur", max_length=60, help_text="user:<id>, famille or systeme")

@@ -44,6 +44,15 @@ def record_many(entries: Iterable[Entry]) -> None:
     bulk.insert(list(entries))
 
 
+def record_rows(
+    event: str, kind: str, rows: Iterable[tuple[Any, str]], *, by: Any, at: datetime, **details: Any
+) -> None:
+    """One line for each (key, Caf) of `rows`, objects of the model `kind`, all with the same details."""
+    names = ("at", "event", "object_kind", "object_id", "actor", "caf", "details")
+    actor = actor_name(by)
+    bulk.insert_values(Entry, names, [(at, event, kind, str(pk), actor, caf, details) for pk, caf in rows])
+
+
 def _digest(previous: str, entries: Iterable[Entry]) -> tuple[str, int, int]:
     chain, count, last = hashlib.sha256(previous.encode()), 0, 0
     for line in entries:
