@@ -31,7 +31,7 @@ from demandes.workflow import LIVRAISON, EtatLivraison
 from extranet.core import bell
 from extranet.core.journal import services as journal
 
-BATCH = 500
+BATCH = 1_000
 SETTLED_SECONDS = 10
 KEPT = {EtatLivraison.TRAITEE: timedelta(hours=24), EtatLivraison.REFUSEE: timedelta(days=15)}
 FOLDERS = {EtatLivraison.TRAITEE: "traitees", EtatLivraison.REFUSEE: "refusees"}

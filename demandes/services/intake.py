@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import secrets
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -302,7 +303,8 @@ def receive_many(records: Sequence[Lue], livraison: Livraison, now: datetime, pl
             continue
         done = check(lue.recue, now, places)
         if lue.reference in batch.new:  # the same reference again in this batch: what came before is written first
-            stored |= _create(batch)
+            written = Demande.objects.filter(source=Demande.Source.MONENFANT, reference__in=_create(batch))
+            stored |= {demande.reference: demande for demande in written}
         if done.faults:
             code, motif = next(iter(done.faults.items()))
             batch.set_aside(lue, code, " ".join([motif, *list(done.faults.values())[1:]]))
@@ -367,37 +369,63 @@ def _goes_elsewhere(known: Demande, done: Checked, places: Places) -> bool:
     return places.target(done.recue.commune, done.voulu) != known.lieu_id
 
 
-def _create(batch: _Batch) -> dict[str, Demande]:
-    """Write the new demandes of the batch; returns them by reference."""
+def _create(batch: _Batch) -> list[str]:
+    """Write the new demandes of the batch; returns their references."""
     if not batch.new:
-        return {}
+        return []
     now, livraison, waiting = batch.now, batch.livraison, list(batch.new.values())
     batch.new.clear()
-    demandes = [
-        Demande(
-            source=Demande.Source.MONENFANT,
-            reference=done.recue.reference,
-            content=content,
-            caf_id=done.caf,
-            commune_id=done.recue.commune,
-            livraison_id=livraison.pk,
-            lieu_voulu_id=done.voulu,
-            deposee_le=done.recue.deposee_le,
-            modifiee_le=done.recue.modifiee_le,
-            received_at=now,
-            last_day=rules.last_day_of_dossier(done.recue.deposee_le),
-            **_modes(done.recue),
-        )
-        for done, content in waiting
-    ]
-    bulk.insert(demandes)
+    keys = bulk.new_keys(Demande, len(waiting))
+    bulk.insert_values(
+        Demande,
+        COLUMNS,
+        [
+            (
+                key,
+                uuid.uuid4(),
+                Demande.Source.MONENFANT.value,
+                done.recue.reference,
+                content,
+                DEMANDE.initial.value,
+                done.caf,
+                done.recue.commune,
+                livraison.pk,
+                done.voulu,
+                done.recue.deposee_le,
+                done.recue.modifiee_le,
+                now,
+                rules.last_day_of_dossier(done.recue.deposee_le),
+                *_modes(done.recue).values(),
+            )
+            for key, (done, content) in zip(keys, waiting, strict=True)
+        ],
+    )
     names = tuple(_dossier(waiting[0][0].recue))
     bulk.insert_values(
         Dossier,
         ("demande_id", *names),
-        [(demande.pk, *_dossier(done.recue).values()) for demande, (done, _) in zip(demandes, waiting, strict=True)],
+        [(key, *_dossier(done.recue).values()) for key, (done, _) in zip(keys, waiting, strict=True)],
     )
     origin = {"origine": Demande.Source.MONENFANT.value, "livraison": str(livraison.uuid)}
-    rows = [(demande.pk, demande.caf_id) for demande in demandes]
+    rows = [(key, done.caf) for key, (done, _) in zip(keys, waiting, strict=True)]
     journal.record_rows("demande.recue", "demandes.demande", rows, by="source", at=now, **origin)
-    return {demande.reference: demande for demande in demandes}
+    return [done.recue.reference for done, _ in waiting]
+
+
+COLUMNS = (
+    "id",
+    "uuid",
+    "source",
+    "reference",
+    "content",
+    "state",
+    "caf_id",
+    "commune_id",
+    "livraison_id",
+    "lieu_voulu_id",
+    "deposee_le",
+    "modifiee_le",
+    "received_at",
+    "last_day",
+    *MODES,
+)

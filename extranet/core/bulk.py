@@ -36,6 +36,22 @@ def insert(rows: Sequence[models.Model]) -> None:
         row._state.adding = False
 
 
+def new_keys(model: type[models.Model], count: int) -> list[int]:
+    """`count` primary keys that nobody else will get. Call inside a transaction."""
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(
+                "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
+                [connection.ops.quote_name(table), count],
+            )
+            return [row[0] for row in cursor.fetchall()]
+        # The immediate transaction holds the only write lock; keys given by hand move SQLite's sequence on.
+        cursor.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = %s", [table])
+        last = cursor.fetchone()[0]
+        return list(range(last + 1, last + 1 + count))
+
+
 def insert_values(model: type[models.Model], names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Insert rows of values, in the order of the fields `names` (a key by its attname). Nobody needs their keys."""
     if connection.vendor != "postgresql":

@@ -2,7 +2,7 @@
 
 import calendar
 from datetime import date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -18,6 +18,7 @@ def start_of_day(day: date) -> datetime:
     return datetime.combine(day, time(), PARIS)
 
 
+@lru_cache(maxsize=4_096)
 def add_months(day: date, months: int) -> date:
     """The same day number `months` later, or the last day of a shorter month (31 August + 6 = 28 or 29 February)."""
     years, month = divmod(day.month - 1 + months, 12)
