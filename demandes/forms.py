@@ -248,7 +248,7 @@ class DemandeForm(forms.Form):
 class EnfantForm(forms.Form):
     """One child: born, or expected."""
 
-    prenom = forms.CharField(label="Prénom (facultatif)", required=False, max_length=100, validators=[one_line])
+    prenom = forms.CharField(label="Prénom", required=False, max_length=100, validators=[one_line])
     date_naissance = forms.DateField(label="Né(e) le", required=False, widget=DateInput)
     date_prevue = forms.DateField(
         label="ou attendu(e) pour le",

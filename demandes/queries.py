@@ -9,13 +9,16 @@ from datetime import date, datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Case, Count, F, Q, QuerySet, When
 
 from demandes.models import Attestation, Demande, LigneAttestation, Transmission
 from demandes.workflow import ALIVE, Etat
 from extranet.core.dates import paris_date
 from extranet.core.errors import Gone, NotFound
 from habilitations import queries as habilitations
+
+# What is to be picked up comes first, in the order of its fifteenth day.
+WAITING_FIRST = Case(When(state=Etat.TRANSMISE, then=0), default=1)
 
 # --- a lieu's persons -----------------------------------------------------------------------------------------------
 
@@ -31,7 +34,7 @@ def demandes_visible_to(user: Any, now: datetime) -> QuerySet[Demande]:
         demandes_known_to(user, now)
         .filter(last_day__gte=paris_date(now), state__in=ALIVE)
         .select_related("commune", "dossier", "transmission", "lieu")
-        .order_by("last_day", "transmitted_at", "reference")
+        .order_by(WAITING_FIRST, F("transmission__notified_at").asc(nulls_last=True), "last_day", "reference")
     )
 
 

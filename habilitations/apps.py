@@ -3,7 +3,7 @@ from django.apps import AppConfig
 
 class HabilitationsConfig(AppConfig):
     name = "habilitations"
-    verbose_name = "habilitations"
+    verbose_name = "Habilitations"
 
     def ready(self) -> None:
         from extranet.core.accounts import passwords
