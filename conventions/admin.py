@@ -8,7 +8,6 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import FileResponse, Http404, HttpRequest
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path
-from django.utils.formats import date_format
 
 from conventions import queries, rights, rules
 from conventions.forms import DeliberationForm, OfficialAddressForm, SignatureForm, deliberation_initial
@@ -18,6 +17,7 @@ from conventions.workflow import EtatConvention
 from extranet.core import clock
 from extranet.core.documents import store
 from extranet.core.documents.models import StoredFile
+from extranet.core.words import date_longue, telephone
 from extranet.territory.acts import Act, ActsMixin
 from extranet.territory.queries import role_of
 from extranet.territory.scoping import CafScopedAdmin
@@ -191,7 +191,7 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
     def echeance(self, convention: Convention) -> str:
         if convention.in_force_from is None or convention.ended_on:
             return UNSET
-        return date_format(rules.next_anniversary(convention.in_force_from, clock.today()), "j F Y")
+        return date_longue(rules.next_anniversary(convention.in_force_from, clock.today()))
 
     @admin.display(description="préavis")
     def preavis(self, convention: Convention) -> str:
@@ -201,11 +201,11 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
         term = rules.next_anniversary(convention.in_force_from, clock.today())
         last_day = rules.last_day_of_notice(term)
         if clock.today() <= last_day:
-            return f"lettre recommandée remise au plus tard le {date_format(last_day, 'j F Y')}"
+            return f"lettre recommandée remise au plus tard le {date_longue(last_day)}"
         following = rules.next_anniversary(convention.in_force_from, term + timedelta(days=1))
         return (
-            f"délai dépassé depuis le {date_format(last_day, 'j F Y')} : une lettre remise maintenant met fin à la "
-            f"convention le {date_format(following, 'j F Y')}"
+            f"délai dépassé depuis le {date_longue(last_day)} : une lettre remise maintenant met fin à la "
+            f"convention le {date_longue(following)}"
         )
 
     @admin.display(description="communes", ordering="lines_communes")
@@ -258,7 +258,7 @@ def attachment(stored: StoredFile, name: str) -> FileResponse:
 class LieuAdmin(CafScopedAdmin):
     caf_path = "caf"
     rights = rights
-    list_display = ("nom", "code", "nature", "ville", "gestionnaire", "situation", "communes", "telephone", "courriel")
+    list_display = ("nom", "code", "nature", "ville", "gestionnaire", "situation", "communes", "numero", "courriel")
     list_filter = ("nature",)
     search_fields = ("nom", "code", "ville", "courriel", "gestionnaire__nom", "gestionnaire__siren")
     list_select_related = ("gestionnaire",)
@@ -271,13 +271,13 @@ class LieuAdmin(CafScopedAdmin):
         "adresse",
         "code_postal",
         "ville",
-        "telephone",
+        "numero",
         "courriel",
         "site",
         "created_at",
         "situation",
     )
-    readonly_fields = ("situation",)
+    readonly_fields = ("situation", "numero")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Lieu]:
         rows = super().get_queryset(request).annotate(lines_communes=lines_held(Couverture, "pk"))
@@ -291,6 +291,10 @@ class LieuAdmin(CafScopedAdmin):
     @admin.display(description="communes", ordering="lines_communes")
     def communes(self, lieu: Any) -> int:
         return lieu.lines_communes or 0
+
+    @admin.display(description="téléphone")
+    def numero(self, lieu: Lieu) -> str:
+        return telephone(lieu.telephone) or "—"
 
 
 @admin.register(Gestionnaire)
@@ -309,13 +313,14 @@ class GestionnaireAdmin(ActsMixin, CafScopedAdmin):
         "code_postal",
         "ville",
         "courriel",
-        "telephone",
+        "numero",
         "courriel_registre",
         "representant_civilite",
         "representant_prenom",
         "representant_nom",
         "representant_qualite",
     )
+    readonly_fields = ("numero",)
     journal_words = {"gestionnaire.courriel-officiel": "Courriel officiel indiqué"}
     acts = (
         Act(
@@ -330,3 +335,7 @@ class GestionnaireAdmin(ActsMixin, CafScopedAdmin):
             explain="À l’activation, la liste des personnes qui reçoivent un accès est envoyée à cette adresse.",
         ),
     )
+
+    @admin.display(description="téléphone")
+    def numero(self, gestionnaire: Gestionnaire) -> str:
+        return telephone(gestionnaire.telephone) or "—"

@@ -12,11 +12,14 @@ from django.utils.html import format_html
 from conventions import queries as conventions
 from conventions.models import Lieu
 from demandes import rights, rules
+from demandes.documents.reading import MODES
 from demandes.models import Attestation, Demande, LigneAttestation, Livraison, Rejet
 from demandes.services import deliveries, transmission
 from demandes.workflow import DEMANDE, Etat, EtatAttestation
 from extranet.core import clock
+from extranet.core.dates import paris_date
 from extranet.core.documents import store
+from extranet.core.words import date_longue
 from extranet.territory.acts import Act, ActsMixin
 from extranet.territory.scoping import CafScopedAdmin, CafScopedInline
 
@@ -60,13 +63,22 @@ class DemandeAdmin(ActsMixin):
 
     caf_path = "caf"
     rights = rights
-    list_display = ["reference", "etat", "commune", "lieu", "deposee_le", "transmitted_at", "a_recuperer", "last_day"]
+    list_display = ["reference", "etat", "commune", "lieu", "deposee", "a_recuperer", "last_day"]
     list_filter = ["state", EnRetard, "lieu", "source"]
     search_fields = ["reference", "commune__nom_recherche", "lieu__nom"]
     search_help_text = "Référence, commune ou lieu"
     list_select_related = ["commune", "lieu", "transmission"]
     ordering = ["-received_at", "-pk"]
-    date_hierarchy = None
+    journal_words = {
+        "demande.recue": "Reçue",
+        "demande.modifiee": "Modifiée à la source",
+        "demande.transmise": "Transmise au lieu",
+        "demande.reprise": "Reprise au lieu",
+        "demande.recuperee": "Récupérée par le lieu",
+        "demande.traitee": "Traitée",
+        "demande.retiree": "Retirée par la famille",
+        "demande.purgee": "Données de la famille détruites",
+    }
     fields = [
         "reference",
         "etat",
@@ -106,18 +118,23 @@ class DemandeAdmin(ActsMixin):
             return format_html('<span class="badge badge--retard">{}</span>', "en retard")
         return format_html('<span class="badge badge--{}">{}</span>', demande.state, demande.get_state_display())
 
-    @admin.display(description="à récupérer avant")
-    def a_recuperer(self, demande: Demande) -> Any:
+    @admin.display(description="déposée le", ordering="deposee_le")
+    def deposee(self, demande: Demande) -> str:
+        return date_longue(paris_date(demande.deposee_le))
+
+    @admin.display(description="à récupérer jusqu’au")
+    def a_recuperer(self, demande: Demande) -> str:
         notified = demande.transmission.notified_at if demande.transmission else None
-        return rules.last_day_to_pick_up(notified, demande.last_day) if notified else None
+        return date_longue(rules.last_day_to_pick_up(notified, demande.last_day)) if notified else "—"
 
     @admin.display(description="lieu prévenu le")
-    def notifiee(self, demande: Demande) -> Any:
-        return demande.transmission.notified_at if demande.transmission else None
+    def notifiee(self, demande: Demande) -> str:
+        notified = demande.transmission.notified_at if demande.transmission else None
+        return date_longue(paris_date(notified)) if notified else "—"
 
     @admin.display(description="modes d’accueil")
     def modes_voulus(self, demande: Demande) -> str:
-        return ", ".join(demande.modes)
+        return ", ".join(MODES[mode] for mode in demande.modes)
 
 
 class LigneInline(CafScopedInline):
@@ -125,8 +142,12 @@ class LigneInline(CafScopedInline):
 
     model = LigneAttestation
     caf_path = "lieu__caf"
-    fields = ("reference", "transmitted_on", "picked_up_on", "picked_up_by", "destroyed_on", "retiree")
+    fields = ("reference", "transmitted_on", "picked_up_on", "picked_up_by", "destroyed_on", "comment")
     readonly_fields = fields
+
+    @admin.display(description="pourquoi")
+    def comment(self, ligne: LigneAttestation) -> str:
+        return "retirée par la famille" if ligne.retiree else "fin des six mois"
 
 
 class EcheanceFilter(admin.SimpleListFilter):
@@ -150,6 +171,7 @@ class AttestationAdmin(CafScopedAdmin):
 
     caf_path = "lieu__caf"
     rights = rights
+    journal_words = {"attestation.ouverte": "Attestation demandée au lieu", "attestation.signee": "Signée"}
     inlines = [LigneInline]
     list_display = ["lieu", "state", "nombre", "opened_at", "due_on", "signed_at", "signataire"]
     list_filter = ["state", EcheanceFilter, "lieu"]
@@ -224,6 +246,7 @@ class LivraisonAdmin(CafScopedAdmin):
     cnaf_only = True
     add_right = "deposit"
     rights = rights
+    journal_words = {"livraison.recue": "Reçue", "livraison.traitee": "Traitée", "livraison.refusee": "Refusée"}
     inlines = [RejetInline]
     list_display = ["nom", "state", "received_at", "lues", "creees", "mises_a_jour", "inchangees", "ecartees"]
     list_filter = ["state", "origine", "received_at"]

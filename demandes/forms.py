@@ -7,10 +7,11 @@ from django import forms
 from django.core.validators import RegexValidator
 
 from demandes import rules
-from demandes.documents.reading import ATYPIQUES, CONTACTS, JOURS, MODES, REGULARITES, RENDEZ_VOUS
+from demandes.documents.reading import ATYPIQUES, CONTACTS, MODES, REGULARITES, RENDEZ_VOUS
 from demandes.workflow import Etat
 from extranet.core.dates import paris_date
 from extranet.core.web.forms import DateInput, TelephoneInput, TimeInput
+from extranet.core.words import JOURS
 
 # --- a lieu --------------------------------------------------------------------------------------------------------
 

@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from demandes import queries, rules
-from demandes.documents.reading import jour
 from demandes.models import Attestation, Demande, Dossier, Transmission
 from demandes.services.transmission import note_notified
 from demandes.workflow import ALIVE, Etat, EtatAttestation
 from extranet.core.dates import paris_date
 from extranet.core.outbox.kinds import Mail, addressee, link, mail
 from extranet.core.outbox.models import Message
+from extranet.core.words import date_longue
 
 SHOWN = 50
 
@@ -27,15 +27,20 @@ def _mail(message: Message, subject: str, **context: Any) -> Mail:
     return Mail(subject, f"{app}/courriels/{name}", context)
 
 
-def _waiting(message: Message) -> tuple[Transmission, list[Demande]]:
+def _waiting(message: Message, now: datetime) -> tuple[Transmission, list[Demande]]:
     transmission = Transmission.objects.select_related("lieu").get(pk=message.about["transmission"])
-    waiting = Demande.objects.filter(transmission=transmission, state=Etat.TRANSMISE).order_by("last_day", "reference")
-    return transmission, list(waiting)
+    waiting = queries.waiting_on(paris_date(now)).filter(transmission=transmission)
+    return transmission, list(waiting.order_by("last_day", "reference"))
+
+
+def _rank(message: Message) -> int:
+    """The day of a reminder, from its key."""
+    return int(message.key.rpartition(":")[2])
 
 
 def _batch(message: Message, now: datetime, subject: str) -> Mail | None:
     """A mail about what of a transmission is not picked up: count, references, link, last day; nothing of families."""
-    transmission, waiting = _waiting(message)
+    transmission, waiting = _waiting(message, now)
     if not waiting:
         return None
     day = rules.last_day_to_pick_up(transmission.notified_at or now, waiting[0].last_day)
@@ -47,7 +52,7 @@ def _batch(message: Message, now: datetime, subject: str) -> Mail | None:
         nombre=count,
         references=[demande.reference for demande in waiting[:SHOWN]],
         autres=max(0, count - SHOWN),
-        dernier_jour=jour(day),
+        dernier_jour=date_longue(day),
         lien=link("demandes:liste"),
     )
 
@@ -60,7 +65,10 @@ def transmission(message: Message, now: datetime) -> Mail | None:
 
 @mail("demandes.rappel", when="septième et douzième jours sans récupération", to="lieu")
 def rappel(message: Message, now: datetime) -> Mail | None:
-    """NOT-4."""
+    """NOT-4, NOT-5: not the reminder of day 7 when that of day 12 is due, none when the fifteen days are over."""
+    notified = Transmission.objects.get(pk=message.about["transmission"]).notified_at
+    if notified is None or rules.reminder_day_due(notified, paris_date(now), ()) != _rank(message):
+        return None
     return _batch(message, now, "Rappel : {n} demande{s} à récupérer")
 
 
@@ -81,21 +89,21 @@ def retard_caf(message: Message, now: datetime) -> Mail | None:
 )
 def non_notifiee(message: Message, now: datetime) -> Mail | None:
     """NOT-3."""
-    transmission, waiting = _waiting(message)
+    transmission, waiting = _waiting(message, now)
     if transmission.notified_at or not waiting:
         return None
     return _mail(message, "Un lieu n’a pas pu être prévenu", lieu=transmission.lieu, nombre=len(waiting))
 
 
-def _demande(message: Message, states: frozenset[Etat]) -> Demande | None:
+def _demande(message: Message, now: datetime, states: frozenset[Etat]) -> Demande | None:
     rows = Demande.objects.select_related("lieu", "commune", "transmission", "dossier")
-    return rows.filter(pk=message.about["demande"], state__in=states).first()
+    return rows.filter(pk=message.about["demande"], state__in=states, last_day__gte=paris_date(now)).first()
 
 
 @mail("demandes.accuse", when="une famille valide sa demande", to="famille")
 def accuse(message: Message, now: datetime) -> Mail | None:
     """DEM-4: reference, private link, rights; nothing that the family typed."""
-    demande = _demande(message, ALIVE)
+    demande = _demande(message, now, ALIVE)
     if demande is None:
         return None
     return _mail(
@@ -103,8 +111,8 @@ def accuse(message: Message, now: datetime) -> Mail | None:
         f"Votre demande {demande.reference} est enregistrée",
         demande=demande,
         lieu=demande.lieu,
-        recue_le=jour(paris_date(demande.received_at)),
-        detruite_le=jour(demande.last_day),
+        recue_le=date_longue(paris_date(demande.received_at)),
+        detruite_le=date_longue(demande.last_day),
         lien=link("demandes:suivi", queries.link_token(demande.uuid)),
         confidentialite=link("portal:confidentialite"),
     )
@@ -113,7 +121,7 @@ def accuse(message: Message, now: datetime) -> Mail | None:
 @mail("demandes.orientee", when="la Caf confie la demande à un lieu", to="famille")
 def orientee(message: Message, now: datetime) -> Mail | None:
     """ING-6."""
-    demande = _demande(message, ALIVE)
+    demande = _demande(message, now, ALIVE)
     if demande is None or demande.lieu is None:
         return None
     return _mail(message, "Un lieu d’information va vous répondre", demande=demande, lieu=demande.lieu)
@@ -122,7 +130,7 @@ def orientee(message: Message, now: datetime) -> Mail | None:
 @mail("demandes.retard-famille", when="seizième jour sans récupération", to="famille")
 def retard_famille(message: Message, now: datetime) -> Mail | None:
     """NOT-4: whom the family can turn to."""
-    demande = _demande(message, frozenset({Etat.TRANSMISE}))
+    demande = _demande(message, now, frozenset({Etat.TRANSMISE}))
     if demande is None:
         return None
     return _mail(message, "Votre demande attend une réponse", demande=demande, lieu=demande.lieu)
@@ -132,19 +140,27 @@ def retard_famille(message: Message, now: datetime) -> Mail | None:
 def retrait(message: Message, now: datetime) -> Mail | None:
     """DEM-4."""
     demande = Demande.objects.select_related("lieu").get(pk=message.about["demande"])
-    return _mail(message, f"Demande {demande.reference} retirée : détruisez votre copie", demande=demande)
+    return _mail(
+        message,
+        f"Demande {demande.reference} retirée : détruisez votre copie",
+        demande=demande,
+        six_mois=date_longue(demande.last_day),
+    )
 
 
-def _attestation(message: Message, subject: str) -> Mail | None:
+def _attestation(message: Message, now: datetime, subject: str) -> Mail | None:
     found = Attestation.objects.select_related("lieu").get(pk=message.about["attestation"])
     if found.state != EtatAttestation.OUVERTE:
         return None
+    if message.kind != "demandes.attestation-retard" and (today := paris_date(now)) <= found.due_on:
+        if rules.attestation_reminder_due(paris_date(found.opened_at), today, ()) != _rank(message):
+            return None  # a later one is due and says the same (NOT-5)
     return _mail(
         message,
         subject,
         lieu=found.lieu,
         nombre=found.lignes.count(),
-        dernier_jour=jour(found.due_on),
+        dernier_jour=date_longue(found.due_on),
         lien=link("demandes:attestation", found.uuid),
     )
 
@@ -152,16 +168,16 @@ def _attestation(message: Message, subject: str) -> Mail | None:
 @mail("demandes.attestation", when="des dossiers du lieu ont été détruits à six mois", to="lieu")
 def attestation(message: Message, now: datetime) -> Mail | None:
     """CNS-3."""
-    return _attestation(message, "Attestation de destruction à signer")
+    return _attestation(message, now, "Attestation de destruction à signer")
 
 
 @mail("demandes.attestation-rappel", when="quinzième et vingt-cinquième jours sans signature", to="lieu")
 def attestation_rappel(message: Message, now: datetime) -> Mail | None:
     """CNS-5."""
-    return _attestation(message, "Rappel : attestation de destruction à signer")
+    return _attestation(message, now, "Rappel : attestation de destruction à signer")
 
 
 @mail("demandes.attestation-retard", when="lendemain de l’échéance d’une attestation", to="agents de la Caf")
 def attestation_retard(message: Message, now: datetime) -> Mail | None:
     """CNS-5."""
-    return _attestation(message, "Une attestation de destruction n’est pas signée")
+    return _attestation(message, now, "Une attestation de destruction n’est pas signée")

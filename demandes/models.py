@@ -353,7 +353,7 @@ class Attestation(models.Model):
         "état", max_length=20, choices=EtatAttestation, default=ATTESTATION.initial, editable=False
     )
     opened_at = models.DateTimeField("ouverte le")
-    due_on = models.DateField("à signer avant le (inclus)")
+    due_on = models.DateField("à signer au plus tard le")
     signed_at = models.DateTimeField("signée le", null=True)
     signed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
     signataire = models.CharField("signataire", max_length=200, blank=True)

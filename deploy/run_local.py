@@ -1,5 +1,6 @@
 """`make run`: the whole portal on this machine, in the foreground. Ctrl-C stops all of it."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -59,23 +60,9 @@ def main() -> int:
         return prepared.returncode
     web = [python, "-m", "granian", "--interface", "wsgi", "--host", bind, "--port", str(port)]
     web += ["--workers", "2", "--blocking-threads", "1", "--log-level", "warning", "extranet.wsgi:application"]
-    worker = [
-        python,
-        "-W",
-        "ignore",
-        "-m",
-        "celery",
-        "-q",
-        "-A",
-        "extranet",
-        "worker",
-        "-B",
-        "--concurrency",
-        "2",
-        "--loglevel",
-        "WARNING",
-    ]
-    worker += ["--schedule", str(data / "beat-schedule"), "--without-gossip", "--without-mingle"]
+    worker = [python, "-W", "ignore", "-m", "celery", "-q", "-A", "extranet", "worker", "-B", "--concurrency", "2"]
+    worker += ["--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
+    worker += ["--schedule", str(data / "beat-schedule")]
     return supervise([web, worker], environment, f"http://{bind}:{port}")
 
 
@@ -117,15 +104,16 @@ def tell(address: str) -> None:
 
 
 def stop(children: list[subprocess.Popen[bytes]]) -> None:
-    for number, patience in ((signal.SIGTERM, 8.0), (signal.SIGKILL, 2.0)):
-        for child in children:
-            try:
-                os.killpg(child.pid, number)
-            except ProcessLookupError:
-                continue
-        end = time.monotonic() + patience
-        while time.monotonic() < end and any(child.poll() is None for child in children):
-            time.sleep(0.05)
+    """Ask each to end its work and its own processes; what is left of their groups after 8 seconds is killed."""
+    for child in children:
+        child.terminate()
+    end = time.monotonic() + 8
+    while time.monotonic() < end and any(child.poll() is None for child in children):
+        time.sleep(0.05)
+    for child in children:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
 
 
 if __name__ == "__main__":

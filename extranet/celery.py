@@ -3,9 +3,16 @@
 import os
 
 from celery import Celery
+from celery.signals import worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "extranet.settings")
 
 app = Celery("extranet")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_ready.connect
+def sweep_at_start(**_: object) -> None:
+    """What fell due while no worker ran need not wait for the scheduler's first turn."""
+    app.send_task("extranet.portal.tasks.sweep_due")

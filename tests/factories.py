@@ -297,7 +297,7 @@ class DemandeHabilitationFactory(factory.django.DjangoModelFactory):
     gestionnaire_ville = "Le Châtelet-en-Brie"
     representant_civilite = "Mme"
     representant_nom = "Martin"
-    representant_prenom = "Claude"
+    representant_prenom = "Camille"
     representant_qualite = "maire"
 
     @factory.post_generation

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from demandes.documents import xml_writer
-from demandes.documents.reading import jour, sections
+from demandes.documents.reading import sections
 from demandes.models import Attestation, Demande
 from extranet.core.dates import paris_date
 from extranet.core.documents.pdf import render
+from extranet.core.words import date_longue
 
 MOST_LINES = 20_000
 
@@ -31,13 +32,13 @@ def context(demandes: Sequence[Demande], now: datetime) -> dict[str, object]:
             {
                 "demande": demande,
                 "sections": sections(demande),
-                "a_detruire": jour(demande.last_day),
-                "deposee": jour(paris_date(demande.deposee_le)),
-                "transmise": jour(paris_date(demande.transmitted_at or demande.received_at)),
+                "a_detruire": date_longue(demande.last_day),
+                "deposee": date_longue(paris_date(demande.deposee_le)),
+                "transmise": date_longue(paris_date(demande.transmitted_at or demande.received_at)),
             }
             for demande in demandes
         ],
-        "edite_le": jour(paris_date(now)),
+        "edite_le": date_longue(paris_date(now)),
     }
 
 
@@ -46,10 +47,10 @@ def write_attestation(attestation: Attestation, now: datetime) -> bytes:
     lignes = [
         {
             "reference": line.reference,
-            "transmise": jour(line.transmitted_on),
-            "recuperee": jour(line.picked_up_on) or "non récupérée",
+            "transmise": date_longue(line.transmitted_on),
+            "recuperee": date_longue(line.picked_up_on) or "non récupérée",
             "par": line.picked_up_by,
-            "detruite": jour(line.destroyed_on),
+            "detruite": date_longue(line.destroyed_on),
             "retiree": line.retiree,
         }
         for line in attestation.lignes.all()
@@ -59,6 +60,6 @@ def write_attestation(attestation: Attestation, now: datetime) -> bytes:
         "lieu": attestation.lieu,
         "gestionnaire": attestation.lieu.gestionnaire,
         "lignes": lignes,
-        "signee_le": jour(paris_date(now)),
+        "signee_le": date_longue(paris_date(now)),
     }
     return render("demandes/pdf/attestation.html", values, title=f"Attestation de destruction – {attestation.lieu}")

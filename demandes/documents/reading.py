@@ -1,9 +1,9 @@
 """A demande in words, for people: the same lines on screen, in the PDF and on the family's page."""
 
 from dataclasses import dataclass, field
-from datetime import date
 
 from demandes.models import Demande
+from extranet.core.words import JOURS, date_longue, telephone
 
 MODES = {
     "creche-collective": "Crèche collective",
@@ -19,37 +19,6 @@ RENDEZ_VOUS = {
     "telephone-seulement": "Par téléphone seulement",
 }
 CONTACTS = {"courriel": "Par courriel", "telephone": "Par téléphone"}
-JOURS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
-MOIS = (
-    "janvier",
-    "février",
-    "mars",
-    "avril",
-    "mai",
-    "juin",
-    "juillet",
-    "août",
-    "septembre",
-    "octobre",
-    "novembre",
-    "décembre",
-)
-
-
-def jour(day: date | str | None) -> str:
-    """`1er février 2027`."""
-    if not day:
-        return ""
-    day = date.fromisoformat(day) if isinstance(day, str) else day
-    return f"{'1er' if day.day == 1 else day.day} {MOIS[day.month - 1]} {day.year}"
-
-
-def telephone(number: str) -> str:
-    """`06 00 00 00 01` for a French number in E.164, other countries as they are."""
-    if number.startswith("+33") and len(number) == 12:
-        digits = "0" + number[3:]
-        return "\u00a0".join(digits[i : i + 2] for i in range(0, 10, 2))
-    return number
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +48,7 @@ def sections(demande: Demande) -> list[Section]:
     souhait = [
         ("Commune demandée", str(demande.commune)),
         ("Mode d’accueil", ", ".join(MODES[mode] for mode in demande.modes)),
-        ("À partir du", jour(besoin.get("a_partir_du"))),
+        ("À partir du", date_longue(besoin.get("a_partir_du"))),
         ("Rythme", REGULARITES.get(besoin.get("regularite", ""), "")),
         ("Jours et heures", " ; ".join(heures)),
         ("Horaires particuliers", ", ".join(ATYPIQUES[nom] for nom in besoin.get("atypiques", []))),
@@ -92,5 +61,5 @@ def sections(demande: Demande) -> list[Section]:
 
 def _enfant(enfant: dict[str, str]) -> str:
     if born := enfant.get("date_naissance"):
-        return f"né(e) le {jour(born)}"
-    return f"attendu(e) pour le {jour(enfant.get('date_prevue'))}"
+        return f"né(e) le {date_longue(born)}"
+    return f"attendu(e) pour le {date_longue(enfant.get('date_prevue'))}"

@@ -68,7 +68,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("opened_at", models.DateTimeField(verbose_name="ouverte le")),
-                ("due_on", models.DateField(verbose_name="à signer avant le (inclus)")),
+                ("due_on", models.DateField(verbose_name="à signer au plus tard le")),
                 ("signed_at", models.DateTimeField(null=True, verbose_name="signée le")),
                 ("signataire", models.CharField(blank=True, max_length=200, verbose_name="signataire")),
                 ("qualite", models.CharField(blank=True, max_length=150, verbose_name="qualité")),

@@ -14,13 +14,14 @@ from django.views.decorators.http import require_http_methods
 from conventions import queries as conventions
 from conventions.models import Lieu
 from demandes import queries
-from demandes.documents.reading import jour, sections
+from demandes.documents.reading import sections
 from demandes.forms import DemandeForm, Enfants, RetraitForm
 from demandes.models import Demande
 from demandes.services import destruction, intake
 from demandes.workflow import DEMANDE
 from extranet.core import clock
 from extranet.core.errors import Refused
+from extranet.core.words import date_longue
 from extranet.territory import queries as territory
 
 
@@ -160,7 +161,7 @@ def suivi(request: HttpRequest, token: str) -> HttpResponse:
             "sections": sections(demande),
             "form": form,
             "etape": _etape(demande),
-            "detruite_le": jour(demande.last_day),
+            "detruite_le": date_longue(demande.last_day),
             "retirable": DEMANDE.may(demande, "withdraw"),
         },
         status=422 if form.errors else 200,

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import wraps
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
+from django.urls import URLPattern, URLResolver, reverse
 
 from conventions.models import Convention
 from conventions.workflow import EtatConvention
@@ -25,11 +27,20 @@ from habilitations import queries as habilitations
 class Waiting:
     """A card: how many, of what, where they are."""
 
-    titre: str
+    un: str
+    plusieurs: str
     nombre: int
     lien: str
     explication: str = ""
     urgence: bool = False
+
+    @property
+    def titre(self) -> str:
+        return self.plusieurs if self.nombre > 1 else self.un
+
+
+# Doors of Django's admin that the portal has elsewhere (ACT-4, ACT-7), or needs nowhere.
+CLOSED = {"autocomplete", "logout", "password_change", "password_change_done", "view_on_site"}
 
 
 class Desk(admin.AdminSite):
@@ -46,11 +57,28 @@ class Desk(admin.AdminSite):
         if admin_class is None or not admin_class.__module__.startswith(("allauth.", "django.")):
             super().register(model_or_iterable, admin_class, **options)
 
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        urls = [url for url in super().get_urls() if getattr(url, "name", None) not in CLOSED]
+        for url in urls:
+            if isinstance(url, URLPattern) and hasattr(url.callback, "login_url"):
+                url.callback.login_url = None  # type: ignore[union-attr] -- the portal's login page, and back here
+        return urls
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """403 for a lieu's person, who is logged in already."""
+        inner = super().admin_view(view, cacheable)
+
+        @wraps(inner)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if request.user.is_authenticated and not self.has_permission(request):
+                raise PermissionDenied
+            return inner(request, *args, **kwargs)
+
+        return guarded
+
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """ACT-7: the admin has no door of its own."""
-        if request.user.is_authenticated:
-            return redirect("portal:entree" if not request.user.is_staff else "portal:accueil")
-        return redirect(f"{reverse('account_login')}?next={reverse('admin:index')}")
+        """ACT-7: the admin has no door of its own; whoever is here has come in by the portal's."""
+        return redirect("admin:index")
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         cards = waiting_for(request.user, clock.now())
@@ -75,6 +103,7 @@ def waiting_for(user: Any, now: datetime) -> list[Waiting]:
     unsigned = Attestation.objects.filter(state=EtatAttestation.OUVERTE, due_on__lt=today)
     cards = [
         Waiting(
+            "demande en retard de récupération",
             "demandes en retard de récupération",
             own(late, "caf"),
             at("demandes_demande", "?delai=retard"),
@@ -82,6 +111,7 @@ def waiting_for(user: Any, now: datetime) -> list[Waiting]:
             True,
         ),
         Waiting(
+            "attestation en retard",
             "attestations en retard",
             own(unsigned, "lieu__caf"),
             at("demandes_attestation", "?echeance=retard"),
@@ -89,22 +119,26 @@ def waiting_for(user: Any, now: datetime) -> list[Waiting]:
             True,
         ),
         Waiting(
+            "demande à orienter",
             "demandes à orienter",
             own(Demande.objects.filter(state=Etat.A_ORIENTER), "caf"),
             at("demandes_demande", f"?state__exact={Etat.A_ORIENTER}"),
             "Aucun lieu, ou plusieurs, couvrent la commune : choisissez.",
         ),
         Waiting(
+            "demande d’habilitation à examiner",
             "demandes d’habilitation à examiner",
             own(habilitations.applications_waiting(), "caf"),
             at("habilitations_demandehabilitation", "?state__exact=deposee"),
         ),
         Waiting(
+            "convention à signer",
             "conventions à signer",
             own(Convention.objects.filter(state=EtatConvention.PREPARATION), "lieu__caf"),
             at("conventions_convention", f"?state__exact={EtatConvention.PREPARATION}"),
         ),
         Waiting(
+            "personne à activer",
             "personnes à activer",
             own(habilitations.to_activate(now), "lieu__caf"),
             at("habilitations_personneaactiver"),
@@ -113,5 +147,9 @@ def waiting_for(user: Any, now: datetime) -> list[Waiting]:
     ]
     if agent.caf_id is None:
         refused = Livraison.objects.filter(state=EtatLivraison.REFUSEE).count()
-        cards.append(Waiting("livraisons refusées", refused, at("demandes_livraison", "?state__exact=refusee")))
+        cards.append(
+            Waiting(
+                "livraison refusée", "livraisons refusées", refused, at("demandes_livraison", "?state__exact=refusee")
+            )
+        )
     return cards

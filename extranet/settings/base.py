@@ -12,6 +12,7 @@ DEMO = False
 DEBUG = False
 DATA_DIR = Path(env("EXTRANET_DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
 PUBLIC_URL = env("EXTRANET_PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
+TRUSTED_PROXIES = env.list("EXTRANET_TRUSTED_PROXIES", default=[])  # addresses or networks in front of the web server
 CLOCK_SHIFT = env("EXTRANET_CLOCK_SHIFT", default="")
 SEAL_KEY_FILE = env("EXTRANET_SEAL_KEY_FILE", default="")  # both empty: made once in DATA_DIR/cles
 SEAL_CERT_FILE = env("EXTRANET_SEAL_CERT_FILE", default="")
@@ -47,12 +48,12 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "extranet.core.web.middleware.SessionLimits",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",

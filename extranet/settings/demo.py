@@ -9,9 +9,8 @@ DEMO = True
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 
 DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
-(DATA_DIR / "queue").mkdir(exist_ok=True)
-(DATA_DIR / "queue-control").mkdir(exist_ok=True)
-(DATA_DIR / "queue-processed").mkdir(exist_ok=True)
+for _folder in ("queue", "queue-control", "queue-processed", "static"):
+    (DATA_DIR / _folder).mkdir(exist_ok=True)
 _key_file = DATA_DIR / "secret-key"
 if not _key_file.exists():
     _key_file.write_text(secrets.token_urlsafe(50))
@@ -28,5 +27,6 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(DATA_DIR)}},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+STATIC_ROOT = DATA_DIR / "static"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False

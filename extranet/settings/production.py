@@ -14,6 +14,7 @@ _missing = [
         "EMAIL_URL",
         "EXTRANET_PUBLIC_URL",
         "EXTRANET_DATA_DIR",
+        "EXTRANET_TRUSTED_PROXIES",
     )
     if not env(name, default="")
 ]
@@ -37,8 +38,7 @@ ALLOWED_HOSTS = [urlsplit(PUBLIC_URL).hostname or ""]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 DEFAULT_FROM_EMAIL = env("EXTRANET_FROM_EMAIL", default=f"Extranet monenfant.fr <ne-pas-repondre@{ALLOWED_HOSTS[0]}>")
 
-# TLS ends at the proxy in front, which must set this header itself.
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# TLS ends at the proxy in front; its X-Forwarded-Proto counts only from EXTRANET_TRUSTED_PROXIES (wsgi.py).
 SECURE_SSL_REDIRECT = True
 SECURE_REDIRECT_EXEMPT = [r"^sante/"]
 SECURE_HSTS_SECONDS = 31_536_000

@@ -67,7 +67,6 @@ class ActsMixin(CafScopedAdmin):
     """Adds `acts` to a scoped admin."""
 
     acts: Sequence[Act] = ()
-    change_form_template = "admin/objet.html"
 
     def get_urls(self) -> list[URLPattern]:
         name = f"{self.opts.app_label}_{self.opts.model_name}_acte"

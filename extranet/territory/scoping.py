@@ -153,6 +153,7 @@ class CafScopedAdmin(_Scoped, admin.ModelAdmin):
     """Base of every admin. Agents act through services (`acts`); a right may open add and change, never delete."""
 
     actions = None
+    change_form_template = "admin/objet.html"
     list_per_page = 50
     list_max_show_all = 200
     show_full_result_count = False

@@ -89,7 +89,7 @@ class Walk:
             "gestionnaire_code_postal": "77820",
             "gestionnaire_ville": "Le Châtelet-en-Brie",
             "representant_nom": "Martin",
-            "representant_prenom": "Claude",
+            "representant_prenom": "Camille",
             "representant_qualite": "maire",
         }.items():
             page.fill(f"[name={name}]", value)
@@ -123,7 +123,7 @@ class Walk:
         self.act(page, "conventions/convention", convention.pk, "signature")
         page.check(f"[name=partie][value={partie}]")
         page.fill("[name=signed_on]", day.isoformat())
-        page.fill("[name=signataire]", "Claude Martin")
+        page.fill("[name=signataire]", "Camille Martin")
         page.fill("[name=qualite]", "maire")
         scan = {"name": "signe.pdf", "mimeType": "application/pdf", "buffer": a_pdf()}
         page.set_input_files("[name=scan]", scan)
@@ -207,7 +207,7 @@ def test_from_the_application_to_the_signed_attestation(live_server, new_page, s
     answer = page.goto(f"{live_server.url}/admin/habilitations/demandehabilitation/{application.pk}/change/")
     assert answer.status == 404
     desk = walk.login("agent1@caf77.test", PASSWORD)
-    assert "demandes d’habilitation à examiner" in desk.inner_text("body")
+    assert "demande d’habilitation à examiner" in desk.inner_text("body")
     walk.act(desk, "habilitations/demandehabilitation", application.pk, "accepter")
     desk.click("input[type=submit]")
     answer = desk.goto(f"{live_server.url}/admin/habilitations/demandehabilitation/{application.pk}/acte/accepter/")

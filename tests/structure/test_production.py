@@ -20,6 +20,7 @@ SAFE = {
     "DATABASE_URL": "postgres://a@127.0.0.1/a",
     "REDIS_URL": "redis://127.0.0.1:1/0",
     "EMAIL_URL": "smtp+tls://a:b@smtp.test:587",
+    "EXTRANET_TRUSTED_PROXIES": "172.30.77.1",
 }
 
 
@@ -40,6 +41,7 @@ def start(changes):
         ("DATABASE_URL", "sqlite:////tmp/x.sqlite3"),
         ("REDIS_URL", None),
         ("EMAIL_URL", None),
+        ("EXTRANET_TRUSTED_PROXIES", None),
         ("EXTRANET_PUBLIC_URL", "http://extranet.test"),
         ("EXTRANET_CLOCK_SHIFT", "+16d"),
     ],

@@ -61,6 +61,9 @@ class Answers:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
+        if response.status_code == 405 and not response.content:
+            allowed, response = response["Allow"], answer(request, 405, "")
+            response["Allow"] = allowed
         if request.user.is_authenticated and not response.has_header("Cache-Control"):
             response["Cache-Control"] = "no-store"
         return response
@@ -86,24 +89,33 @@ TITLES = {
     415: "Format non pris en charge",
     422: "Saisie à corriger",
     429: "Trop de demandes",
+    500: "Erreur du service",
 }
+# The first suits whoever accepts anything.
+PROBLEMS = ["application/problem+json", "application/json", "application/problem+xml", "application/xml", "text/xml"]
 
 
 def answer(request: HttpRequest, status: int, sentence: str, faults: dict[str, str] | None = None) -> HttpResponse:
     """The refusal in the form that suits the caller: a page, or RFC 9457 JSON or XML under /api/."""
-    if not request.path.startswith("/api/"):
-        return render(request, f"erreurs/{status}.html", {"sentence": sentence, "faults": faults or {}}, status=status)
+    if request.path.startswith("/api/"):
+        response = _problem(request, status, sentence, faults)
+    else:
+        context = {"sentence": sentence, "faults": faults or {}}
+        response = render(request, f"erreurs/{status}.html", context, status=status)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _problem(request: HttpRequest, status: int, sentence: str, faults: dict[str, str] | None) -> HttpResponse:
     document = {"type": "about:blank", "title": TITLES[status], "status": status, "detail": sentence or TITLES[status]}
-    accepted = request.headers.get("Accept", "")
-    if "xml" in accepted and "json" not in accepted:
-        response = HttpResponse(status=status, content_type="application/problem+xml; charset=utf-8")
-        xml = SimplerXMLGenerator(response, "utf-8")
-        xml.startDocument()
-        xml.startElement("problem", {"xmlns": "urn:ietf:rfc:7807"})
-        for name, value in document.items():
-            xml.addQuickElement(name, str(value))
-        xml.endElement("problem")
-        return response
-    return JsonResponse(
-        document | ({"errors": faults} if faults else {}), status=status, content_type="application/problem+json"
-    )
+    if "xml" not in (request.get_preferred_type(PROBLEMS) or ""):
+        errors = {"errors": faults} if faults else {}
+        return JsonResponse(document | errors, status=status, content_type="application/problem+json")
+    response = HttpResponse(status=status, content_type="application/problem+xml; charset=utf-8")
+    xml = SimplerXMLGenerator(response, "utf-8")
+    xml.startDocument()
+    xml.startElement("problem", {"xmlns": "urn:ietf:rfc:7807"})
+    for name, value in document.items():
+        xml.addQuickElement(name, str(value))
+    xml.endElement("problem")
+    return response

@@ -1,5 +1,6 @@
 """Pages for refusals that Django itself answers."""
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseServerError
 from django.template.loader import render_to_string
 
@@ -16,8 +17,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """400."""
-    return answer(request, 400, "")
+    """400; 413 when it is too long to be read."""
+    return answer(request, 413 if isinstance(exception, RequestDataTooBig) else 400, "")
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -39,4 +40,6 @@ def too_many(request: HttpRequest) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """500: a page that needs neither database nor session."""
+    if request.path.startswith("/api/"):
+        return answer(request, 500, "")
     return HttpResponseServerError(render_to_string("erreurs/500.html"))
