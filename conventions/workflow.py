@@ -17,7 +17,19 @@ CONVENTION = Table(
     initial=EtatConvention.PREPARATION,
     final={EtatConvention.ABANDONNEE},
     moves=[
-        Move("sign", frozenset({EtatConvention.PREPARATION}), EtatConvention.SIGNEE, "convention.signee"),
-        Move("abandon", frozenset({EtatConvention.PREPARATION}), EtatConvention.ABANDONNEE, "convention.abandonnee"),
+        Move(
+            "sign",
+            frozenset({EtatConvention.PREPARATION}),
+            EtatConvention.SIGNEE,
+            "convention.signee",
+            "the portal, when {record_signature} records the last of four signatures",
+        ),
+        Move(
+            "abandon",
+            frozenset({EtatConvention.PREPARATION}),
+            EtatConvention.ABANDONNEE,
+            "convention.abandonnee",
+            "an agent",
+        ),
     ],
 )

@@ -72,7 +72,7 @@ class AttestationForm(forms.Form):
     )
     visa_archives = forms.CharField(
         label="Visa des archives publiques",
-        help_text="Facultatif : numéro et date du visa, si votre structure en a besoin.",
+        help_text="Numéro et date du visa, si votre structure en a besoin.",
         required=False,
         max_length=200,
     )

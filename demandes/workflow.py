@@ -21,12 +21,30 @@ DEMANDE = Table(
     initial=Etat.A_ORIENTER,
     final={Etat.PURGEE, Etat.RETIREE},
     moves=[
-        Move("transmit", frozenset({Etat.A_ORIENTER}), Etat.TRANSMISE, "demande.transmise"),
-        Move("take_back", frozenset({Etat.TRANSMISE}), Etat.A_ORIENTER, "demande.reprise"),
-        Move("pick_up", frozenset({Etat.TRANSMISE}), Etat.RECUPEREE, "demande.recuperee"),
-        Move("close", frozenset({Etat.RECUPEREE}), Etat.TRAITEE, "demande.traitee"),
-        Move("withdraw", ALIVE, Etat.RETIREE, "demande.retiree"),
-        Move("destroy", ALIVE, Etat.PURGEE, "demande.purgee"),
+        Move(
+            "transmit",
+            frozenset({Etat.A_ORIENTER}),
+            Etat.TRANSMISE,
+            "demande.transmise",
+            "the portal, where one lieu covers the commune or one is named; {assign}",
+        ),
+        Move(
+            "take_back",
+            frozenset({Etat.TRANSMISE}),
+            Etat.A_ORIENTER,
+            "demande.reprise",
+            "monenfant.fr, with another commune",
+        ),
+        Move(
+            "pick_up",
+            frozenset({Etat.TRANSMISE}),
+            Etat.RECUPEREE,
+            "demande.recuperee",
+            "a person of the lieu, by the first download",
+        ),
+        Move("close", frozenset({Etat.RECUPEREE}), Etat.TRAITEE, "demande.traitee", "a person of the lieu"),
+        Move("withdraw", ALIVE, Etat.RETIREE, "demande.retiree", "the family, by its private link"),
+        Move("destroy", ALIVE, Etat.PURGEE, "demande.purgee", "the portal, six months after transmission"),
     ],
 )
 
@@ -40,7 +58,15 @@ ATTESTATION = Table(
     EtatAttestation,
     initial=EtatAttestation.OUVERTE,
     final={EtatAttestation.SIGNEE},
-    moves=[Move("sign", frozenset({EtatAttestation.OUVERTE}), EtatAttestation.SIGNEE, "attestation.signee")],
+    moves=[
+        Move(
+            "sign",
+            frozenset({EtatAttestation.OUVERTE}),
+            EtatAttestation.SIGNEE,
+            "attestation.signee",
+            "a person of the lieu, with its password",
+        )
+    ],
 )
 
 
@@ -55,7 +81,7 @@ LIVRAISON = Table(
     initial=EtatLivraison.RECUE,
     final={EtatLivraison.TRAITEE, EtatLivraison.REFUSEE},
     moves=[
-        Move("finish", frozenset({EtatLivraison.RECUE}), EtatLivraison.TRAITEE, "livraison.traitee"),
-        Move("refuse", frozenset({EtatLivraison.RECUE}), EtatLivraison.REFUSEE, "livraison.refusee"),
+        Move("finish", frozenset({EtatLivraison.RECUE}), EtatLivraison.TRAITEE, "livraison.traitee", "the portal"),
+        Move("refuse", frozenset({EtatLivraison.RECUE}), EtatLivraison.REFUSEE, "livraison.refusee", "the portal"),
     ],
 )

@@ -18,9 +18,17 @@ DEMANDE_HABILITATION = Table(
     initial=_E.DEPOSEE,
     final={_E.ACCEPTEE, _E.REFUSEE},
     moves=[
-        Move("ask_complement", frozenset({_E.DEPOSEE}), _E.COMPLEMENT, "demande-habilitation.complement"),
-        Move("complete", frozenset({_E.COMPLEMENT}), _E.DEPOSEE, "demande-habilitation.completee"),
-        Move("accept", frozenset({_E.DEPOSEE, _E.COMPLEMENT}), _E.ACCEPTEE, "demande-habilitation.acceptee"),
-        Move("refuse", frozenset({_E.DEPOSEE, _E.COMPLEMENT}), _E.REFUSEE, "demande-habilitation.refusee"),
+        Move("ask_complement", frozenset({_E.DEPOSEE}), _E.COMPLEMENT, "demande-habilitation.complement", "an agent"),
+        Move(
+            "complete",
+            frozenset({_E.COMPLEMENT}),
+            _E.DEPOSEE,
+            "demande-habilitation.completee",
+            "the lieu, by a one-time link",
+        ),
+        Move(
+            "accept", frozenset({_E.DEPOSEE, _E.COMPLEMENT}), _E.ACCEPTEE, "demande-habilitation.acceptee", "{accept}"
+        ),
+        Move("refuse", frozenset({_E.DEPOSEE, _E.COMPLEMENT}), _E.REFUSEE, "demande-habilitation.refusee", "{refuse}"),
     ],
 )

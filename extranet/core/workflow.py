@@ -15,14 +15,16 @@ CHUNK = 5_000
 
 @dataclass(frozen=True)
 class Move:
-    """An act that takes an object from one of `sources` to `target`; `event` names it in the journal."""
+    """An act that takes an object from one of `sources` to `target`; `event` names it in the journal.
+
+    `who` is for docs/etats.md, in words; {right} stands for the roles of a right of the app.
+    """
 
     act: str
     sources: frozenset[str]
     target: str
     event: str
-    who: str = ""
-    label: str = ""
+    who: str
 
 
 class Table:

@@ -136,6 +136,7 @@ CELERY_BEAT_SCHEDULE = {
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 EMAIL_TIMEOUT = 30
+EMAIL_USE_LOCALTIME = True
 DEFAULT_FROM_EMAIL = env("EXTRANET_FROM_EMAIL", default="Extranet monenfant.fr <ne-pas-repondre@extranet.test>")
 
 # --- accounts -----------------------------------------------------------------------------------------------------

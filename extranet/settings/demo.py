@@ -1,11 +1,16 @@
 """Demonstration and development on one machine: embedded database, broker and mailbox, made-up data only."""
 
+import re
 import secrets
 
 from extranet.settings.base import *  # noqa: F403
-from extranet.settings.base import DATA_DIR, env
+from extranet.settings.base import CLOCK_SHIFT, DATA_DIR, env
 
 DEMO = True
+if env("BIND", default="127.0.0.1") not in ("127.0.0.1", "localhost", "::1"):
+    raise SystemExit(f"BIND={env('BIND')} : la démonstration n’écoute que sur cette machine (127.0.0.1).")
+if CLOCK_SHIFT and not re.fullmatch(r"[+-]\d{1,4}(d|mo)", CLOCK_SHIFT):
+    raise SystemExit(f"EXTRANET_CLOCK_SHIFT={CLOCK_SHIFT} : écrivez par exemple +16d, +6mo ou -1d.")
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 
 DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)

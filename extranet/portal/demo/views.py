@@ -1,6 +1,8 @@
 """The demonstration's mailbox; exists in demonstration mode only."""
 
+from datetime import datetime
 from email.message import EmailMessage
+from email.utils import parsedate_to_datetime
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -8,6 +10,10 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 
 from extranet.portal.demo import mailbox
+
+
+def _sent_at(mail: EmailMessage) -> datetime | None:
+    return parsedate_to_datetime(mail["Date"]) if mail["Date"] else None
 
 
 def _body(mail: EmailMessage) -> str:
@@ -21,7 +27,7 @@ def courriels(request: HttpRequest) -> HttpResponse:
     """All mails, the newest first; `?a=` narrows to an addressee."""
     wanted = request.GET.get("a", "").strip()[:254]
     found = [
-        {"name": name, "to": mail["To"], "subject": mail["Subject"], "date": mail["Date"]}
+        {"name": name, "to": mail["To"], "subject": mail["Subject"], "date": _sent_at(mail)}
         for name, mail in mailbox.read_all()
         if wanted.lower() in str(mail["To"]).lower()
     ]
@@ -35,4 +41,4 @@ def courriel(request: HttpRequest, name: str) -> HttpResponse:
     mail = mailbox.read(name)
     if mail is None:
         raise Http404
-    return render(request, "portal/courriel.html", {"courriel": mail, "texte": _body(mail)})
+    return render(request, "portal/courriel.html", {"courriel": mail, "le": _sent_at(mail), "texte": _body(mail)})
