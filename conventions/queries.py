@@ -9,6 +9,7 @@ from conventions import rules
 from conventions.models import Acte, Convention, Couverture, Gestionnaire, Lieu, PersonneInscrite, Signature
 from conventions.workflow import EtatConvention
 from extranet.core.dates import paris_date
+from extranet.territory.models import Commune
 from extranet.territory.queries import cafs_visible_to
 
 
@@ -37,6 +38,12 @@ def lieux_covering(commune_code: str, now: datetime) -> QuerySet[Lieu]:
     """DEM-2: the lieux that answer for a commune now (an arrondissement is covered by its own code or its city's)."""
     wanted = Q(commune=commune_code) | Q(commune__arrondissements=commune_code)
     return Lieu.objects.filter(pk__in=covering(now).filter(wanted).values("lieu")).order_by("nom", "pk")
+
+
+def covered_near(commune: Commune, now: datetime) -> QuerySet[Commune]:
+    """Other communes of the same EPCI that a lieu covers at `now` (DEM-2)."""
+    near = Commune.objects.filter(epci=commune.epci_id, pk__in=covering(now).values("commune"))
+    return near.exclude(pk=commune.pk).order_by("nom") if commune.epci_id else near.none()
 
 
 def lieux_by_commune(now: datetime) -> dict[str, list[int]]:

@@ -39,7 +39,9 @@ def nouvelle(request: HttpRequest) -> HttpResponse:
     wanted = request.GET.get("lieu", "")
     lieu = lieux[0] if len(lieux) == 1 else next((one for one in lieux if str(one.uuid) == wanted), None)
     if lieu is None:
-        return render(request, "demandes/famille/lieux.html", {"commune": commune, "lieux": lieux, "caf": commune.caf})
+        near = [] if lieux else conventions.covered_near(commune, clock.now())[:6]
+        context = {"commune": commune, "lieux": lieux, "caf": commune.caf, "voisines": near}
+        return render(request, "demandes/famille/lieux.html", context)
     return _form(request, commune, lieu)
 
 
