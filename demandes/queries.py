@@ -38,11 +38,13 @@ def demandes_visible_to(user: Any, now: datetime) -> QuerySet[Demande]:
     )
 
 
-def require_visible(user: Any, wanted: Collection[uuid.UUID], now: datetime, *, lock: bool = False) -> list[Demande]:
-    """The demandes of `wanted`, all of them: 404 when one is not of `user`'s lieux, 410 when one is destroyed or past its day."""
+def require_visible(user: Any, wanted: Collection[uuid.UUID], now: datetime) -> list[Demande]:
+    """The demandes of `wanted`, all of them, locked: 404 when one is not of `user`'s lieux, 410 when one is destroyed or past its day.
+
+    Locks in the order of every other writer, then reads: what waited for a lock may have changed since.
+    """
     visible = demandes_visible_to(user, now).filter(uuid__in=wanted)
-    if lock:
-        visible = visible.select_for_update(of=("self",))
+    list(visible.select_related(None).order_by("pk").select_for_update().values_list("pk"))
     found = list(visible)
     if len(found) == len(set(wanted)):
         return found
@@ -102,17 +104,25 @@ def due_for_destruction(day: date) -> QuerySet[Demande]:
     return Demande.objects.filter(state__in=ALIVE, last_day__lt=day).order_by("last_day", "pk")
 
 
-def waiting_transmissions() -> QuerySet[Transmission]:
+def waiting_on(day: date) -> QuerySet[Demande]:
+    """Demandes that their lieu can still pick up and has not."""
+    return Demande.objects.filter(state=Etat.TRANSMISE, last_day__gte=day)
+
+
+def waiting_transmissions(day: date) -> QuerySet[Transmission]:
     """Transmissions of which something is not picked up."""
-    waiting = Demande.objects.filter(state=Etat.TRANSMISE).values("transmission")
-    return Transmission.objects.filter(pk__in=waiting).select_related("lieu")
+    return Transmission.objects.filter(pk__in=waiting_on(day).values("transmission")).select_related("lieu")
 
 
-def to_attest(limit: int) -> QuerySet[Demande]:
-    """CNS-3: destroyed demandes that a lieu had received and has not attested; withdrawn ones when it had a copy."""
+def to_attest(day: date, limit: int) -> QuerySet[Demande]:
+    """CNS-3: destroyed demandes that a lieu had received and has not attested; at the end of their six months too,
+    those withdrawn of which it had a copy.
+    """
     attested = LigneAttestation.objects.values("demande")
     purged = Demande.objects.filter(state=Etat.PURGEE, lieu__isnull=False)
-    withdrawn = Demande.objects.filter(state=Etat.RETIREE, lieu__isnull=False, picked_up_at__isnull=False)
+    withdrawn = Demande.objects.filter(
+        state=Etat.RETIREE, lieu__isnull=False, picked_up_at__isnull=False, last_day__lt=day
+    )
     return (purged | withdrawn).exclude(pk__in=attested).select_related("picked_up_by").order_by("lieu", "pk")[:limit]
 
 

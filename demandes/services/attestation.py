@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404
 from demandes import queries, rules
 from demandes.documents import pdf
 from demandes.models import Attestation, Demande, LigneAttestation
-from demandes.services.reminders import agents_of
+from demandes.services.reminders import LOOK_BACK, agents_of
 from demandes.workflow import ATTESTATION, EtatAttestation
 from extranet.core.dates import paris_date
 from extranet.core.documents import seal, store
@@ -31,7 +31,7 @@ BATCH = 5_000
 def open_due(*, now: datetime) -> int:
     """Put each destroyed demande on its lieu's open attestation, opening one where there is none; returns lines added."""
     added = 0
-    while waiting := list(queries.to_attest(BATCH)):
+    while waiting := list(queries.to_attest(paris_date(now), BATCH)):
         for lieu, demandes in groupby(waiting, key=lambda demande: demande.lieu_id):
             added += _add_lines(lieu, list(demandes), now)
     return added
@@ -78,6 +78,8 @@ def remind(*, now: datetime) -> int:
     opened = list(Attestation.objects.filter(state=EtatAttestation.OUVERTE).select_related("lieu"))
     said = set(Message.objects.filter(kind="demandes.attestation-rappel").values_list("key", flat=True))
     for attestation in opened:
+        if today > attestation.due_on + LOOK_BACK:
+            continue  # told long ago; the Caf's list still shows it
         if today > attestation.due_on:
             agents = agents_of(attestation.lieu.caf_id)
             outbox.post(

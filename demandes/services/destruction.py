@@ -8,7 +8,6 @@ from demandes import queries
 from demandes.models import Demande, Dossier
 from demandes.workflow import DEMANDE
 from extranet.core.dates import paris_date
-from extranet.core.errors import WrongState
 from extranet.core.outbox import services as outbox
 from habilitations import queries as habilitations
 
@@ -44,8 +43,10 @@ def destroy(pk: int, *, now: datetime) -> bool:
 @transaction.atomic
 def withdraw(demande: Demande, *, now: datetime) -> None:
     """DEM-4: the family withdraws: destroyed at once; a lieu that had picked it up is told to destroy its copy."""
-    if not DEMANDE.apply(demande, "withdraw", by="famille", now=now, destroyed_at=now, content=""):
-        raise WrongState
+    # Read again under lock: the lieu may have picked it up since the family's page was read.
+    demande = Demande.objects.select_for_update(of=("self",)).get(pk=demande.pk)
+    DEMANDE.require(demande, "withdraw")
+    DEMANDE.apply(demande, "withdraw", by="famille", now=now, destroyed_at=now, content="")
     Dossier.objects.filter(demande=demande).delete()
     if demande.picked_up_at:
         outbox.post(

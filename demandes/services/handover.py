@@ -52,7 +52,7 @@ def fetch(wanted: Collection[uuid.UUID], *, form: str, by: Any, now: datetime, o
         raise Refused({"demande": "Choisissez au moins une demande."})
     if len(wanted) > MOST:
         raise Refused({"demande": f"Choisissez {MOST} demandes au plus."})
-    demandes = queries.require_visible(by, wanted, now, lock=True)
+    demandes = queries.require_visible(by, wanted, now)
     write, media_type, suffix = WRITERS[form]
     content = write(demandes, now)
     note_access(demandes, mode=form, by=by, now=now, origin=origin)
@@ -74,7 +74,7 @@ def show(wanted: uuid.UUID, *, by: Any, now: datetime, origin: Origin) -> Demand
 @transaction.atomic
 def close(wanted: uuid.UUID, *, by: Any, now: datetime) -> Demande:
     """The lieu has answered this family: traitée. WrongState before récupérée."""
-    [demande] = queries.require_visible(by, [wanted], now, lock=True)
+    [demande] = queries.require_visible(by, [wanted], now)
     DEMANDE.require(demande, "close")
     DEMANDE.apply(demande, "close", by=by, now=now, closed_at=now)
     return demande

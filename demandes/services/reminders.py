@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from demandes import queries, rules
-from demandes.models import Demande, Transmission
-from demandes.workflow import Etat
+from demandes.models import Transmission
 from extranet.core.dates import paris_date, start_of_day
 from extranet.core.outbox import services as outbox
 from extranet.core.outbox.models import Message
@@ -31,7 +30,8 @@ def _reminded(now: datetime) -> dict[str, set[int]]:
 def remind(*, now: datetime) -> int:
     """Post the reminder that is due for each transmission not wholly picked up; returns how many transmissions."""
     today = paris_date(now)
-    recent = list(queries.waiting_transmissions().filter(notified_at__gte=start_of_day(today - timedelta(days=16))))
+    waiting = queries.waiting_transmissions(today)
+    recent = list(waiting.filter(notified_at__gte=start_of_day(today - timedelta(days=16))))
     said, done = _reminded(now), 0
     for transmission in recent:
         day = rules.reminder_day_due(transmission.notified_at, today, said[str(transmission.uuid)])
@@ -50,7 +50,7 @@ def remind(*, now: datetime) -> int:
 def tell_late(*, now: datetime) -> int:
     """From the sixteenth day: tell the lieu, the Caf and each family once; returns how many transmissions."""
     today = paris_date(now)
-    over = queries.waiting_transmissions().filter(
+    over = queries.waiting_transmissions(today).filter(
         notified_at__lt=start_of_day(today - timedelta(days=rules.PICK_UP_DAYS)),
         notified_at__gte=now - LOOK_BACK,
     )
@@ -69,7 +69,7 @@ def _tell_late(transmission: Transmission, now: datetime) -> None:
     persons = [f"user:{line.user_id}" for line in habilitations.persons_of(transmission.lieu_id)]
     outbox.post("demandes.retard", key=key, to=persons, now=now, **about)
     outbox.post("demandes.retard-caf", key=key, to=agents_of(transmission.lieu.caf_id), now=now, **about)
-    waiting = Demande.objects.filter(transmission=transmission, state=Etat.TRANSMISE, dossier__isnull=False)
+    waiting = queries.waiting_on(paris_date(now)).filter(transmission=transmission, dossier__isnull=False)
     outbox.post_many(
         [
             ("demandes.retard-famille", str(uuid), f"demande:{uuid}", {"demande": pk})
@@ -81,8 +81,9 @@ def _tell_late(transmission: Transmission, now: datetime) -> None:
 
 def tell_unnotified(*, now: datetime) -> int:
     """NOT-3: a transmission of before today that no mail could announce: its Caf is alerted, once."""
-    silent = queries.waiting_transmissions().filter(
-        notified_at=None, transmitted_at__lt=start_of_day(paris_date(now)), transmitted_at__gte=now - LOOK_BACK
+    today = paris_date(now)
+    silent = queries.waiting_transmissions(today).filter(
+        notified_at=None, transmitted_at__lt=start_of_day(today), transmitted_at__gte=now - LOOK_BACK
     )
     for transmission in silent:
         outbox.post(

@@ -103,7 +103,15 @@ def telechargement(request: HttpRequest) -> HttpResponse:
     wanted = form.cleaned_data["demande"]
     if form.cleaned_data["selection"]:
         waiting = queries.demandes_visible_to(request.user, now).filter(state=Etat.TRANSMISE)
-        wanted = list(waiting.values_list("uuid", flat=True)[: handover.MOST])
+        wanted = list(waiting.values_list("uuid", flat=True)[: handover.MOST + 1])
+        if not wanted:
+            messages.info(request, "Aucune demande n’attend d’être récupérée.")
+            return redirect("demandes:liste")
+        if len(wanted) > handover.MOST:
+            wanted.pop()
+            messages.info(
+                request, f"Seules les {handover.MOST} demandes les plus urgentes : recommencez pour la suite."
+            )
     try:
         handed = handover.fetch(
             wanted, form=form.cleaned_data["format"], by=request.user, now=now, origin=_origin(request)
@@ -134,7 +142,7 @@ def liste_attestations(request: HttpRequest) -> HttpResponse:
         request,
         "demandes/lieu/attestations.html",
         {
-            "attestations": queries.attestations_of(request.user).order_by("-state", "due_on"),
+            "attestations": queries.attestations_of(request.user).order_by("state", "due_on"),
             "today": clock.today(),
         },
     )

@@ -1,0 +1,169 @@
+"""A family's whole life in the portal, with a canary in each of its fields: at six months none is left (CNS-1)."""
+
+import io
+import json
+import os
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.urls import reverse
+
+from bench.deliveries import delivery, record
+from demandes import queries
+from demandes.models import Demande, Dossier, Livraison
+from demandes.services import deliveries, destruction
+from extranet.core.outbox import services as outbox
+from extranet.portal import integrity, sweep
+from tests.factories import HabilitationFactory, LieuFactory
+
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+# 00:00 in Paris of the day after the six months, summer time.
+MIDNIGHT = datetime(2027, 5, 23, 22, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def person(db):
+    return HabilitationFactory(lieu=LieuFactory(code="RPE-77-CHATELET")).user
+
+
+@pytest.fixture
+def data_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(settings, "DATA_DIR", tmp_path)
+    return tmp_path
+
+
+CANARIES = {
+    "nom": "Kanariova",
+    "prenom": "Zibeline",
+    "courriel": "kanari.zibeline@famille.test",
+    "telephone": "+33698761234",
+    "code_postal": "29253",
+    "ville": "Batzenmer",
+    "creneau": "Apres la traite de 18 h 42",
+    "message": "Notre phrase de canari, tres privee",
+    "enfants": "Ornithorynque",
+    "besoin": "06:41",
+}
+FULL = record(
+    1,
+    NOW,
+    reference="ME-CANARI",
+    nom=CANARIES["nom"],
+    prenom=CANARIES["prenom"],
+    contact="<courriel>{courriel}</courriel><telephone>{telephone}</telephone>".format(**CANARIES),
+    enfants=f"<enfant><prenom>{CANARIES['enfants']}</prenom><date-naissance>2025-02-28</date-naissance></enfant>",
+    horaires=f'<horaires><jour nom="lundi" de="{CANARIES["besoin"]}" a="12:00"/></horaires>',
+    tail="<besoin-rendez-vous>interprete</besoin-rendez-vous><message>{message}</message>".format(**CANARIES),
+).replace(
+    "<code-postal>77820</code-postal><commune>Le Châtelet-en-Brie</commune></adresse>",
+    "<code-postal>{code_postal}</code-postal><commune>{ville}</commune></adresse><allocataire>true</allocataire>"
+    "<contact-prefere>courriel</contact-prefere><creneau>{creneau}</creneau>".format(**CANARIES),
+)
+REFERENCE_DATA = ("territory_",)  # published: its postal codes are nobody's
+
+
+def found_in_tables():
+    """(table, canary) for each value found in the text of any row of any table, sessions and history included."""
+    found = set()
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            if table.startswith(REFERENCE_DATA):
+                continue
+            cursor.execute(f"SELECT t::text FROM {connection.ops.quote_name(table)} t")
+            rows = "\n".join(row for (row,) in cursor.fetchall())
+            if table == "django_session":  # packed: what it says is unpacked
+                rows = str([session.get_decoded() for session in Session.objects.all()])
+            found |= {(table, name) for name, value in CANARIES.items() if value in rows}
+    return found
+
+
+def found_in_files(folder):
+    return {
+        (str(path.relative_to(folder)), name)
+        for path in folder.rglob("*")
+        if path.is_file()
+        for name, value in CANARIES.items()
+        if value.encode() in path.read_bytes()
+    }
+
+
+@pytest.mark.rule("CNS-1")
+@pytest.mark.rule("RGP-2")
+@pytest.mark.skipif(
+    settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"), reason="reads rows as PostgreSQL's text"
+)
+def test_after_six_months_no_table_and_no_file_holds_a_family_value(
+    client, person, data_folder, smtp_sink, time_machine, caplog
+):
+    """A whole life by delivery and by form: received, notified, seen, fetched, late, refused, sent again; then destroyed."""
+    lieu = queries.habilitations.lieux_of(person, NOW).get()
+    time_machine.move_to(NOW, tick=False)
+    old_child = FULL.replace("ME-CANARI", "ME-ECARTE").replace("2025-02-28", "2010-01-01")
+    records = [
+        FULL,
+        FULL.replace("ME-CANARI", "ME-AUTRE"),
+        FULL.replace("ME-CANARI", "ME-SANS").replace("77100", "01001"),
+    ]
+    inbox = deliveries.folder("entree")
+    for name, content in (
+        ("bonne.xml", "".join(delivery(iter([*records, old_child]), NOW))),
+        ("tronquee.xml", "".join(delivery(iter(records), NOW))[:-9]),
+    ):
+        (inbox.parent / "written").write_text(content, encoding="utf-8")
+        os.utime(inbox.parent / "written", (1, 1))
+        (inbox.parent / "written").rename(inbox / name)
+    deliveries.take_inbox(now=NOW)
+    for livraison in Livraison.objects.all():
+        deliveries.ingest(livraison.pk, now=NOW)
+    assert found_in_files(data_folder)
+    [withdrawn, demande] = Demande.objects.filter(lieu=lieu).order_by("reference")
+    assert Demande.objects.get(lieu=None).reference == "ME-SANS"
+    assert_every_family_field_is_filled(demande.dossier)
+
+    client.force_login(person)
+    outbox.send_due(now=NOW)
+    for one in (demande, withdrawn):
+        client.get(reverse("demandes:detail", args=[one.uuid]))
+        for form in ("xml", "pdf", "zip"):
+            client.post("/espace/demandes/telechargement/", {"format": form, "demande": str(one.uuid)})
+    client.get("/espace/demandes/", {"q": CANARIES["nom"]})
+    client.post(reverse("demandes:cloture", args=[demande.uuid]))
+    destruction.withdraw(withdrawn, now=NOW)
+    assert {table for table, _ in found_in_tables()} == {"demandes_dossier"}
+    assert {name for _, name in found_in_tables()} == set(CANARIES)
+
+    for days in (1, 7, 16, 100):
+        assert -1 not in sweep.run(now=NOW + timedelta(days=days)).values()
+        outbox.send_due(now=NOW + timedelta(days=days))
+    assert found_in_files(data_folder) == set()  # delivery files first (ING-5)
+    assert found_in_tables()
+    assert -1 not in sweep.run(now=MIDNIGHT).values()
+    outbox.send_due(now=MIDNIGHT)
+    assert (found_in_tables(), found_in_files(data_folder)) == (set(), set())
+    assert not Dossier.objects.exists()
+    assert not [name for name, value in CANARIES.items() if value in caplog.text]
+    assert integrity.faults(MIDNIGHT) == []
+    # What stays is neutral, and the same delivery brings nothing back.
+    again = "".join(delivery(iter([FULL]), MIDNIGHT)) + "\n"
+    livraison = deliveries.register(
+        io.BytesIO(again.encode()), nom="encore.xml", origine=Livraison.Origine.DEPOT, now=MIDNIGHT, ring=False
+    )
+    deliveries.ingest(livraison.pk, now=MIDNIGHT)
+    livraison.refresh_from_db()
+    assert (livraison.ecartees, Dossier.objects.count()) == (1, 0)
+    assert {table for table, _ in found_in_tables()} == set()
+
+
+def assert_every_family_field_is_filled(dossier):
+    """A field that the canaries do not reach would prove nothing."""
+    for name in Dossier.Donnees.famille:
+        value = getattr(dossier, name)
+        assert value not in (None, "", [], {}), name
+        if name in CANARIES:
+            assert CANARIES[name] in (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)), name
+    holders = {m.__name__ for m in apps.get_models() if getattr(getattr(m, "Donnees", None), "famille", ())}
+    assert holders == {"Dossier", "Livraison"}
