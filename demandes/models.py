@@ -294,6 +294,7 @@ class Remise(models.Model):
     """One access to a dossier, written before the first byte leaves (ACC-2). Append-only, no family data, no key to it."""
 
     class Mode(models.TextChoices):
+        LISTE = "liste", "nom vu dans la liste"
         ECRAN = "ecran", "affichée"
         PDF = "pdf", "PDF"
         XML = "xml", "XML"

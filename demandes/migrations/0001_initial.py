@@ -34,6 +34,7 @@ class Migration(migrations.Migration):
                     "mode",
                     models.CharField(
                         choices=[
+                            ("liste", "nom vu dans la liste"),
                             ("ecran", "affichée"),
                             ("pdf", "PDF"),
                             ("xml", "XML"),

@@ -102,11 +102,14 @@ def take_inbox(*, now: datetime, ring: bool = True) -> list[Livraison]:
                 claim.rmdir()
     taken = []
     known = set(map(str, Livraison.objects.exclude(fichier="").values_list("uuid", flat=True)))
-    for claim in sorted(path for path in claims.iterdir() if path.is_dir() and path.name not in known):
-        for path in claim.iterdir():
-            with open(path, "rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            taken.append(_admit(claim, digest, path.name, Livraison.Origine.DOSSIER, None, now, ring))
+    files = [
+        path for claim in claims.iterdir() if claim.is_dir() and claim.name not in known for path in claim.iterdir()
+    ]
+    for path in sorted(files, key=lambda path: (path.stat().st_mtime_ns, path.name)):  # the last received wins
+        claim = path.parent
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        taken.append(_admit(claim, digest, path.name, Livraison.Origine.DOSSIER, None, now, ring))
     if ring:
         for pk in waiting():
             bell.ring("demandes.tasks.ingest", pk)

@@ -12,6 +12,7 @@ from demandes import queries
 from demandes.documents import archive, pdf, xml_writer
 from demandes.models import Demande, Remise
 from demandes.workflow import DEMANDE
+from extranet.core.dates import paris_date, start_of_day
 from extranet.core.errors import Refused
 
 MOST = 200
@@ -78,6 +79,14 @@ def close(wanted: uuid.UUID, *, by: Any, now: datetime) -> Demande:
     DEMANDE.require(demande, "close")
     DEMANDE.apply(demande, "close", by=by, now=now, closed_at=now)
     return demande
+
+
+def note_listed(demandes: Collection[Demande], *, by: Any, now: datetime, origin: Origin) -> None:
+    """ACC-2: a list shows the families' names; one line a demande and person for each day in Paris."""
+    today = Remise.objects.filter(user_id=by.pk, at__gte=start_of_day(paris_date(now)))
+    known = set(today.filter(demande_uuid__in=[one.uuid for one in demandes]).values_list("demande_uuid", flat=True))
+    fresh = [demande for demande in demandes if demande.uuid not in known]
+    note_access(fresh, mode=Remise.Mode.LISTE, by=by, now=now, origin=origin)
 
 
 def note_access(demandes: Collection[Demande], *, mode: str, by: Any, now: datetime, origin: Origin) -> None:

@@ -70,8 +70,8 @@ def _body(request: HttpRequest) -> tuple[Any, str]:
     if request.content_type == "multipart/form-data":
         files = list(request.FILES.values())
         return (files[0], files[0].name or "livraison.xml") if len(files) == 1 else (None, "")
-    length = request.headers.get("Content-Length", "")
-    return (request, "livraison.xml") if length != "0" else (None, "")
+    length = request.headers.get("Content-Length", "")  # without it nothing of the body is read
+    return (request, "livraison.xml") if length not in ("", "0") else (None, "")
 
 
 def _visible(request: HttpRequest, identifier: uuid.UUID) -> Livraison | HttpResponse:

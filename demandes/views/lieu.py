@@ -45,12 +45,13 @@ def _decorate(demandes, today):  # type: ignore[no-untyped-def]
     return demandes
 
 
-@require_GET
+@require_http_methods(["GET", "POST"])
 def liste(request: HttpRequest) -> HttpResponse:
-    """What waits first, by deadline; filters by state and by name or reference."""
+    """What waits first, by deadline; filters by state, and by name or reference, which is posted: no name in an address (RGP-2)."""
     _require_person(request)
     now = clock.now()
-    form = FiltreForm(request.GET or None)
+    asked = request.POST if request.method == "POST" else request.GET
+    form = FiltreForm({"etat": asked.get("etat", ""), "q": request.POST.get("q", "")})
     visible = queries.demandes_visible_to(request.user, now)
     counts = queries.counts_for(request.user, now)
     filtre = form.cleaned_data if form.is_valid() else {}
@@ -58,14 +59,15 @@ def liste(request: HttpRequest) -> HttpResponse:
         visible = visible.filter(state=filtre["etat"])
     if filtre.get("q"):
         visible = queries.matching(visible, filtre["q"])
-    page = Paginator(visible, PAGE).get_page(request.GET.get("page"))
-    today = paris_date(now)
+    page = Paginator(visible, PAGE).get_page(asked.get("page"))
+    demandes = _decorate(list(page.object_list), paris_date(now))
+    handover.note_listed(demandes, by=request.user, now=now, origin=_origin(request))
     return render(
         request,
         "demandes/lieu/liste.html",
         {
             "page": page,
-            "demandes": _decorate(list(page.object_list), today),
+            "demandes": demandes,
             "form": form,
             "filtre": filtre,
             "onglets": [("", "Toutes", sum(counts.values()))]

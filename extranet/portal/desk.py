@@ -61,7 +61,7 @@ class Desk(admin.AdminSite):
         urls = [url for url in super().get_urls() if getattr(url, "name", None) not in CLOSED]
         for url in urls:
             if isinstance(url, URLPattern) and hasattr(url.callback, "login_url"):
-                url.callback.login_url = None  # type: ignore[union-attr] -- the portal's login page, and back here
+                url.callback.login_url = None  # the portal's login page, and back here
         return urls
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:

@@ -15,6 +15,7 @@ from demandes import queries
 from extranet.core import clock
 from extranet.core.dates import paris_date
 from extranet.core.outbox import services as outbox
+from extranet.portal import sweep
 
 WORKER = "health:worker"
 WORKER_SEEN = timedelta(minutes=3)
@@ -63,8 +64,16 @@ def checks(now: datetime) -> dict[str, dict[str, object]]:
             "ok": not oldest or now - oldest < OLDEST_MAIL,
             "detail": oldest.isoformat() if oldest else "à jour",
         },
+        "obligations": _obligations(now),
         "destructions": {"ok": late == 0, "detail": f"{late} en attente de plus d’un jour"},
     }
+
+
+def _obligations(now: datetime) -> dict[str, object]:
+    """RGP-5: each has run within two of its periods."""
+    seen = {one: cache.get(sweep.heartbeat_key(one.name)) for one in sweep.OBLIGATIONS}
+    stale = [one.name for one, last in seen.items() if last is None or now - last > 2 * one.period]
+    return {"ok": not stale, "detail": f"en retard : {', '.join(stale)}" if stale else "à jour"}
 
 
 def _broker() -> dict[str, object]:

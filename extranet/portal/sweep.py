@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.core.cache import cache
 
 from demandes.services import attestation, deliveries, destruction, reminders, transmission
@@ -13,6 +14,7 @@ from extranet.core.documents import store
 from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
 from extranet.portal import sessions
+from extranet.portal.demo import mailbox
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +46,8 @@ OBLIGATIONS = [
     Obligation("mots de passe expirés", "ACT-3", accounts.forget_old_secrets, HOURLY),
     Obligation("journal", "ACC-2", journal.seal, HOURLY),
 ]
+if settings.DEMO:
+    OBLIGATIONS.append(Obligation("courriels de la démonstration", "RGP-2", mailbox.forget_old, HOURLY))
 
 
 def heartbeat_key(name: str) -> str:

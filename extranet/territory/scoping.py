@@ -21,7 +21,7 @@ from extranet.territory.models import Agent
 from extranet.territory.queries import agent_of, role_of
 
 NATIONAL = ""
-COMPARISONS = {"exact", "isnull", "gte", "lt", "year", "month", "day"}
+COMPARISONS = {"exact", "isnull", "isempty", "gte", "lt", "year", "month", "day"}
 ACTORS = {"systeme": "le portail", "famille": "la famille", "source": "monenfant.fr"}
 
 
@@ -206,6 +206,7 @@ class CafScopedAdmin(_Scoped, admin.ModelAdmin):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Only what `list_filter` and `date_hierarchy` offer, compared as they do: other columns cannot be guessed."""
         names = [item[0] if isinstance(item, list | tuple) else item for item in self.list_filter]
+        names += [item.parameter_name for item in self.list_filter if hasattr(item, "parameter_name")]
         offered = {name for name in [*names, self.date_hierarchy] if isinstance(name, str)}
         column, _, comparison = lookup.rpartition("__")
         return lookup in offered or (column in offered and comparison in COMPARISONS)

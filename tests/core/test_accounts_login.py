@@ -303,7 +303,7 @@ def test_a_mailed_password_does_not_confirm_a_sensitive_act(client: Client, cami
 
 @pytest.mark.parametrize(
     "name",
-    ["account_login", "account_logout", "account_signup", "account_inactive", "account_reset_password"],
+    ["account_login", "account_logout", "account_inactive", "account_reset_password"],
 )
 def test_pages_for_anybody_answer(client: Client, db: None, name: str) -> None:
     assert client.get(reverse(name)).status_code in (200, 302)

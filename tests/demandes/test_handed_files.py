@@ -4,6 +4,7 @@ import contextlib
 import io
 import threading
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 import pikepdf
 import pypdf
@@ -154,9 +155,10 @@ def test_a_download_that_waits_for_a_change_gives_what_it_changed_and_no_mixture
         Demande.objects.select_for_update().get(pk=demande.pk)
         thread.start()
         with connection.cursor() as cursor:
-            held_back = False
+            held_back, end = False, monotonic() + 20
             while not held_back:
                 assert thread.is_alive()
+                assert monotonic() < end
                 cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
                 [held_back] = cursor.fetchone()
         Demande.objects.filter(pk=demande.pk).update(creche_collective=True)

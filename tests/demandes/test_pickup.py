@@ -58,7 +58,10 @@ def states():
 
 
 def nothing_happened():
-    return not Remise.objects.exists() and not Entry.objects.filter(event="demande.recuperee").exists()
+    return (
+        not Remise.objects.exclude(mode="liste").exists()
+        and not Entry.objects.filter(event="demande.recuperee").exists()
+    )
 
 
 def references_of(form, content):

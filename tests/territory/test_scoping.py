@@ -110,10 +110,10 @@ def test_reference_lists_are_open_to_every_agent_and_read_only(login, page):
     assert client.post("/admin/territory/commune/77100/delete/", {"post": "yes"}).status_code == 403
 
 
-def test_autocompletion_offers_the_own_caf_only(login):
+@pytest.mark.parametrize("page", ["autocomplete/", "r/1/1/", "password_change/", "password_change/done/", "logout/"])
+def test_doors_of_the_admin_that_the_portal_does_not_use_are_closed(login, page):
     asked = {"app_label": "territory", "model_name": "departement", "field_name": "caf", "term": "caf"}
-    answer = login().get("/admin/autocomplete/", asked)
-    assert [row["id"] for row in answer.json()["results"]] == ["caf-77"]
+    assert login().get(f"/admin/{page}", asked).status_code == 404
 
 
 @pytest.mark.parametrize(

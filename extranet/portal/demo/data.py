@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
@@ -13,8 +14,8 @@ from conventions.models import Acte, Convention, Lieu
 from conventions.services import register
 from conventions.services import signature as signatures
 from demandes import rules
-from demandes.models import Demande, Dossier, Transmission
-from demandes.services import attestation, destruction
+from demandes.models import Demande, Dossier, Livraison, Transmission
+from demandes.services import attestation, deliveries, destruction
 from demandes.workflow import Etat
 from extranet.core.accounts.models import User
 from extranet.core.dates import add_months, paris_date, start_of_day
@@ -88,11 +89,14 @@ def load(*, now: datetime, epci: Iterable[str], size: str) -> dict[str, int]:
     signed = made[:4]
     count = 60 if size == "small" else 5_000
     _demandes(rng, signed, count, now)
+    _delivery(now)
     destruction.destroy_due(now=now)
     attestation.open_due(now=now)
-    # What these past acts would have told is not news.
+    # What these past acts would have told is not news: their mails are taken as sent.
+    Transmission.objects.filter(notified_at=None).update(notified_at=now)
     Message.objects.filter(sent_at=None).update(cancelled_at=now)
-    return {"lieux": len(made), "demandes": Demande.objects.count(), "users": User.objects.count()}
+    models = {"lieux": Lieu, "demandes": Demande, "livraisons": Livraison, "users": User}
+    return {what: model._default_manager.count() for what, model in models.items()}
 
 
 def _user(email: str, prenom: str, nom: str, password: str, now: datetime, **fields: Any) -> User:
@@ -227,9 +231,9 @@ def _application(now: datetime) -> None:
 
 PRENOMS = ("Alma", "Basile", "Chloé", "Diego", "Élise", "Farid", "Gaëlle", "Hugo", "Inès", "Jules")
 NOMS = ("Invention", "Exemple", "Modèle", "Fiction", "Imaginaire", "Essai", "Maquette", "Conte")
-# (age in days of the transmission, state, notified): near and past the 15 days, near the six months, past them.
+# (age in days of the transmission, state): near and past the 15 days, near the six months, past them.
 SITUATIONS = [
-    (1, Etat.TRANSMISE), (3, Etat.TRANSMISE), (8, Etat.TRANSMISE), (13, Etat.TRANSMISE), (15, Etat.TRANSMISE),
+    (1, Etat.TRANSMISE), (12, Etat.RETIREE), (8, Etat.TRANSMISE), (13, Etat.TRANSMISE), (15, Etat.TRANSMISE),
     (18, Etat.TRANSMISE), (25, Etat.TRANSMISE), (4, Etat.RECUPEREE), (20, Etat.RECUPEREE), (60, Etat.RECUPEREE),
     (90, Etat.TRAITEE), (170, Etat.TRAITEE), (178, Etat.RECUPEREE), (200, Etat.TRAITEE), (2, Etat.A_ORIENTER),
 ]  # fmt: skip
@@ -239,7 +243,8 @@ def _demandes(rng: random.Random, signed: list[Lieu], count: int, now: datetime)
     communes = {lieu.pk: list(lieu.couvertures.values_list("commune_id", flat=True)) for lieu in signed}
     persons = {lieu.pk: Habilitation.objects.filter(lieu=lieu).first() for lieu in signed}
     batches: dict[tuple[int, int], Transmission] = {}
-    dossiers = []
+    dossiers: list[Dossier] = []
+    withdrawn = []
     for rank in range(count):
         age, state = SITUATIONS[rank % len(SITUATIONS)]
         lieu = signed[(rank // len(SITUATIONS)) % len(signed)]
@@ -255,7 +260,7 @@ def _demandes(rng: random.Random, signed: list[Lieu], count: int, now: datetime)
         demande = Demande.objects.create(
             source=Demande.Source.MONENFANT,
             reference=f"DEMO-{rank + 1:05}",
-            state=state,
+            state=Etat.TRANSMISE if state == Etat.RETIREE else state,
             caf_id="caf-77" if waits else lieu.caf_id,
             commune_id="77100" if waits else rng.choice(communes[lieu.pk]),
             lieu=None if waits else lieu,
@@ -271,7 +276,11 @@ def _demandes(rng: random.Random, signed: list[Lieu], count: int, now: datetime)
             closed_at=at + timedelta(days=10) if state == Etat.TRAITEE else None,
         )
         dossiers.append(_dossier(rng, demande, rank, paris_date(at)))
+        if state == Etat.RETIREE:
+            withdrawn.append(demande)
     Dossier.objects.bulk_create(dossiers, batch_size=1_000)
+    for demande in withdrawn:
+        destruction.withdraw(demande, now=demande.received_at + timedelta(days=1))
 
 
 def _dossier(rng: random.Random, demande: Demande, rank: int, day: date) -> Dossier:
@@ -298,3 +307,20 @@ def _dossier(rng: random.Random, demande: Demande, rank: int, day: date) -> Doss
         rendez_vous="",
         message=rng.choice(["", "Nous arrivons dans la commune au printemps.", "Est-il possible de visiter ?"]),
     )
+
+
+def _delivery(now: datetime) -> None:
+    """A delivery of this morning, as monenfant.fr writes them: one taken in, one with a remark, three set aside."""
+    today = paris_date(now)
+    text = Path(__file__).with_name("livraison.xml").read_text(encoding="utf-8")
+    text = text.format(
+        matin=(now - timedelta(hours=2)).isoformat(timespec="seconds"),
+        hier=(now - timedelta(days=1)).isoformat(timespec="seconds"),
+        naissance=add_months(today, -14),
+        ecolier=add_months(today, -90),
+        debut=add_months(today, 2),
+    )
+    livraison = deliveries.register(
+        BytesIO(text.encode()), nom="monenfant.xml", origine=Livraison.Origine.DOSSIER, now=now, ring=False
+    )
+    deliveries.ingest(livraison.pk, now=now)

@@ -1,0 +1,215 @@
+"""The main pages in a real browser: accessible, quiet, at home on a telephone, and without JavaScript where families are."""
+
+import re
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.core.cache import cache
+from django.core.management import call_command
+
+from conventions.models import Convention, Lieu
+from demandes.models import Attestation, Demande, Dossier, Livraison
+from demandes.queries import link_token
+from extranet.core import clock
+from habilitations.models import DemandeHabilitation
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PASSWORD = "Demonstration-2026"
+WIDE, TELEPHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+AXE = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "preload": False,  # axe would load styles anew, which the page's policy forbids
+}
+
+
+@pytest.fixture
+def site(live_server, settings):
+    """The demonstration's data."""
+    cache.clear()
+    settings.PUBLIC_URL = live_server.url
+    call_command("load_demo", verbosity=0, stdout=StringIO())
+    return live_server.url
+
+
+def faults_of(page, name):
+    """What axe calls serious or critical, and what sticks out of a telephone's screen."""
+    page.set_viewport_size(WIDE)
+    found = Axe().run(page, options=AXE).response["violations"]
+    faults = [
+        f"{name}: {violation['id']} on {[node['target'] for node in violation['nodes']][:4]}"
+        for violation in found
+        if violation["impact"] in ("serious", "critical")
+    ]
+    page.set_viewport_size(TELEPHONE)
+    width = page.evaluate("document.documentElement.scrollWidth")
+    if width > TELEPHONE["width"]:
+        faults.append(f"{name}: {width} px wide on a telephone")
+    return faults
+
+
+def visit(page, site, paths):
+    faults = []
+    for path in paths:
+        answer = page.goto(site + path)
+        assert answer.status in (200, 404), (path, answer.status)
+        faults += faults_of(page, path)
+    return faults
+
+
+def login(page, site, email):
+    page.goto(f"{site}/compte/connexion/")
+    page.fill("[name=login]", email)
+    page.fill("[name=password]", PASSWORD)
+    page.click("main form button.bouton")
+    page.wait_for_load_state()
+    assert "/connexion/" not in page.url
+
+
+def fill_family_form(page, site, telephone="06 00 00 00 55"):
+    """From the commune to the filled form; one field is left wrong."""
+    page.goto(f"{site}/demandes/nouvelle/")
+    page.fill("main [name=q]", "Vaux-le-Pénil")
+    page.click("main form button.bouton")
+    page.fill("[name=prenom]", "Lina")
+    page.fill("[name=nom]", "Fiction")
+    page.fill("[name=courriel]", "lina@famille.test")
+    page.fill("[name=telephone]", telephone)
+    page.fill("[name=code_postal]", "77000")
+    page.fill("[name=ville]", "Vaux-le-Pénil")
+    page.check("[name=modes][value=creche-collective]")
+
+
+@pytest.mark.rule("DEM-1")
+def test_pages_for_families_and_applicants(site, new_page):
+    page = new_page()
+    lieu = Lieu.objects.get(code="RPE-77-CHATELET")
+    token = link_token(Dossier.objects.first().demande.uuid)
+    faults = visit(
+        page,
+        site,
+        [
+            "/",
+            "/?q=melun",
+            "/?commune=77100",
+            "/demandes/nouvelle/",
+            "/demandes/nouvelle/?q=saint",
+            "/demandes/nouvelle/?commune=77100",
+            "/demandes/nouvelle/?commune=01001",
+            f"/demandes/nouvelle/?commune=77100&lieu={lieu.uuid}",
+            f"/demandes/suivi/{token}/",
+            f"/demandes/envoyee/{token}/",
+            "/habilitations/nouvelle/",
+            "/compte/connexion/",
+            "/compte/mot-de-passe/perdu/",
+            "/confidentialite/",
+            "/mentions-legales/",
+            "/accessibilite/",
+            "/schemas/",
+            "/introuvable/",
+        ],
+    )
+    fill_family_form(page, site, telephone="12")
+    page.click("text=Relire avant d’envoyer")
+    assert page.input_value("[name=nom]") == "Fiction"
+    faults += faults_of(page, "family form with faults")
+    page.goto(f"{site}/habilitations/nouvelle/")
+    page.click("text=Continuer")
+    faults += faults_of(page, "application with faults")
+    page.goto(f"{site}/compte/connexion/")
+    page.fill("[name=login]", "qui@lieu.test")
+    page.fill("[name=password]", "rien")
+    page.click("main form button.bouton")
+    faults += faults_of(page, "login refused")
+    assert not faults, "\n".join(faults)
+
+
+def test_pages_of_a_lieu(site, new_page):
+    page = new_page()
+    login(page, site, "animatrice@demo.test")
+    lieu = Lieu.objects.get(code="RPE-77-CHATELET")
+    waiting = Demande.objects.filter(lieu=lieu, state="transmise").first()
+    fetched = Demande.objects.filter(lieu=lieu, state="recuperee").first()
+    attestation = Attestation.objects.get(lieu=lieu)
+    faults = visit(
+        page,
+        site,
+        [
+            "/espace/demandes/",
+            "/espace/demandes/?q=introuvable",
+            f"/espace/demandes/{waiting.uuid}/",
+            f"/espace/demandes/{fetched.uuid}/",
+            "/espace/attestations/",
+            f"/espace/attestations/{attestation.uuid}/",
+            "/espace/convention/",
+            "/compte/mot-de-passe/",
+            "/compte/second-facteur/",
+        ],
+    )
+    page.goto(f"{site}/espace/attestations/{attestation.uuid}/")
+    page.click("text=Signer l’attestation")
+    faults += faults_of(page, "attestation with faults")
+    assert not faults, "\n".join(faults)
+
+
+def test_pages_of_agents(site, new_page):
+    page = new_page()
+    login(page, site, "agent.77@demo.test")
+    application = DemandeHabilitation.objects.get()
+    signed = Convention.objects.get(lieu__code="RPE-77-MELUN")
+    waiting = Convention.objects.get(state="preparation")
+    oriented = Demande.objects.filter(state="a-orienter").first()
+    faults = visit(
+        page,
+        site,
+        [
+            "/admin/",
+            "/admin/demandes/demande/",
+            "/admin/demandes/demande/?delai=retard&q=DEMO",
+            f"/admin/demandes/demande/{oriented.pk}/change/",
+            f"/admin/demandes/demande/{oriented.pk}/acte/confier/",
+            "/admin/demandes/attestation/",
+            "/admin/conventions/convention/",
+            f"/admin/conventions/convention/{signed.pk}/change/",
+            f"/admin/conventions/convention/{waiting.pk}/acte/signature/",
+            "/admin/habilitations/demandehabilitation/",
+            f"/admin/habilitations/demandehabilitation/{application.pk}/change/",
+            f"/admin/habilitations/demandehabilitation/{application.pk}/acte/refuser/",
+            "/admin/habilitations/habilitation/",
+            "/admin/territory/commune/?q=melun",
+            "/admin/introuvable/",
+        ],
+    )
+    page.goto(f"{site}/admin/conventions/convention/{waiting.pk}/acte/signature/")
+    page.click("input[type=submit]")
+    faults += faults_of(page, "signature with faults")
+    page = new_page()
+    login(page, site, "cnaf@demo.test")
+    livraison = Livraison.objects.get()
+    faults += visit(
+        page,
+        site,
+        [
+            "/admin/",
+            "/admin/demandes/livraison/",
+            f"/admin/demandes/livraison/{livraison.pk}/change/",
+            "/admin/demandes/livraison/add/",
+        ],
+    )
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.rule("DEM-1")
+@pytest.mark.parametrize("script", [False, True], ids=["without JavaScript", "with JavaScript"])
+def test_a_family_asks(site, new_page, script):
+    page = new_page(java_script_enabled=script, viewport=TELEPHONE)
+    fill_family_form(page, site)
+    page.fill("[name=enfants-0-date_naissance]", str(clock.today() - timedelta(days=300)))
+    page.fill("[name=a_partir_du]", str(clock.today() + timedelta(days=40)))
+    page.click("text=Relire avant d’envoyer")
+    assert "Fiction" in page.inner_text("main")
+    page.click("text=Envoyer ma demande")
+    reference = re.search(r"F-[\w-]+", page.inner_text("main")).group()
+    assert Demande.objects.get(reference=reference).dossier.nom == "Fiction"

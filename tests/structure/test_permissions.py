@@ -1,0 +1,261 @@
+"""Who gets what at every address: the whole table, each cell requested."""
+
+from itertools import islice
+
+import pytest
+import time_machine
+from django.db import transaction
+from django.urls import URLResolver, get_resolver, reverse
+
+from tests.factories import NOW
+from tests.structure.world import World
+
+# Columns. `autre-lieu` and `autre-caf` are rich strangers: same commune, own convention in force, own rows.
+PUBLICS = [
+    "famille",
+    "personne",
+    "autre-lieu",
+    "premiere",
+    "gestionnaire",
+    "autre-caf",
+    "lecteur",
+    "superviseur",
+    "cnaf",
+]
+
+# What is not a status: where a 302 leads.
+LEADS = {
+    "login": "/compte/connexion/?next=",  # and back to this very address
+    "choix": "/compte/premiere-connexion/",  # one's own password first
+    "confirme": "/compte/confirmation/",  # password again
+    "entree": "/entree/",
+    "espace": "/espace/demandes/",
+    "bureau": "/admin/",
+    "fiche": "change/",
+    "accueil": "/",
+    "porte": "/compte/connexion/",
+}
+
+# address [variant], method: one answer for each public, in the order of PUBLICS.
+# {scoped}: admins of one Caf's rows; {national}: reference lists; {reserved}: the Cnaf's own.
+TABLE = """
+portal:accueil                  GET   200    200  200  choix 200  200  200  200  200
+portal:accueil                  POST  405    405  405  choix 405  405  405  405  405
+portal:entree                   GET   login  espace espace choix bureau bureau bureau bureau bureau
+portal:confidentialite          GET   200    200  200  choix 200  200  200  200  200
+portal:mentions_legales         GET   200    200  200  choix 200  200  200  200  200
+portal:accessibilite            GET   200    200  200  choix 200  200  200  200  200
+portal:vivant                   GET   200    200  200  200   200  200  200  200  200
+portal:pret                     GET   503    503  503  503   503  503  503  503  503
+territory:communes              GET   200    200  200  choix 200  200  200  200  200
+territory:epcis                 GET   200    200  200  choix 200  200  200  200  200
+
+demandes:nouvelle               GET   200    200  200  choix 200  200  200  200  200
+demandes:envoyee                GET   200    200  200  choix 200  200  200  200  200
+demandes:envoyee[forged]        GET   404    404  404  choix 404  404  404  404  404
+demandes:suivi                  GET   200    200  200  choix 200  200  200  200  200
+demandes:suivi[forged]          GET   404    404  404  choix 404  404  404  404  404
+demandes:suivi[destroyed]       GET   410    410  410  choix 410  410  410  410  410
+habilitations:nouvelle          GET   200    200  200  choix 200  200  200  200  200
+habilitations:envoyee           GET   200    200  200  choix 200  200  200  200  200
+habilitations:envoyee[forged]   GET   404    404  404  choix 404  404  404  404  404
+
+demandes:liste                  GET   login  200  200  choix 403  403  403  403  403
+demandes:detail                 GET   login  200  404  choix 403  403  403  403  403
+demandes:detail[destroyed]      GET   login  410  404  choix 403  403  403  403  403
+demandes:telechargement         GET   login  405  405  choix 405  405  405  405  405
+demandes:telechargement         POST  login  200  404  choix 403  403  403  403  403
+demandes:cloture                GET   login  405  405  choix 405  405  405  405  405
+demandes:cloture                POST  login  302  404  choix 403  403  403  403  403
+demandes:attestations           GET   login  200  200  choix 403  403  403  403  403
+demandes:attestation            GET   login  200  404  choix 403  403  403  403  403
+demandes:attestation            POST  login  422  404  choix 403  403  403  403  403
+demandes:attestation[signed]    POST  login  409  404  choix 403  403  403  403  403
+demandes:attestation-pdf        GET   login  404  404  choix 403  403  403  403  403
+demandes:attestation-pdf[signed] GET  login  200  404  choix 403  403  403  403  403
+demandes:convention             GET   login  200  200  choix 403  403  403  403  403
+
+demandes:schemas                GET   200    200  200  choix 200  200  200  200  200
+demandes:schema-1               GET   200    200  200  choix 200  200  200  200  200
+demandes:api-livraisons         GET   405    405  405  choix 405  405  405  405  405
+demandes:api-livraisons         POST  401    401  401  choix 401  401  401  401  401
+demandes:api-livraison          GET   401    404  404  choix 404  404  404  404  200
+demandes:api-rapport            GET   401    404  404  choix 404  404  404  404  200
+
+accounts:premiere               GET   login  entree entree 200 entree entree entree entree entree
+account_login                   GET   200    entree entree choix entree entree entree entree entree
+account_logout                  GET   accueil 200 200 200 200 200 200 200 200
+account_signup                  GET   404    404  404  choix 404  404  404  404  404
+account_signup                  POST  404    404  404  choix 404  404  404  404  404
+account_inactive                GET   200    200  200  choix 200  200  200  200  200
+account_reauthenticate          GET   login  200  200  choix 200  200  200  200  200
+account_change_password         GET   login  200  200  choix 200  200  200  200  200
+account_reset_password          GET   200    200  200  choix 200  200  200  200  200
+mfa_index                       GET   login  200  200  choix 200  200  200  200  200
+mfa_authenticate                GET   porte  entree entree choix entree entree entree entree entree
+mfa_reauthenticate              GET   login  confirme confirme choix confirme confirme confirme confirme confirme
+mfa_activate_totp               GET   login  confirme confirme choix confirme confirme confirme confirme confirme
+mfa_deactivate_totp             GET   login  404  404  choix 404 404 404 404 404
+mfa_view_recovery_codes         GET   login  404  404  choix 404 404 404 404 404
+mfa_generate_recovery_codes     GET   login  confirme confirme choix confirme confirme confirme confirme confirme
+mfa_download_recovery_codes     GET   login  404  404  choix 404 404 404 404 404
+mfa_list_webauthn               GET   login  200  200  choix 200 200 200 200 200
+mfa_add_webauthn                GET   login  confirme confirme choix confirme confirme confirme confirme confirme
+mfa_reauthenticate_webauthn     GET   login  confirme confirme choix confirme confirme confirme confirme confirme
+mfa_remove_webauthn             GET   login  confirme confirme choix confirme confirme confirme confirme confirme
+mfa_edit_webauthn               GET   login  confirme confirme choix confirme confirme confirme confirme confirme
+
+admin:index                     GET   login  403  403  choix 200  200  200  200  200
+admin:login                     GET   login  bureau bureau choix bureau bureau bureau bureau bureau
+admin:jsi18n                    GET   login  403  403  choix 200  200  200  200  200
+admin:app_list                  GET   login  403  403  choix 200  200  200  200  200
+admin:autre                     GET   login  403  403  choix 404  404  404  404  404
+
+admin:{scoped}_changelist       GET   login  403  403  choix 200  200  200  200  200
+admin:{scoped}_add              GET   login  403  403  choix 403  403  403  403  403
+admin:{scoped}_add              POST  login  403  403  choix 403  403  403  403  403
+admin:{scoped}_change           GET   login  403  403  choix 200  404  200  200  200
+admin:{scoped}_change           POST  login  403  403  choix 403  404  403  403  403
+admin:{scoped}_delete           GET   login  403  403  choix 403  404  403  403  403
+admin:{scoped}_delete           POST  login  403  403  choix 403  404  403  403  403
+admin:{scoped}_history          GET   login  403  403  choix 404  404  404  404  404
+admin:{scoped}                  GET   login  403  403  choix fiche fiche fiche fiche fiche
+
+admin:{national}_changelist     GET   login  403  403  choix 200  200  200  200  200
+admin:{national}_add            GET   login  403  403  choix 403  403  403  403  403
+admin:{national}_add            POST  login  403  403  choix 403  403  403  403  403
+admin:{national}_change         GET   login  403  403  choix 200  200  200  200  200
+admin:{national}_change         POST  login  403  403  choix 403  403  403  403  403
+admin:{national}_delete         GET   login  403  403  choix 403  403  403  403  403
+admin:{national}_delete         POST  login  403  403  choix 403  403  403  403  403
+admin:{national}_history        GET   login  403  403  choix 404  404  404  404  404
+admin:{national}                GET   login  403  403  choix fiche fiche fiche fiche fiche
+
+admin:{reserved}_changelist     GET   login  403  403  choix 403  403  403  403  200
+admin:{reserved}_change         GET   login  403  403  choix 404  404  404  404  200
+admin:{reserved}_change         POST  login  403  403  choix 404  404  404  404  403
+admin:{reserved}_delete         GET   login  403  403  choix 404  404  404  404  403
+admin:{reserved}_delete         POST  login  403  403  choix 404  404  404  404  403
+admin:{reserved}_history        GET   login  403  403  choix 404  404  404  404  404
+admin:{reserved}                GET   login  403  403  choix fiche fiche fiche fiche fiche
+admin:territory_agent_add       GET   login  403  403  choix 403  403  403  403  403
+admin:territory_agent_add       POST  login  403  403  choix 403  403  403  403  403
+admin:demandes_livraison_add    GET   login  403  403  choix 403  403  403  403  200
+admin:demandes_livraison_add    POST  login  403  403  choix 403  403  403  403  200
+
+admin:{acting}_acte[unknown]                      GET   login 403 403 choix 404 404 404 404 404
+admin:demandes_demande_acte[confier]              GET   login 403 403 choix 200 404 403 200 403
+admin:demandes_demande_acte[confier]              POST  login 403 403 choix 422 404 403 422 403
+admin:habilitations_demandehabilitation_acte[accepter] GET login 403 403 choix 200 404 403 200 403
+admin:habilitations_demandehabilitation_acte[refuser] POST login 403 403 choix 422 404 403 422 403
+admin:habilitations_personneaactiver_acte[activer] GET  login 403 403 choix 200 404 403 200 403
+admin:habilitations_habilitation_acte[suspendre]  POST  login 403 403 choix 422 404 403 422 403
+admin:habilitations_habilitation_acte[renvoyer]   GET   login 403 403 choix 409 404 403 409 403
+admin:conventions_convention_acte[signature]      POST  login 403 403 choix 422 404 403 422 403
+admin:conventions_convention_acte[acte-autorisant] GET  login 403 403 choix 200 404 403 200 403
+admin:conventions_gestionnaire_acte[courriel-officiel] POST login 403 403 choix 422 404 403 422 403
+admin:territory_caf_acte[coordonnees]             GET   login 403 403 choix 403 404 403 200 200
+admin:conventions_convention_pdf                  GET   login 403 403 choix 200 404 200 200 403
+admin:conventions_convention_fichier              GET   login 403 403 choix 200 404 200 200 403
+admin:conventions_convention_fichier[elsewhere]   GET   login 403 403 choix 404 404 404 404 403
+admin:demandes_attestation_pdf                    GET   login 403 403 choix 200 404 200 200 200
+"""
+
+GROUPS = {
+    "scoped": [
+        "demandes_demande",
+        "demandes_attestation",
+        "habilitations_demandehabilitation",
+        "habilitations_personneaactiver",
+        "habilitations_habilitation",
+        "conventions_convention",
+        "conventions_lieu",
+        "conventions_gestionnaire",
+        "territory_caf",
+    ],
+    "national": ["territory_commune", "territory_epci", "territory_departement"],
+    "reserved": ["demandes_livraison", "territory_agent"],
+}
+GROUPS["acting"] = [name for name in GROUPS["scoped"] if name not in ("demandes_attestation", "conventions_lieu")]
+
+
+def rows():
+    """(address, variant, method, answers), groups spelled out."""
+    for line in filter(None, TABLE.splitlines()):
+        name, method, *answers = line.split()
+        assert len(answers) == len(PUBLICS), line
+        name, _, variant = name.rstrip("]").partition("[")
+        group = name[name.find("{") + 1 : name.find("}")] if "{" in name else ""
+        for member in GROUPS[group] if group else [""]:
+            yield name.replace(f"{{{group}}}", member), variant, method, answers
+
+
+def addresses(resolver, prefix=""):
+    """Every name of the URLconf; an admin object's bare address has none and takes its model's."""
+    for entry in resolver.url_patterns:
+        if isinstance(entry, URLResolver):
+            inner = f"{entry.namespace}:" if entry.namespace else prefix
+            bare = str(entry.pattern).strip("/").replace("/", "_")
+            for name in addresses(entry, inner):
+                yield f"admin:{bare}" if name == "admin:None" and bare else name
+        else:
+            yield "admin:autre" if str(entry.pattern) == "(?P<url>.*)$" else f"{prefix}{entry.name}"
+
+
+def test_the_table_names_every_address_and_no_other():
+    listed, existing = {name for name, *_ in rows()}, set(addresses(get_resolver()))
+    assert sorted(existing - listed) == [], "missing from the table"
+    assert sorted(listed - existing) == [], "gone"
+
+
+@pytest.fixture
+def world(db):
+    """Own rows for each public; answers `address(name, variant)`, `data(name)` and `people`."""
+    with time_machine.travel(NOW, tick=False):
+        yield World()
+
+
+def answer_of(response, path):
+    """The status, or the word for where a 302 leads."""
+    if response.status_code != 302:
+        return str(response.status_code)
+    target = response["Location"]
+    if target == f"{LEADS['login']}{path}":
+        return "login"
+    for word, lead in LEADS.items():
+        if word != "login" and target.partition("?")[0] == lead:
+            return word
+    return "fiche" if target.endswith(LEADS["fiche"]) and target.startswith(path) else "302"
+
+
+@pytest.mark.rule("ACC-1")
+@pytest.mark.rule("ACC-3")
+@pytest.mark.rule("ACT-3")
+@pytest.mark.rule("HAB-6")
+@pytest.mark.parametrize("public", PUBLICS)
+def test_each_public_gets_the_answer_of_the_table(world, public, bells):
+    client, column, faults = world.client(public), PUBLICS.index(public), []
+    for name, variant, method, answers in rows():
+        path = world.address(name, variant)
+        with transaction.atomic():  # each cell finds the world as it was
+            response = client.generic(method, path) if method == "GET" else client.post(path, world.data(name))
+            got = answer_of(response, path)
+            transaction.set_rollback(True)
+        if got != answers[column]:
+            faults.append(
+                f"{method} {name}[{variant}] {path}: {got} instead of {answers[column]} {response.get('Location', '')}"
+            )
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.rule("HAB-6")
+@pytest.mark.parametrize("public", ["gestionnaire", "cnaf"])
+def test_each_filter_order_and_search_of_each_list_opens(world, public):
+    client, faults = world.client(public), []
+    for model in [*GROUPS["scoped"], *GROUPS["national"], *(GROUPS["reserved"] if public == "cnaf" else [])]:
+        path = reverse(f"admin:{model}_changelist")
+        page = client.get(path).context["cl"]
+        asked = [choice["query_string"] for spec in page.filter_specs for choice in islice(spec.choices(page), 3)]
+        asked += [f"?o={rank}" for rank in range(1, len(page.list_display) + 1)] + ["?q=é%00'"]
+        faults += [path + query for query in asked if client.get(path + query).status_code != 200]
+    assert not faults
