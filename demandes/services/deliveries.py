@@ -28,7 +28,7 @@ from demandes.models import Livraison
 from demandes.services import intake, transmission
 from demandes.services.transmission import Places
 from demandes.workflow import LIVRAISON, EtatLivraison
-from extranet.core import bell
+from extranet.core import bell, bulk
 from extranet.core.journal import services as journal
 
 BATCH = 1_000
@@ -231,10 +231,11 @@ def _apply(livraison: Livraison, now: datetime, progress: Progress | None) -> No
             return
     places = Places.of(now)
     records = xml_reader.records(path, skip=livraison.checkpoint)
-    while batch := list(islice(records, BATCH)):
-        _apply_batch(livraison, batch, now, places)
-        if progress:
-            progress(livraison)
+    with bulk.fewer_collections():
+        while batch := list(islice(records, BATCH)):
+            _apply_batch(livraison, batch, now, places)
+            if progress:
+                progress(livraison)
     transmission.transmit_waiting(livraison, now=now, places=places)
     if LIVRAISON.apply(livraison, "finish", by="systeme", now=now, finished_at=now):
         _file_away(livraison)

@@ -141,10 +141,13 @@ def _check_need(done: Checked) -> None:
 MODE_NAMES = frozenset(mode.replace("_", "-") for mode in MODES)
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+
+
 def digest(recue: Recue) -> str:
     """HMAC of what a record says, dates of handling left out. A bare hash of a name and a number could be guessed."""
     values = [getattr(recue, name) for name in SAID]
-    content = json.dumps([*values, sorted(recue.modes)], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    content = _encode([*values, sorted(recue.modes)])
     return hmac.digest(settings.SECRET_KEY.encode(), b"demande-content:" + content.encode(), hashlib.sha256).hex()
 
 
