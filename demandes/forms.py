@@ -1,13 +1,15 @@
 """Shape and messages of what a lieu and a family type."""
 
+import re
 from datetime import date, datetime
 from typing import Any
 
 from django import forms
-from django.core.validators import RegexValidator
+from django.core.validators import RegexValidator, validate_email
 
 from demandes import rules
 from demandes.documents.reading import ATYPIQUES, CONTACTS, MODES, REGULARITES, RENDEZ_VOUS
+from demandes.documents.recue import CONTROLS, CONTROLS_IN_LINES, e164
 from demandes.workflow import Etat
 from extranet.core.dates import paris_date
 from extranet.core.web.forms import DateInput, TelephoneInput, TimeInput
@@ -103,14 +105,40 @@ class AttestationForm(forms.Form):
 
 # --- a family ------------------------------------------------------------------------------------------------------
 
-# What a person may type in one line: no control characters, no bidirectional marks that hide what is read.
-one_line = RegexValidator(
-    r"^[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$", "Ce texte contient des caractères qui ne sont pas permis."
-)
-phone = RegexValidator(
-    r"^(?:\+[1-9][0-9 .\-]{6,18}|0[1-9](?:[ .\-]?[0-9]{2}){4})$",
-    "Écrivez un numéro à dix chiffres, par exemple 06 00 00 00 01.",
-)
+NOT_ALLOWED = "Ce texte contient des caractères qui ne sont pas permis."
+one_line = RegexValidator(CONTROLS, NOT_ALLOWED, inverse_match=True)
+several_lines = RegexValidator(CONTROLS_IN_LINES, NOT_ALLOWED, inverse_match=True)
+# As in the schema: the lieu receives this address in XML too.
+PLAIN = re.compile(r"[!-~]+@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z](?:[A-Za-z0-9-]*[A-Za-z0-9])")
+
+
+def plain_address(address: str) -> None:
+    """An address without quotes nor accents, in a domain that is written in full."""
+    validate_email(address)
+    if not PLAIN.fullmatch(address) or '"' in address:
+        raise forms.ValidationError("Écrivez une adresse sans accent ni espace, par exemple prenom.nom@exemple.fr.")
+
+
+class AddressField(forms.EmailField):
+    """An address that any lieu's software can read."""
+
+    default_validators = [plain_address]
+
+
+def phone(number: str) -> None:
+    """A French number as people write it, or one with its country code."""
+    if not e164(number):
+        raise forms.ValidationError("Écrivez un numéro à dix chiffres, par exemple 06 00 00 00 01.")
+
+
+class MessageField(forms.CharField):
+    """Several lines, each end counted once, as the browser counts them."""
+
+    widget = forms.Textarea(attrs={"rows": 4})
+    default_validators = [several_lines]
+
+    def to_python(self, value: Any) -> str:
+        return super().to_python(value).replace("\r\n", "\n").replace("\r", "\n")
 
 
 class DemandeForm(forms.Form):
@@ -128,7 +156,7 @@ class DemandeForm(forms.Form):
         validators=[one_line],
         widget=forms.TextInput(attrs={"autocomplete": "family-name"}),
     )
-    courriel = forms.EmailField(
+    courriel = AddressField(
         label="Votre courriel",
         max_length=254,
         help_text="Vous y recevrez la référence et le lien pour suivre votre demande.",
@@ -209,12 +237,11 @@ class DemandeForm(forms.Form):
         choices=[("", "Rien de particulier"), *RENDEZ_VOUS.items()],
         widget=forms.RadioSelect,
     )
-    message = forms.CharField(
+    message = MessageField(
         label="Votre message",
         required=False,
         max_length=2000,
         help_text="N’écrivez pas d’informations de santé : vous en parlerez de vive voix si besoin.",
-        widget=forms.Textarea(attrs={"rows": 4}),
     )
     # A field that people do not see; programs fill it (DEM-6).
     site_web = forms.CharField(required=False, widget=forms.TextInput(attrs={"tabindex": "-1", "autocomplete": "off"}))
@@ -231,19 +258,27 @@ class DemandeForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
-        de, a = values.get("de"), values.get("a")
-        if values.get("jours") and de and a and de >= a:
+        jours, de, a = values.get("jours"), values.get("de"), values.get("a")
+        if {"jours", "de", "a"} & self.errors.keys() or not (jours or de or a):
+            return values
+        # Days without hours, or hours without days, could not be kept: what was typed is never dropped in silence.
+        if not jours:
+            self.add_error("jours", "Cochez les jours de ces heures, ou effacez les heures.")
+        if not de:
+            self.add_error("de", "Indiquez une heure, même approximative.")
+        if not a:
+            self.add_error("a", "Indiquez une heure, même approximative.")
+        if de and a and de >= a:
             self.add_error("a", "L’heure de fin vient après l’heure de début.")
-        if values.get("jours") and bool(de) != bool(a):
-            self.add_error("a" if de else "de", "Indiquez les deux heures, ou aucune.")
         return values
 
     def horaires(self) -> list[list[str]]:
         """The hours as the dossier keeps them."""
         values = self.cleaned_data
-        if not (values.get("jours") and values.get("de") and values.get("a")):
-            return []
         return [[jour, f"{values['de']:%H:%M}", f"{values['a']:%H:%M}"] for jour in values["jours"]]
+
+
+SIX_OR_MORE = "Cet enfant a six ans ou plus : effacez cette ligne. Votre demande reste possible pour les plus jeunes."
 
 
 class EnfantForm(forms.Form):
@@ -271,7 +306,7 @@ class EnfantForm(forms.Form):
         elif born and born > self.today:
             self.add_error("date_naissance", "Cette date est à venir : utilisez « attendu(e) pour le ».")
         elif born and not rules.is_under_six(born, self.today):
-            self.add_error("date_naissance", "Cet enfant a six ans ou plus : ce service concerne les plus petits.")
+            self.add_error("date_naissance", SIX_OR_MORE)
         elif expected and not rules.is_plausible_due_date(expected, self.today):
             self.add_error(
                 "date_prevue", "Cette date n’est pas plausible : entre il y a six semaines et dans dix-huit mois."
@@ -283,6 +318,8 @@ class EnfantForm(forms.Form):
 
 class EnfantsFormSet(forms.BaseFormSet):
     """One to ten children."""
+
+    MOST = 10
 
     def clean(self) -> None:
         if any(self.errors):
@@ -303,7 +340,7 @@ class EnfantsFormSet(forms.BaseFormSet):
         return found
 
 
-Enfants = forms.formset_factory(EnfantForm, formset=EnfantsFormSet, extra=1, max_num=10, validate_max=True)
+Enfants = forms.formset_factory(EnfantForm, formset=EnfantsFormSet, extra=1, max_num=EnfantsFormSet.MOST)
 
 
 class RetraitForm(forms.Form):

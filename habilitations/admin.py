@@ -139,7 +139,7 @@ class PersonneAActiverAdmin(ActsMixin):
     search_help_text = "Nom, adresse ou lieu"
     list_select_related = ["lieu"]
     ordering = ["from_on", "nom"]
-    fields = ["civilite", "nom", "prenom", "courriel", "service", "fonction", "lieu", "from_on"]
+    fields = ["civilite", "nom", "prenom", "courriel", "service", "fonction", "lieu", "from_on", "courriel_officiel"]
     acts = [
         Act(
             slug="activer",
@@ -151,6 +151,13 @@ class PersonneAActiverAdmin(ActsMixin):
             "Qui a accepté la demande ne peut pas ouvrir les accès.",
         )
     ]
+
+    @admin.display(description="courriel officiel du gestionnaire")
+    def courriel_officiel(self, personne: PersonneAActiver) -> str:
+        gestionnaire = personne.lieu.gestionnaire
+        url = reverse("admin:conventions_gestionnaire_change", args=[gestionnaire.pk])
+        said = gestionnaire.courriel_registre or "à indiquer avant d’ouvrir l’accès"
+        return format_html('{} (<a href="{}">{}</a>)', said, url, gestionnaire.nom)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PersonneAActiver]:
         rows = super().get_queryset(request)

@@ -80,9 +80,11 @@ def activation(message: Message, now: datetime) -> Mail | None:
 
 
 @mail("habilitations.acces-ouverts", when="la Caf ouvre l’accès d’une personne", to="le gestionnaire")
-def acces_ouverts(message: Message, now: datetime) -> Mail:
+def acces_ouverts(message: Message, now: datetime) -> Mail | None:
     """ACT-1: to the address of the public register or the signed act."""
     line = _line(message)
+    if line.suspended_at:
+        return None
     return _mail(message, f"Une personne a maintenant accès aux demandes de {line.lieu.nom}", ligne=line)
 
 

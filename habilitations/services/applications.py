@@ -60,7 +60,7 @@ def submit(
 
 
 def _agents_of(caf: str) -> list[str]:
-    agents = Agent.objects.filter(caf=caf, role=Agent.Role.GESTIONNAIRE, user__is_active=True).order_by("pk")
+    agents = Agent.objects.filter(caf=caf, role__in=rights.AGENTS, user__is_active=True).order_by("pk")
     return [f"user:{user}" for user in agents.values_list("user", flat=True)]
 
 

@@ -14,7 +14,7 @@ from extranet.core import clock
 from extranet.core.errors import Refused
 from extranet.territory import queries as territory
 from extranet.territory.models import Caf, Commune
-from habilitations.forms import CommunesForm, GestionnaireForm, LieuForm, Personnes
+from habilitations.forms import MOST, CommunesForm, GestionnaireForm, LieuForm, PersonneForm, Personnes
 from habilitations.services import applications
 
 STEPS = ["Le lieu", "Le gestionnaire", "Les communes", "Les personnes", "Relire et envoyer"]
@@ -32,17 +32,17 @@ def nouvelle(request: HttpRequest) -> HttpResponse:
     if request.method == "GET":
         return _page(request, QueryDict(mutable=True), 1)
     data = request.POST.copy()
-    step = int(data.get("etape", "1")) if data.get("etape", "1") in "12345" else 1
+    step = int(data["etape"]) if data.get("etape") in ("1", "2", "3", "4", "5") else 1
+    _number_the_persons(data, one_more=step == 4 and "ajouter" in data)
     if "valider" in data:
         return _send(request, data)
     if data.get("aller", "") in ("1", "2", "3", "4"):
         return _page(request, data, int(data["aller"]))
-    if step == 3 and (answer := _change_communes(request, data)):
+    if step == 3 and (caf := _caf(data)) and (answer := _change_communes(request, data, caf)):
         return answer
     if step == 4 and "ajouter" in data:
-        _one_more_person(data)
         return _page(request, data, 4)
-    return _page(request, data, step, check=True)
+    return _page(request, data, min(step, 4), check=True)
 
 
 def _forms(data: QueryDict, bound: bool) -> dict[int, Any]:
@@ -67,6 +67,11 @@ def _page(request: HttpRequest, data: QueryDict, step: int, *, check: bool = Fal
             step, status = wrong, 422
             if wrong == 3:
                 more["erreur"] = "Choisissez au moins une commune du territoire de cette Caf."
+    communes = _chosen(data)
+    if step == 3 and len(communes) < len(set(data.getlist("communes"))):
+        # Another Caf's, chosen before going back to change the Caf: they could not be seen, nor taken away.
+        more["erreur"] = "Les communes qui ne sont pas du territoire de cette Caf sont retirées de votre choix."
+        data.setlist("communes", [commune.pk for commune in communes])
     typed = check or any(name.startswith(PREFIXES[step]) for name in data)
     form = forms.get(step) if typed else _forms(data, False).get(step)
     if typed and not check and step == 4:
@@ -79,7 +84,7 @@ def _page(request: HttpRequest, data: QueryDict, step: int, *, check: bool = Fal
         "etape": step,
         "form": form,
         "portes": _carried(data, step),
-        "communes": _chosen(data),
+        "communes": communes,
         "caf": _caf(data),
         **more,
     }
@@ -116,29 +121,33 @@ def _carried(data: QueryDict, step: int) -> list[tuple[str, str]]:
 
 
 def _caf(data: QueryDict) -> Caf | None:
-    return Caf.objects.filter(pk=data.get("caf", "")).first()
+    return Caf.objects.filter(pk=_code(data.get("caf", ""))).first()
+
+
+def _code(typed: str) -> str:
+    """A key that a page sent, or nothing: a database refuses some characters."""
+    return typed if typed.isascii() and typed.isprintable() else ""
 
 
 def _chosen(data: QueryDict) -> list[Commune]:
     """The chosen communes that are of the chosen Caf (HAB-2)."""
-    codes = data.getlist("communes")[:2_000]
-    rows = Commune.objects.filter(pk__in=codes, caf=data.get("caf", ""), actuelle=True)
+    codes = [_code(code) for code in data.getlist("communes")[:2_000]]
+    rows = Commune.objects.filter(pk__in=codes, caf=_code(data.get("caf", "")), actuelle=True)
     return list(rows.select_related("departement").order_by("nom", "pk"))
 
 
-def _change_communes(request: HttpRequest, data: QueryDict) -> HttpResponse | None:
+def _change_communes(request: HttpRequest, data: QueryDict, caf: Caf) -> HttpResponse | None:
     """Search, add, add a whole EPCI, take away; None when the page was simply sent on."""
     codes = list(dict.fromkeys(data.getlist("communes")))
-    caf = data.get("caf", "")
     if added := data.get("ajouter"):
         codes += [added]
-    elif siren := data.get("ajouter-epci"):
-        codes += list(territory.communes_of_epci(siren).filter(caf=caf).values_list("pk", flat=True))
+    elif (siren := data.get("ajouter-epci", "")).isdecimal():
+        codes += list(territory.communes_of_epci(_code(siren)).filter(caf=caf).values_list("pk", flat=True))
     elif gone := data.get("retirer"):
         codes = [code for code in codes if code != gone]
     elif "chercher" in data:
         text = data.get("q", "").strip()
-        found = [match for match in territory.communes_matching(text, caf=caf) if match.commune.pk not in codes]
+        found = [match for match in territory.communes_matching(text, caf=caf.pk) if match.commune.pk not in codes]
         epcis = territory.epcis_matching(text)
         own = [epci for epci in epcis if territory.communes_of_epci(epci.pk).filter(caf=caf).exists()]
         return _page(request, data, 3, trouvees=found, epcis=own, q=text, cherche=True)
@@ -149,17 +158,21 @@ def _change_communes(request: HttpRequest, data: QueryDict) -> HttpResponse | No
     return _page(request, data, 3)
 
 
-def _one_more_person(data: QueryDict) -> None:
-    total = data.get("personnes-TOTAL_FORMS", "1")
-    data["personnes-TOTAL_FORMS"] = str(min(int(total) + 1, 10)) if total.isdecimal() else "1"
+def _number_the_persons(data: QueryDict, *, one_more: bool) -> None:
+    """How many rows of persons the page has: the count travels with it, and may come back as anything."""
+    total = data.get("personnes-TOTAL_FORMS", "")
+    rows = int(total) if total in COUNTS else 1
+    data["personnes-TOTAL_FORMS"] = str(min(rows + one_more, MOST))
+    data["personnes-INITIAL_FORMS"] = "0"
+
+
+COUNTS = frozenset(map(str, range(1, 100)))
 
 
 def _people_as_typed(data: QueryDict) -> Any:
     """The persons with what was typed, not judged yet."""
-    total = data.get("personnes-TOTAL_FORMS", "1")
-    count = min(int(total), 10) if total.isdecimal() else 1
-    names = Personnes.form.base_fields
-    typed = [{name: data.get(f"personnes-{rank}-{name}", "") for name in names} for rank in range(count)]
+    rows = range(int(data["personnes-TOTAL_FORMS"]))
+    typed = [{name: data.get(f"personnes-{rank}-{name}", "") for name in PersonneForm.base_fields} for rank in rows]
     return Personnes(prefix="personnes", initial=typed)
 
 
@@ -175,7 +188,7 @@ def _summary(forms: dict[int, Any], data: QueryDict) -> list[tuple[str, int, lis
     if forms[4].is_valid():
         people = [
             (f"{line['prenom']} {line['nom']}", f"{line['courriel']}, {line['fonction']}, {line['service']}")
-            for line in forms[4].cleaned_data
+            for line in forms[4].personnes()
         ]
     sections.append(("Les personnes à habiliter", 4, people))
     return sections
@@ -200,7 +213,7 @@ def _send(request: HttpRequest, data: QueryDict) -> HttpResponse:
         made = applications.submit(
             values=values | {"caf_id": caf.pk},
             communes=data.getlist("communes"),
-            personnes=forms[4].cleaned_data,
+            personnes=forms[4].personnes(),
             nonce=nonce,
             now=clock.now(),
         )

@@ -235,6 +235,10 @@ def test_from_the_application_to_the_signed_attestation(live_server, new_page, s
     assert convention.in_force_from == clock.today()
 
     # 4. Another agent opens the access; the password comes by mail and is nowhere else.
+    walk.act(desk, "conventions/gestionnaire", convention.lieu.gestionnaire.pk, "courriel-officiel")
+    desk.fill("[name=courriel]", "mairie@chatelet.test")
+    desk.fill("[name=source]", "annuaire de l’administration")
+    desk.click("input[type=submit]")
     walk.act(desk, "habilitations/personneaactiver", person.pk, "activer")
     desk.click("input[type=submit]")
     assert not Habilitation.objects.filter(personne=person).exists()
@@ -242,6 +246,7 @@ def test_from_the_application_to_the_signed_attestation(live_server, new_page, s
     opener.click("input[type=submit]")
     walk.post()
     [welcome] = smtp_sink.to("alix@tilleuls.test")
+    assert len(smtp_sink.to("mairie@chatelet.test")) == 1
     received = re.search(r"provisoire : (\S{8})", text_of(welcome)).group(1)
     page = walk.login("alix@tilleuls.test", received)
     page.goto(f"{live_server.url}/espace/demandes/")

@@ -1,0 +1,332 @@
+"""A family asks through the real pages: what is refused, what is kept, what is sent (DEM-1 to DEM-3)."""
+
+import threading
+from datetime import date
+
+import pytest
+from django.db import connection
+from django.test import Client
+from lxml import html
+
+from conventions.models import Convention
+from demandes.documents import xml_writer
+from demandes.documents.xml_reader import schema
+from demandes.models import Demande, Dossier
+from extranet.core.outbox.models import Message
+from extranet.core.outbox.services import send_due
+from tests.factories import NOW, HabilitationFactory, LieuFactory
+
+pytestmark = pytest.mark.django_db
+URL = "/demandes/nouvelle/?commune=77100"
+TYPED = {
+    "prenom": "Zibeline",
+    "nom": "O’Kanari-Lefèvre",
+    "courriel": "zibeline@famille.test",
+    "telephone": "06 98 76 12 34",
+    "code_postal": "29253",
+    "ville": "Île-de-Batz",
+    "allocataire": "oui",
+    "contact_prefere": "telephone",
+    "creneau": "après la traite",
+    "modes": ["creche-collective", "garde-a-domicile"],
+    "a_partir_du": "2027-01-04",
+    "regularite": "regulier",
+    "jours": ["lundi", "jeudi"],
+    "de": "08:30",
+    "a": "17:15",
+    "atypiques": ["soir"],
+    "rendez_vous": "interprete",
+    "message": "Une phrase <b>très</b> privée.\nEt une autre.",
+}
+CHILD = {"prenom": "Ornella", "date_naissance": "2025-06-01", "date_prevue": ""}
+
+
+def children(*rows):
+    counts = {"enfants-TOTAL_FORMS": str(len(rows)), "enfants-INITIAL_FORMS": "0"}
+    rows = [dict.fromkeys(CHILD, "") | row for row in rows]
+    return counts | {f"enfants-{n}-{name}": value for n, row in enumerate(rows) for name, value in row.items()}
+
+
+WHOLE = TYPED | children(CHILD)
+
+
+@pytest.fixture(autouse=True)
+def today(time_machine):
+    time_machine.move_to(NOW, tick=False)
+
+
+@pytest.fixture
+def lieu(db):
+    lieu = LieuFactory()
+    HabilitationFactory(lieu=lieu, user__email="animatrice@lieu.test")
+    return lieu
+
+
+def post(client, changes=None, **buttons):
+    return client.post(URL, WHOLE | (changes or {}) | buttons)
+
+
+def shown(answer):
+    """(name, value) of what the page would send again, seen or hidden."""
+    (form,) = (form for form in html.document_fromstring(answer.content.decode()).forms if form.method == "POST")
+    return {(name, value.removeprefix("\n")) for name, value in form.form_values() if name != "csrfmiddlewaretoken"}
+
+
+def pairs(values, but=""):
+    rows = {(n, v) for n, vs in values.items() if n != but for v in (vs if isinstance(vs, list) else [vs]) if v}
+    return {(n, v) for n, v in rows if not n.endswith("_FORMS")}
+
+
+def said_beside(answer, name):
+    page = html.document_fromstring(answer.content.decode())
+    [block] = page.xpath(f"(//*[@name='{name}'])[1]/ancestor::div[contains(@class, 'champ--erreur')]")
+    return " ".join(block.xpath(".//ul[contains(@class, 'errorlist')]//text()"))
+
+
+def send(client, changes=None, where=URL):
+    """From the summary that answers what was typed."""
+    summary = client.post(where, WHOLE | (changes or {}))
+    assert summary.status_code == 200, said(summary)
+    carried = {}
+    for name, value in shown(summary):
+        carried.setdefault(name, []).append(value)
+    return client.post(where, carried | {"valider": "1"})
+
+
+def said(answer):
+    return html.document_fromstring(answer.content.decode()).xpath("string(//*[@role='alert'])")
+
+
+def nothing_is_written():
+    return not (Demande.objects.exists() or Dossier.objects.exists() or Message.objects.exists())
+
+
+NOT_TEXT = [("a\x07b", "pas permis"), ("a\u202eb", "pas permis"), ("a\nb", "pas permis"), ("a\x00b", "pas permis")]
+ANY_TEXT = [("é" * 300, "caractères"), ("a\ufffeb", "pas permis"), *NOT_TEXT]
+NAME = [("", "obligatoire"), ("   ", "obligatoire"), ("\u200b\u00ad", "vide"), *ANY_TEXT]
+WRONG = {
+    "prenom": NAME,
+    "nom": NAME,
+    "ville": NAME,
+    "creneau": ANY_TEXT,
+    "courriel": [
+        *((value, "adresse") for value in ("lina", "lina@", "@x.test", "a@b.test, c@d.test", "a..b@c.test", "a@localhost")),
+        *((value, "adresse") for value in ("a@b.test\r\nBcc: x@y.test", "é@b.test", "a@fâmille.test", '"a b"@c.test')),
+        ("", "obligatoire"),
+        ("a" * 60 + "@" + "b." * 120 + "test", "caractères"),
+        ("a@b.test\x00", "nul"),
+    ],
+    "telephone": [(v, "dix chiffres") for v in ("12", "06 00 00 00 0a", "0000000000", "+33 6 00", "+0612345678", "a\x00")]
+    + [("6" * 40, "20 caractères")],
+    "code_postal": [("", "obligatoire"), ("778200", "5 caractères")]
+    + [(v, "cinq chiffres") for v in ("7782", "77 20", "ABCDE", "٧٧٨٢٠")],
+    "allocataire": [("peut-être", "choix valide")],
+    "contact_prefere": [("pigeon", "choix valide")],
+    "regularite": [("souvent", "choix valide")],
+    "rendez_vous": [("avocat", "choix valide")],
+    "modes": [([], "au moins un mode"), (["hotel"], "choix valide"), (["creche-collective", "x\x00"], "choix valide")],
+    "jours": [(["lundredi"], "choix valide"), ([], "Cochez les jours")],
+    "atypiques": [(["aube"], "choix valide")],
+    "de": [("25:00", "heure"), ("huit", "heure"), ("", "Indiquez une heure")],
+    "a": [("24:30", "heure"), ("", "Indiquez une heure"), ("08:30", "après"), ("07:00", "après")],
+    "a_partir_du": [("", "obligatoire")]
+    + [(v, "par exemple") for v in ("31/02/2027", "demain", "2027-13-01", "99999-01-01", "٠١/٠٣/٢٠٢٧x")]
+    + [(v, "trop loin") for v in ("2026-10-22", "2029-11-24", "9999-12-31", "0001-01-01")],
+    "message": [("é" * 2001, "caractères"), ("a\x00b", "pas permis"), ("a\u202eb", "pas permis"), ("a\x1bb", "pas permis")],
+    "enfants-0-prenom": ANY_TEXT,
+    "enfants-0-date_naissance": [("2020-11-23", "six ans ou plus"), ("1900-01-01", "six ans ou plus")]
+    + [("2026-11-24", "à venir"), ("9999-12-31", "à venir"), ("31/02/2025", "date valide"), ("", "date de naissance")],
+    "enfants-0-date_prevue": [("2027-01-01", "une seule date"), ("bientôt", "date valide")],
+}  # fmt: skip
+
+
+@pytest.mark.rule("DEM-1")
+@pytest.mark.rule("DEM-3")
+@pytest.mark.parametrize(("name", "value", "words"), [(name, *row) for name, rows in WRONG.items() for row in rows])
+def test_what_is_wrong_is_said_beside_the_field_and_what_was_typed_is_kept(client, lieu, name, value, words):
+    for button in ({}, {"valider": "1", "envoi": "n" * 22, "pour": str(lieu.uuid)}):  # and straight to the end
+        answer = post(client, {name: value}, **button)
+        assert answer.status_code == 422
+        assert words in said_beside(answer, name)
+        assert words in said(answer)
+        assert pairs(WHOLE, but=name) <= shown(answer)
+    assert nothing_is_written()
+
+
+@pytest.mark.rule("DEM-1")
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([{}], "au moins un enfant"),
+        ([CHILD, {"date_prevue": "2026-10-11"}], "six semaines"),
+        ([CHILD, {"date_prevue": "2028-05-24"}], "dix-huit mois"),
+        ([CHILD, {"date_prevue": "9999-12-31"}], "dix-huit mois"),
+        ([CHILD, {"prenom": "Sans date"}], "date de naissance"),
+        ([CHILD, {"date_naissance": "2015-01-01"}], "Votre demande reste possible pour les plus jeunes"),
+    ],
+)
+def test_a_child_that_cannot_be_is_refused_and_the_family_goes_on_without_it(client, lieu, rows, words):
+    answer = post(client, children(*rows))
+    assert answer.status_code == 422
+    assert words in said(answer)
+    assert pairs(TYPED | children(*rows)) <= shown(answer)
+    assert nothing_is_written()
+    assert send(client, children(CHILD, {})).status_code == 302
+    assert Dossier.objects.get().enfants == [{"prenom": "Ornella", "date_naissance": "2025-06-01"}]
+
+
+@pytest.mark.rule("DEM-3")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        children({"date_prevue": "2026-10-12"}),  # six weeks past
+        children({"date_prevue": "23/05/2028"}),  # eighteen months ahead
+        children({"date_naissance": "2020-11-24"}),  # six tomorrow
+        children(*[CHILD] * 10),
+        {"telephone": ""} | dict.fromkeys(["allocataire", "contact_prefere", "creneau", "regularite", "message"], ""),
+        {"jours": [], "de": "", "a": "", "atypiques": [], "rendez_vous": "", "allocataire": "non"},
+        {"a_partir_du": "2026-10-23", "telephone": "+33 6.00-00 00 01"},
+        {"a_partir_du": "23/11/2029", "telephone": "0692 00 00 01"},
+        {"nom": "N" * 100, "prenom": "e\u0301" * 50, "creneau": "c" * 200, "telephone": "+32 470 12 34 56"},
+        {"message": "ligne\r\n" * 333 + "fi"},
+        {"nom": "<script>alert(1)</script>", "ville": "' OR 1=1 --", "creneau": "{{ 7*7 }}", "courriel": "a+b'c@x-y.test"},
+    ],
+)  # fmt: skip
+def test_what_is_taken_is_kept_as_text_and_gives_valid_xml(client, lieu, changes):
+    assert b"<script>alert" not in post(client, changes).content
+    assert send(client, changes).status_code == 302
+    demande = Demande.objects.select_related("dossier", "lieu", "transmission", "commune").get()
+    assert (demande.state, demande.lieu) == ("transmise", lieu)
+    schema().assertValid(html.etree.fromstring(xml_writer.write([demande], NOW)))
+    assert len(demande.dossier.enfants) == int(changes.get("enfants-TOTAL_FORMS", 1))
+    if "nom" in changes:
+        assert demande.dossier.nom == changes["nom"]
+
+
+ASKED = {"prenom", "nom", "courriel", "telephone", "code_postal", "ville", "allocataire", "contact_prefere", "creneau"} | {
+    "modes", "a_partir_du", "regularite", "jours", "de", "a", "atypiques", "rendez_vous", "message"
+} | {"enfants-0-prenom", "enfants-0-date_naissance", "enfants-0-date_prevue"}  # fmt: skip
+
+
+@pytest.mark.rule("DEM-3")
+def test_nothing_else_is_asked_and_it_says_what_it_is_for(client, lieu):
+    page = html.document_fromstring(client.get(URL).content.decode())
+    names = set(page.xpath("//form[@method='post']//*[self::input or self::select or self::textarea]/@name"))
+    hidden = {"csrfmiddlewaretoken", "site_web"} | {name for name in names if name.endswith("_FORMS")}
+    assert names - hidden == ASKED
+    text = page.text_content()
+    for sentence in ("pas une inscription", "aucune place n’est promise", "pas d’informations de santé", "six mois"):
+        assert sentence in text
+    kept = {field.name for field in Dossier._meta.get_fields()}
+    assert kept - {"demande", "id"} == {name for name in ASKED if "-" not in name} - {
+        "modes", "a_partir_du", "regularite", "jours", "de", "a", "atypiques"
+    } | {"besoin", "enfants"}  # fmt: skip
+
+
+@pytest.mark.rule("DEM-2")
+def test_several_lieux_are_shown_and_the_chosen_one_receives(client, lieu):
+    other = LieuFactory(nom="Guichet unique du Châtelet", adresse="3 rue du Lavoir", telephone="+33160000009")
+    HabilitationFactory(lieu=other)
+    page = html.document_fromstring(client.get(URL).content.decode())
+    text = page.xpath("string(//main)").replace("\xa0", " ")
+    for word in (lieu.nom, other.nom, other.adresse, "01 60 00 00 09"):
+        assert word in text
+    assert not page.xpath("//main//input")
+    for wrong in ("x", "\x00", str(lieu.gestionnaire.uuid)):
+        assert "Choisissez celui" in client.get(URL, {"commune": "77100", "lieu": wrong}).content.decode()
+    assert send(client, where=f"{URL}&lieu={other.uuid}").status_code == 302
+    demande = Demande.objects.get()
+    assert (demande.lieu, demande.lieu_voulu) == (other, other)
+
+
+@pytest.mark.rule("DEM-2")
+@pytest.mark.parametrize("query", ["commune=", "commune=00000", "commune=%00", "commune=%C3%A9" * 9, "q=%00%27%25_"])
+def test_an_unknown_commune_is_asked_again(client, query):
+    for answer in (client.get(f"/demandes/nouvelle/?{query}"), client.post(f"/demandes/nouvelle/?{query}", WHOLE)):
+        assert answer.status_code == 200
+        assert "Où cherchez-vous" in answer.content.decode()
+    assert nothing_is_written()
+
+
+@pytest.mark.rule("DEM-2")
+def test_a_commune_is_found_by_its_name_or_code_and_an_unknown_one_is_said_so(client, lieu):
+    found = client.get("/demandes/nouvelle/?q=CHATELET EN BRIE")
+    assert (found.status_code, found["Location"]) == (302, URL)
+    assert "commune=77100" in client.get("/demandes/nouvelle/?q=77820").content.decode()
+    answer = client.get("/demandes/nouvelle/", {"q": "<b>Nulle-part"}).content.decode()
+    assert "Aucune commune ne correspond à « &lt;b&gt;Nulle-part »" in answer
+
+
+def test_everything_is_read_again_going_back_loses_nothing_and_a_row_is_added_without_reproach(client, lieu):
+    summary = post(client)
+    text = " ".join(html.document_fromstring(summary.content.decode()).xpath("string(//main)").split())
+    for words in ("Zibeline O’Kanari-Lefèvre", "29253 Île-de-Batz", "lundi de 08:30 à 17:15", "4 janvier 2027"):
+        assert words in text
+    for words in (lieu.nom, "Crèche collective, Garde à domicile", "né(e) le 1er juin 2025", "Un interprète", "après la traite"):  # fmt: skip
+        assert words in text
+    assert "<b>très</b>" not in summary.content.decode()
+    assert nothing_is_written()
+    back = client.post(URL, dict_of(shown(summary)) | {"corriger": "1"})
+    assert pairs(WHOLE) <= shown(back)
+    assert not said(back)
+    more = post(client, {"nom": ""}, ajouter="enfants")
+    assert not said(more)
+    assert 'name="enfants-1-prenom"' in more.content.decode()
+    assert pairs(WHOLE, but="nom") <= shown(more)
+
+
+def dict_of(rows):
+    found = {}
+    for name, value in rows:
+        found.setdefault(name, []).append(value)
+    return found
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"enfants-TOTAL_FORMS": total} for total in ("", "x", "-1", "0", "9" * 5000, "٣", "1e3", "\x00")]
+    + [{"enfants-INITIAL_FORMS": "7"}, {"valider": "1", "envoi": "\x00" * 20}, {"valider": "1", "envoi": "court"}],
+)
+def test_a_page_that_was_tampered_with_is_read_again(client, lieu, changes):
+    for button in ({}, {"ajouter": "enfants"}, {"corriger": "1"}):
+        answer = post(client, {"pour": str(lieu.uuid)} | changes, **button)
+        assert answer.status_code == 200
+        assert pairs(WHOLE) <= shown(answer)
+    assert nothing_is_written()
+
+
+def test_a_lieu_that_the_family_has_not_read_receives_nothing(client, lieu):
+    summary = dict_of(shown(post(client)))
+    Convention.objects.filter(lieu=lieu).update(ended_on=date(2026, 11, 22))
+    other = LieuFactory(nom="Guichet unique du Châtelet")
+    HabilitationFactory(lieu=other)
+    again = client.post(URL, summary | {"valider": "1"})
+    assert again.status_code == 200
+    assert "à Guichet unique du Châtelet" in again.content.decode()
+    assert nothing_is_written()
+    assert client.post(URL, dict_of(shown(again)) | {"valider": "1"}).status_code == 302
+    assert Demande.objects.get().lieu == other
+
+
+@pytest.mark.rule("DEM-1")
+@pytest.mark.django_db(transaction=True)
+def test_sent_twice_at_once_it_is_one_demande_and_one_mail_each(smtp_sink):
+    lieu = LieuFactory()
+    HabilitationFactory(lieu=lieu, user__email="animatrice@lieu.test")
+    summary, answers, start = dict_of(shown(post(Client()))), [], threading.Barrier(3)
+
+    def press():
+        start.wait(timeout=10)
+        answers.append(Client().post(URL, summary | {"valider": "1"}))
+        connection.close()
+
+    threads = [threading.Thread(target=press) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [answer.status_code for answer in answers] == [302] * 3
+    assert len({answer["Location"] for answer in answers}) == 1
+    assert (Demande.objects.count(), Dossier.objects.count()) == (1, 1)
+    send_due(now=NOW)
+    assert sorted(mail["To"] for mail in smtp_sink.mails) == ["animatrice@lieu.test", "zibeline@famille.test"]
