@@ -22,6 +22,7 @@ PRODUCTION = {
     "EXTRANET_SECRET_KEY": "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ",
     "EXTRANET_PUBLIC_URL": "https://extranet.test",
     "EMAIL_URL": "smtp+tls://user:password@smtp.test:587",
+    "EXTRANET_TRUSTED_PROXIES": "127.0.0.1",
 }
 
 

@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import IntegrityError, transaction
 
 from conventions.models import Lieu
@@ -229,11 +230,16 @@ def _new_reference() -> str:
 
 
 def _may_acknowledge(courriel: str, now: datetime) -> bool:
-    """DEM-4: three acknowledgements a day for an address, so that the form is no way to write to strangers."""
-    day = Demande.objects.filter(
-        source=Demande.Source.FORMULAIRE, received_at__gt=now - timedelta(days=1), dossier__courriel__iexact=courriel
-    )
-    return bool(courriel) and day.count() <= ACKNOWLEDGEMENTS_A_DAY
+    """DEM-4: three acknowledgements a day for an address, so that the form is no way to write to strangers.
+
+    Counted apart from the demandes: withdrawing one does not begin the count again.
+    """
+    if not courriel:
+        return False
+    address = hmac.digest(settings.SECRET_KEY.encode(), b"accuse:" + courriel.lower().encode(), hashlib.sha256).hex()
+    key = f"accuse:{paris_date(now)}:{address}"
+    cache.add(key, 0, timeout=2 * 24 * 3600)
+    return int(cache.incr(key)) <= ACKNOWLEDGEMENTS_A_DAY
 
 
 def _modes(recue: Recue) -> dict[str, bool]:

@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404
 
 from conventions import queries as conventions
 from conventions.models import PersonneInscrite
+from extranet.core.accounts import services as accounts
 from extranet.core.errors import Forbidden, Refused, WrongState
 from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
@@ -46,11 +47,15 @@ def activate(*, personne_id: int, by: Any, now: datetime) -> Habilitation:
             {"": "Indiquez d’abord le courriel officiel du gestionnaire : il est prévenu de chaque accès ouvert."}
         )
     users = get_user_model()
-    user = users.objects.filter(email=personne.courriel.lower()).first() or users.objects.create_user(
+    user = users.objects.select_for_update().filter(
+        email=personne.courriel.lower()
+    ).first() or users.objects.create_user(
         personne.courriel, civilite=personne.civilite, nom=personne.nom, prenom=personne.prenom
     )
     if user.is_staff:
         raise WrongState("Cette adresse est celle d’un agent : il en faut une autre pour le lieu.")
+    if user.suspended_at:  # suspended by a Caf when its last right ended: a signed annexe 1 names it again
+        accounts.reopen(user, by=by, now=now)
     if not user.is_active:
         raise WrongState(
             "Le compte de cette adresse est fermé : la personne ne pourrait ni se connecter ni être prévenue."

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.shortcuts import get_object_or_404
 
+from extranet.core.accounts import services as accounts
 from extranet.core.errors import WrongState
 from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
@@ -22,12 +24,15 @@ def _held(habilitation_id: int, by: Any) -> Habilitation:
 
 @transaction.atomic
 def suspend(*, habilitation_id: int, reason: str, by: Any, now: datetime) -> Habilitation:
-    """ACC-6: the right to act ends with the next request of that person."""
+    """ACC-6: the right to act ends with the next request of that person; with its last right, its account is closed."""
     line = _held(habilitation_id, by)
+    user = get_user_model()._default_manager.select_for_update().get(pk=line.user_id)
     rights.check(role_of(by), "suspend")
     if Habilitation.objects.filter(pk=line.pk, suspended_at=None).update(suspended_at=now, reason=reason) != 1:
         raise WrongState("Cette habilitation est déjà suspendue.")
     journal.record("habilitation.suspendue", line, by=by, at=now)
+    if not Habilitation.objects.filter(user=user, suspended_at=None).exists():
+        accounts.suspend(user, by=by, now=now)
     line.refresh_from_db()
     return line
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
@@ -25,11 +24,6 @@ LOGIN, LOST, CHOICE, CHANGE = (
     "/compte/premiere-connexion/",
     "/compte/mot-de-passe/",
 )
-
-
-@pytest.fixture(autouse=True)
-def _fresh_counters() -> None:
-    cache.clear()
 
 
 @pytest.fixture

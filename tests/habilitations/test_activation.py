@@ -10,6 +10,7 @@ from django.db import connection
 
 from conventions.models import Convention, Gestionnaire, PersonneInscrite
 from extranet.core.accounts import passwords
+from extranet.core.accounts import services as accounts
 from extranet.core.accounts.models import OneTimeSecret, User
 from extranet.core.errors import Forbidden, WrongState
 from extranet.core.outbox.models import Message
@@ -188,6 +189,31 @@ def test_a_closed_account_is_not_opened_in_silence(personne):
     UserFactory(email="alix@lieu.test", ferme=True)
     with pytest.raises(WrongState, match="fermé"):
         open_access(personne)
+
+
+@pytest.mark.rule("ACC-6")
+@pytest.mark.django_db(transaction=True)
+def test_the_last_right_suspended_closes_the_account_and_a_signed_annexe_opens_it_again(client, personne, smtp_sink):
+    agent = AgentFactory()
+    first = open_access(personne, agent)
+    elsewhere = LieuFactory(gestionnaire__courriel_registre="autre@commune.test")
+    again = PersonneInscriteFactory(lieu=elsewhere, courriel="alix@lieu.test")
+    second = open_access(again, agent)
+    User.objects.filter(email="alix@lieu.test").update(password_chosen_at=NOW)
+    client.force_login(first.user)
+    persons.suspend(habilitation_id=first.pk, reason="départ", by=agent.user, now=NOW)
+    assert client.get("/espace/demandes/").status_code == 200  # the other lieu is still there
+    persons.suspend(habilitation_id=second.pk, reason="départ", by=agent.user, now=NOW)
+    assert "/compte/connexion/" in client.get("/espace/demandes/")["Location"]
+    accounts.request_password("alix@lieu.test", now=NOW)
+    send_due(now=NOW + timedelta(minutes=1))
+    assert smtp_sink.to("alix@lieu.test") == []
+    third = PersonneInscriteFactory(
+        lieu=LieuFactory(gestionnaire__courriel_registre="c@d.test"), courriel="alix@lieu.test"
+    )
+    assert open_access(third, agent).user == first.user
+    send_due(now=NOW + timedelta(minutes=2))
+    assert PASSWORD.findall(text_of(smtp_sink.to("alix@lieu.test")[-1]))
 
 
 def test_the_address_of_an_agent_opens_no_lieu(personne):

@@ -6,7 +6,6 @@ from io import StringIO
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from django.core.cache import cache
 from django.core.management import call_command
 
 from conventions.models import Convention, Lieu
@@ -28,7 +27,6 @@ AXE = {
 @pytest.fixture
 def site(live_server, settings):
     """The demonstration's data."""
-    cache.clear()
     settings.PUBLIC_URL = live_server.url
     call_command("load_demo", verbosity=0, stdout=StringIO())
     return live_server.url

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from django.core.cache import cache
 from django.test import Client
 from lxml import etree
 
@@ -18,7 +17,6 @@ PASSWORD = "Demonstration-2026"
 
 @pytest.fixture(autouse=True)
 def _now(db):
-    cache.clear()
     with time_machine.travel(NOW, tick=False):
         yield
 

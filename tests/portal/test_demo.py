@@ -9,7 +9,6 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.db.models import Count
 from django.test import Client
@@ -52,7 +51,6 @@ def load():
 @pytest.fixture
 def demo(db, settings, tmp_path):
     settings.DATA_DIR = tmp_path
-    cache.clear()
     return load()
 
 

@@ -27,9 +27,8 @@ from tests.factories import NOW, DemandeFactory, HabilitationFactory, LieuFactor
 
 @pytest.fixture(autouse=True)
 def moved(db, settings, tmp_path):
-    """The moment of tests, an empty data directory, no cache left by others."""
+    """The moment of tests, an empty data directory."""
     settings.DATA_DIR = tmp_path
-    cache.clear()
     with time_machine.travel(NOW, tick=False) as clock:
         yield clock
 

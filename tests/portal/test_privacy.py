@@ -6,7 +6,6 @@ import logging
 import pytest
 import time_machine
 from django.core import signing
-from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
@@ -23,7 +22,6 @@ PASSWORD = "Demonstration-2026"
 
 @pytest.fixture(autouse=True)
 def _now(db):
-    cache.clear()
     with time_machine.travel(NOW, tick=False):
         yield
 

@@ -102,3 +102,15 @@ def test_only_its_own_host_over_https_as_the_trusted_proxy_says(web):
     assert (
         "immutable" in ask(port, style, X_Forwarded_Proto="https", X_Forwarded_For="192.0.2.7").headers["Cache-Control"]
     )
+
+
+@pytest.mark.django_db
+def test_pages_go_on_while_redis_does_not_answer(client, settings):
+    settings.CACHES = {
+        "default": settings.CACHES["default"] | {"LOCATION": "redis://127.0.0.1:1/0"},
+    }
+    assert client.get("/").status_code == 200
+    for _ in range(5):
+        assert client.post("/compte/connexion/", {"login": "x@y.test", "password": "faux"}).status_code == 200
+    assert client.post("/compte/connexion/", {"login": "x@y.test", "password": "faux"}).status_code == 429
+    assert client.get("/sante/pret").status_code == 503

@@ -130,6 +130,15 @@ def suspend(user: User, *, by: User | str, now: datetime) -> bool:
     return True
 
 
+@transaction.atomic
+def reopen(user: User, *, by: User | str, now: datetime) -> None:
+    """Open a suspended account again, as a new one: no password, until one comes by mail. Changes `user` too."""
+    user.is_active, user.suspended_at, user.password_chosen_at = True, None, None
+    user.set_unusable_password()
+    user.save(update_fields=["is_active", "suspended_at", "password_chosen_at", "password"])
+    journal.record("compte.rouvert", user, by=by, at=now)
+
+
 def create_token(user: User, *, portee: str, nom: str, now: datetime, days: int = 365) -> str:
     """A new token, in clear for the only time."""
     text = f"ext_{secrets.token_urlsafe(32)}"
