@@ -21,7 +21,8 @@ from extranet.core.accounts.models import User
 from extranet.core.dates import add_months, paris_date, start_of_day
 from extranet.core.outbox.models import Message
 from extranet.territory.models import Agent
-from habilitations.models import CommuneDemandee, DemandeHabilitation, Habilitation, PersonneDemandee
+from habilitations.models import Habilitation
+from habilitations.services import applications
 
 PASSWORD = "Demonstration-2026"
 EPCI = "200070779"
@@ -163,6 +164,13 @@ def _lieu(spec: LieuDemo, agents: dict[str, User], password: str, now: datetime)
     register.keep_pdf(acte, now=prepared_at)
     if spec.months_ago:
         _sign(acte, signed_on, agent)
+        register.correct_official_address(
+            gestionnaire_uuid=convention.lieu.gestionnaire.uuid,
+            courriel=f"officiel.{spec.code.lower()}@demo.test",
+            source="Annuaire de l’administration",
+            by=agent,
+            now=now,
+        )
         _habilitate(convention, password, agent, now)
     return convention.lieu
 
@@ -194,38 +202,40 @@ def _habilitate(convention: Convention, password: str, agent: User, now: datetim
 
 
 def _application(now: datetime) -> None:
-    made = DemandeHabilitation.objects.create(
-        reference="H-DEMO-0001",
+    applications.submit(
+        values={
+            "caf_id": "caf-77",
+            "lieu_nom": "RPE de Nemours",
+            "lieu_nature": "rpe",
+            "lieu_adresse": "3 rue du Château",
+            "lieu_code_postal": "77140",
+            "lieu_ville": "Nemours",
+            "lieu_telephone": "+33600000091",
+            "lieu_courriel": "rpe.nemours@demo.test",
+            "gestionnaire_nom": "Ville de Nemours",
+            "gestionnaire_nature": "commune",
+            "gestionnaire_siren": "217703339",
+            "gestionnaire_adresse": "39 rue du Docteur-Chopy",
+            "gestionnaire_code_postal": "77140",
+            "gestionnaire_ville": "Nemours",
+            "representant_civilite": "M.",
+            "representant_nom": "Élu",
+            "representant_prenom": "Gabriel",
+            "representant_qualite": "maire",
+        },
+        communes=["77333"],
+        personnes=[
+            {
+                "civilite": "Mme",
+                "nom": "Nouvelle",
+                "prenom": "Jade",
+                "courriel": "jade.nouvelle@demo.test",
+                "service": "Petite enfance",
+                "fonction": "responsable",
+            }
+        ],
         nonce="demonstration",
-        caf_id="caf-77",
-        submitted_at=now - timedelta(days=2),
-        lieu_nom="RPE de Nemours",
-        lieu_nature="rpe",
-        lieu_adresse="3 rue du Château",
-        lieu_code_postal="77140",
-        lieu_ville="Nemours",
-        lieu_telephone="+33600000091",
-        lieu_courriel="rpe.nemours@demo.test",
-        gestionnaire_nom="Ville de Nemours",
-        gestionnaire_nature="commune",
-        gestionnaire_siren="217703339",
-        gestionnaire_adresse="39 rue du Docteur-Chopy",
-        gestionnaire_code_postal="77140",
-        gestionnaire_ville="Nemours",
-        representant_civilite="M.",
-        representant_nom="Élu",
-        representant_prenom="Gabriel",
-        representant_qualite="maire",
-    )
-    CommuneDemandee.objects.create(demande=made, commune_id="77333")
-    PersonneDemandee.objects.create(
-        demande=made,
-        civilite="Mme",
-        nom="Nouvelle",
-        prenom="Jade",
-        courriel="jade.nouvelle@demo.test",
-        service="Petite enfance",
-        fonction="responsable",
+        now=now - timedelta(days=2),
     )
 
 
