@@ -1,18 +1,23 @@
 """Shape and messages of what a lieu and a family type."""
 
-import re
 from datetime import date, datetime
 from typing import Any
 
 from django import forms
-from django.core.validators import RegexValidator, validate_email
 
 from demandes import rules
 from demandes.documents.reading import ATYPIQUES, CONTACTS, MODES, REGULARITES, RENDEZ_VOUS
-from demandes.documents.recue import CONTROLS, CONTROLS_IN_LINES, e164
 from demandes.workflow import Etat
 from extranet.core.dates import paris_date
-from extranet.core.web.forms import DateInput, TelephoneInput, TimeInput
+from extranet.core.web.forms import (
+    AddressField,
+    DateInput,
+    LineField,
+    LinesField,
+    PhoneField,
+    PostalCodeField,
+    TimeInput,
+)
 from extranet.core.words import JOURS
 
 # --- a lieu --------------------------------------------------------------------------------------------------------
@@ -105,80 +110,33 @@ class AttestationForm(forms.Form):
 
 # --- a family ------------------------------------------------------------------------------------------------------
 
-NOT_ALLOWED = "Ce texte contient des caractères qui ne sont pas permis."
-one_line = RegexValidator(CONTROLS, NOT_ALLOWED, inverse_match=True)
-several_lines = RegexValidator(CONTROLS_IN_LINES, NOT_ALLOWED, inverse_match=True)
-# As in the schema: the lieu receives this address in XML too.
-PLAIN = re.compile(r"[!-~]+@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z](?:[A-Za-z0-9-]*[A-Za-z0-9])")
-
-
-def plain_address(address: str) -> None:
-    """An address without quotes nor accents, in a domain that is written in full."""
-    validate_email(address)
-    if not PLAIN.fullmatch(address) or '"' in address:
-        raise forms.ValidationError("Écrivez une adresse sans accent ni espace, par exemple prenom.nom@exemple.fr.")
-
-
-class AddressField(forms.EmailField):
-    """An address that any lieu's software can read."""
-
-    default_validators = [plain_address]
-
-
-def phone(number: str) -> None:
-    """A French number as people write it, or one with its country code."""
-    if not e164(number):
-        raise forms.ValidationError("Écrivez un numéro à dix chiffres, par exemple 06 00 00 00 01.")
-
-
-class MessageField(forms.CharField):
-    """Several lines, each end counted once, as the browser counts them."""
-
-    widget = forms.Textarea(attrs={"rows": 4})
-    default_validators = [several_lines]
-
-    def to_python(self, value: Any) -> str:
-        return super().to_python(value).replace("\r\n", "\n").replace("\r", "\n")
-
 
 class DemandeForm(forms.Form):
     """DEM-3: nothing but what the lieu needs to answer."""
 
-    prenom = forms.CharField(
+    prenom = LineField(
         label="Votre prénom",
         max_length=100,
-        validators=[one_line],
         widget=forms.TextInput(attrs={"autocomplete": "given-name"}),
     )
-    nom = forms.CharField(
+    nom = LineField(
         label="Votre nom",
         max_length=100,
-        validators=[one_line],
         widget=forms.TextInput(attrs={"autocomplete": "family-name"}),
     )
     courriel = AddressField(
         label="Votre courriel",
-        max_length=254,
         help_text="Vous y recevrez la référence et le lien pour suivre votre demande.",
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )
-    telephone = forms.CharField(
-        label="Votre téléphone",
-        required=False,
-        max_length=20,
-        validators=[phone],
-        widget=TelephoneInput,
-    )
-    code_postal = forms.CharField(
+    telephone = PhoneField(label="Votre téléphone", required=False)
+    code_postal = PostalCodeField(
         label="Votre code postal",
-        max_length=5,
-        validators=[RegexValidator(r"^[0-9]{5}$", "Un code postal a cinq chiffres.")],
         widget=forms.TextInput(attrs={"autocomplete": "postal-code", "inputmode": "numeric"}),
     )
-    ville = forms.CharField(
+    ville = LineField(
         label="Votre commune de résidence",
         max_length=100,
-        validators=[one_line],
         widget=forms.TextInput(attrs={"autocomplete": "address-level2"}),
     )
     allocataire = forms.ChoiceField(
@@ -193,11 +151,10 @@ class DemandeForm(forms.Form):
         choices=[("", "Peu importe"), *CONTACTS.items()],
         widget=forms.RadioSelect,
     )
-    creneau = forms.CharField(
+    creneau = LineField(
         label="À quel moment ?",
         required=False,
         max_length=200,
-        validators=[one_line],
         help_text="Par exemple : le mardi matin.",
     )
     modes = forms.MultipleChoiceField(
@@ -237,7 +194,7 @@ class DemandeForm(forms.Form):
         choices=[("", "Rien de particulier"), *RENDEZ_VOUS.items()],
         widget=forms.RadioSelect,
     )
-    message = MessageField(
+    message = LinesField(
         label="Votre message",
         required=False,
         max_length=2000,
@@ -284,7 +241,11 @@ SIX_OR_MORE = "Cet enfant a six ans ou plus : effacez cette ligne. Votre demande
 class EnfantForm(forms.Form):
     """One child: born, or expected."""
 
-    prenom = forms.CharField(label="Prénom", required=False, max_length=100, validators=[one_line])
+    prenom = LineField(
+        label="Prénom",
+        required=False,
+        max_length=100,
+    )
     date_naissance = forms.DateField(label="Né(e) le", required=False, widget=DateInput)
     date_prevue = forms.DateField(
         label="ou attendu(e) pour le",

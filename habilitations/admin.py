@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
 from extranet.core import clock
+from extranet.core.words import telephone
 from extranet.territory.acts import Act, ActsMixin
 from extranet.territory.scoping import CafScopedInline
 from habilitations import queries, rights
@@ -71,7 +72,7 @@ class DemandeHabilitationAdmin(ActsMixin):
         (None, {"fields": ["reference", "state", "submitted_at", "a_verifier", "la_convention", "motif"]}),
         (
             "Le lieu",
-            {"fields": ["lieu_nom", "lieu_nature", "lieu_adresse", "lieu_code_postal", "lieu_ville", "lieu_telephone", "lieu_courriel", "lieu_site"]},
+            {"fields": ["lieu_nom", "lieu_nature", "lieu_adresse", "lieu_code_postal", "lieu_ville", "numero", "lieu_courriel", "lieu_site"]},
         ),
         (
             "Le gestionnaire",
@@ -104,6 +105,10 @@ class DemandeHabilitationAdmin(ActsMixin):
             done="La demande est refusée ; le lieu est prévenu.",
         ),
     ]
+
+    @admin.display(description="téléphone")
+    def numero(self, demande: DemandeHabilitation) -> str:
+        return telephone(demande.lieu_telephone)
 
     @admin.display(description="communes")
     def nombre(self, demande: DemandeHabilitation) -> int:

@@ -1,7 +1,5 @@
 """Shape and messages of a lieu's application (HAB-1)."""
 
-import re
-import unicodedata
 from typing import Any
 
 from django import forms
@@ -9,29 +7,10 @@ from django.core.validators import RegexValidator
 
 from conventions.models import Civilite, NatureGestionnaire, NatureLieu
 from conventions.rules import siren_is_valid
-from extranet.core.web.forms import TelephoneInput
+from extranet.core.web.forms import AddressField, LineField, PhoneField, PostalCodeField
 from extranet.territory.models import Caf
 
-NOT_ALLOWED = "Ce texte contient des caractères qui ne sont pas permis."
-# Controls, line separators, marks that turn the reading direction round, and codes that are no characters.
-one_line = RegexValidator(
-    "[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufdd0-\ufdef\ufffe\uffff]", NOT_ALLOWED, inverse_match=True
-)
-# Soft hyphen, zero width space, word joiner, byte order mark: they come with copied texts and show nothing.
-INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
-postal = RegexValidator(r"^[0-9]{5}$", "Un code postal a cinq chiffres.")
-phone = RegexValidator(r"^(?:\+33|0)[ .\-]?[1-9](?:[ .\-]?[0-9]{2}){4}$", "Écrivez un numéro à dix chiffres.")
-
 SITE = "Écrivez l’adresse d’un site, par exemple https://www.exemple.fr."
-
-
-class LineField(forms.CharField):
-    """One line of text, in NFC and without what cannot be seen."""
-
-    default_validators = [one_line]
-
-    def to_python(self, value: Any) -> str:
-        return unicodedata.normalize("NFC", INVISIBLE.sub("", super().to_python(value))).strip()
 
 
 def text(label: str, longest: int, **kwargs: Any) -> forms.CharField:
@@ -48,10 +27,10 @@ class LieuForm(forms.Form):
     lieu_nom = text("Nom du lieu", 200)
     lieu_nature = forms.ChoiceField(label="Nature du lieu", choices=NatureLieu)
     lieu_adresse = text("Adresse", 200)
-    lieu_code_postal = forms.CharField(label="Code postal", max_length=5, validators=[postal])
+    lieu_code_postal = PostalCodeField(label="Code postal")
     lieu_ville = text("Ville", 100)
-    lieu_telephone = forms.CharField(label="Téléphone", max_length=20, validators=[phone], widget=TelephoneInput)
-    lieu_courriel = forms.EmailField(label="Courriel du lieu", max_length=254)
+    lieu_telephone = PhoneField(label="Téléphone")
+    lieu_courriel = AddressField(label="Courriel du lieu")
     lieu_site = forms.URLField(
         label="Site internet",
         required=False,
@@ -69,7 +48,7 @@ class GestionnaireForm(forms.Form):
     gestionnaire_nature = forms.ChoiceField(label="Nature", choices=NatureGestionnaire)
     gestionnaire_siren = forms.CharField(label="SIREN", max_length=20, help_text="Neuf chiffres.")
     gestionnaire_adresse = text("Adresse du siège", 200)
-    gestionnaire_code_postal = forms.CharField(label="Code postal", max_length=5, validators=[postal])
+    gestionnaire_code_postal = PostalCodeField(label="Code postal")
     gestionnaire_ville = text("Ville", 100)
     representant_civilite = forms.ChoiceField(label="Civilité du représentant légal", choices=Civilite)
     representant_nom = text("Nom du représentant légal", 100)
@@ -95,7 +74,7 @@ class PersonneForm(forms.Form):
     civilite = forms.ChoiceField(label="Civilité", choices=Civilite)
     nom = text("Nom", 100)
     prenom = text("Prénom", 100)
-    courriel = forms.EmailField(label="Courriel professionnel, personnel à chacun", max_length=254)
+    courriel = AddressField(label="Courriel professionnel, personnel à chacun")
     service = text("Service", 150)
     fonction = text("Fonction", 150)
 

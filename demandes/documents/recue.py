@@ -1,10 +1,11 @@
 """A demande as plain values, as any door brings it, and how its texts are cleaned. No line of it knows XML or forms."""
 
-import re
 import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
+
+from extranet.core.typed import CONTROLS, CONTROLS_IN_LINES, INVISIBLE
 
 NOM, CRENEAU, MESSAGE = 100, 200, 2_000
 
@@ -77,14 +78,6 @@ class Cleaning:
         return clean
 
 
-# Soft hyphen, zero width space, word joiner, byte order mark: they come with copied texts.
-INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
-_NEVER = "\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef" + "".join(
-    chr(plane + last) for plane in range(0, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF)
-)
-CONTROLS = re.compile(f"[\x00-\x1f\x7f-\x9f{_NEVER}]")
-CONTROLS_IN_LINES = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{_NEVER}]")
-
 LABELS = {
     "nom": "Nom",
     "prenom": "Prénom",
@@ -93,28 +86,3 @@ LABELS = {
     "message": "Message",
     "enfants": "Prénom d’un enfant",
 }
-
-# Overseas numbers are written nationally with their own prefix, and have their own country code.
-_OVERSEAS = {
-    **dict.fromkeys(("590", "690", "691"), "590"),
-    **dict.fromkeys(("594", "694"), "594"),
-    **dict.fromkeys(("596", "696", "697"), "596"),
-    **dict.fromkeys(("262", "263", "269", "639", "692", "693"), "262"),
-}
-_SEPARATORS = str.maketrans("", "", " .-\u00a0\u202f")
-
-
-def e164(number: str) -> str:
-    """`number` in E.164; empty when it is neither that nor a French national number."""
-    digits = number.translate(_SEPARATORS)
-    if digits.startswith("+"):
-        rest = digits[1:]
-        if not (rest.isascii() and rest.isdigit()) or not 7 <= len(rest) <= 15 or rest[0] == "0":
-            return ""
-        french = re.fullmatch("33[1-9][0-9]{8}", rest)
-        return digits if french or not rest.startswith("33") else ""
-    if not re.fullmatch("0[1-9][0-9]{8}", digits):
-        return ""
-    if digits.startswith("0508"):  # Saint-Pierre-et-Miquelon: six digits of its own
-        return f"+508{digits[4:]}"
-    return f"+{_OVERSEAS.get(digits[1:4], '33')}{digits[1:]}"

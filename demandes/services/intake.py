@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 
 from conventions.models import Lieu
 from demandes import rules
-from demandes.documents.recue import CRENEAU, MESSAGE, NOM, Cleaning, Lue, Recue, e164
+from demandes.documents.recue import CRENEAU, MESSAGE, NOM, Cleaning, Lue, Recue
 from demandes.models import MODES, Demande, Dossier, Livraison, Rejet
 from demandes.services import transmission
 from demandes.services.transmission import Places
@@ -26,6 +26,7 @@ from extranet.core.dates import paris_date
 from extranet.core.errors import Refused
 from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
+from extranet.core.typed import e164
 
 AHEAD = timedelta(hours=1)
 ACKNOWLEDGEMENTS_A_DAY = 3

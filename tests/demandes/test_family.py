@@ -103,7 +103,7 @@ def nothing_is_written():
 
 NOT_TEXT = [("a\x07b", "pas permis"), ("a\u202eb", "pas permis"), ("a\nb", "pas permis"), ("a\x00b", "pas permis")]
 ANY_TEXT = [("é" * 300, "caractères"), ("a\ufffeb", "pas permis"), *NOT_TEXT]
-NAME = [("", "obligatoire"), ("   ", "obligatoire"), ("\u200b\u00ad", "vide"), *ANY_TEXT]
+NAME = [("", "obligatoire"), ("   ", "obligatoire"), ("\u200b\u00ad", "obligatoire"), *ANY_TEXT]
 WRONG = {
     "prenom": NAME,
     "nom": NAME,
@@ -116,7 +116,7 @@ WRONG = {
         ("a" * 60 + "@" + "b." * 120 + "test", "caractères"),
         ("a@b.test\x00", "nul"),
     ],
-    "telephone": [(v, "dix chiffres") for v in ("12", "06 00 00 00 0a", "0000000000", "+33 6 00", "+0612345678", "a\x00")]
+    "telephone": [(v, "dix chiffres") for v in ("12", "06 00 00 00 0a", "0000000000", "+33 6 00", "+0612345678")] + [("a\x00", "nul")]
     + [("6" * 40, "20 caractères")],
     "code_postal": [("", "obligatoire"), ("778200", "5 caractères")]
     + [(v, "cinq chiffres") for v in ("7782", "77 20", "ABCDE", "٧٧٨٢٠")],

@@ -95,7 +95,7 @@ WRONG = dict.fromkeys(LINES, LINE) | {
     "lieu_nature": CHOICE,
     "lieu_code_postal": POSTAL,
     "lieu_telephone": [("", "obligatoire"), ("1" * 30, "20 caractères")]
-    + [(value, "dix chiffres") for value in ("12", "01 60 00 00 0a", "0000000000", "+44 20 7946 0000")],
+    + [(value, "dix chiffres") for value in ("12", "01 60 00 00 0a", "0000000000")],
     "lieu_courriel": ADDRESS,
     "lieu_site": [(value, "adresse d’un site") for value in ("javascript:alert(1)", "ftp://x.test", "pas un site", "https://")]
     + [("https://x.test/" + "a" * 200, "200 caractères")],
