@@ -63,7 +63,7 @@ class DemandeAdmin(ActsMixin):
 
     caf_path = "caf"
     rights = rights
-    list_display = ["reference", "etat", "commune", "lieu", "deposee", "a_recuperer", "last_day"]
+    list_display = ["reference", "etat", "commune", "lieu", "deposee", "limite", "fin"]
     list_filter = ["state", EnRetard, "lieu", "source"]
     search_fields = ["reference", "commune__nom_recherche", "lieu__nom"]
     search_help_text = "Référence, commune ou lieu"
@@ -120,7 +120,18 @@ class DemandeAdmin(ActsMixin):
 
     @admin.display(description="déposée le", ordering="deposee_le")
     def deposee(self, demande: Demande) -> str:
-        return date_longue(paris_date(demande.deposee_le))
+        return f"{paris_date(demande.deposee_le):%d/%m/%Y}"
+
+    @admin.display(description="à récupérer jusqu’au")
+    def limite(self, demande: Demande) -> str:
+        notified = demande.transmission.notified_at if demande.transmission else None
+        if demande.state != Etat.TRANSMISE or notified is None:
+            return "—"
+        return f"{rules.last_day_to_pick_up(notified, demande.last_day):%d/%m/%Y}"
+
+    @admin.display(description="conservée jusqu’au", ordering="last_day")
+    def fin(self, demande: Demande) -> str:
+        return f"{demande.last_day:%d/%m/%Y}"
 
     @admin.display(description="à récupérer jusqu’au")
     def a_recuperer(self, demande: Demande) -> str:
