@@ -6,7 +6,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from extranet.core.journal import services
-from extranet.core.journal.models import Entry
+from extranet.core.journal.models import Entry, Seal
 from tests.factories import UserFactory
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -36,12 +36,26 @@ def test_no_line_can_be_changed_or_removed(lines, change):
 
 @pytest.mark.rule("ACC-2")
 def test_seals_find_what_a_tampered_database_hides(lines):
-    later = NOW + timedelta(hours=1)
-    assert services.seal(now=later) == 3
-    assert services.seal(now=later) == 0
+    assert services.seal(now=NOW) == 0  # seen
+    assert services.seal(now=NOW + timedelta(minutes=14)) == 0  # a transaction of then may still be open
+    assert services.seal(now=NOW + timedelta(minutes=15)) == 3
+    assert services.seal(now=NOW + timedelta(hours=1)) == 0
     assert services.broken_seals() == []
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE journal_entry DISABLE TRIGGER USER")
         cursor.execute("UPDATE journal_entry SET event = 'autre' WHERE id = %s", [lines[1].pk])
         cursor.execute("ALTER TABLE journal_entry ENABLE TRIGGER USER")
     assert len(services.broken_seals()) == 1
+
+
+@pytest.mark.rule("ACC-2")
+def test_a_line_committed_late_under_a_lower_key_is_sealed_whole(lines):
+    """A long import writes the moment it began at: what is old by its moment may be new in the table."""
+    person, last = UserFactory(), lines.last().pk
+    services.seal(now=NOW)
+    for moment in (NOW + timedelta(minutes=14), NOW - timedelta(hours=2)):
+        services.record("essai", person, by=person, at=moment)
+    assert services.seal(now=NOW + timedelta(minutes=15)) == 3
+    assert services.seal(now=NOW + timedelta(minutes=30)) == 2
+    assert list(Seal.objects.values_list("last_id", flat=True).order_by("last_id")) == [last, last + 2]
+    assert services.broken_seals() == []

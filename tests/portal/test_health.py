@@ -124,7 +124,8 @@ def a_sealed_line():
     lieu = LieuFactory()
     journal.record("essai", lieu, by="systeme", at=NOW - timedelta(hours=1))
     journal.record("essai", lieu, by="systeme", at=NOW - timedelta(hours=1))
-    journal.seal(now=NOW)
+    for minutes in (20, 0):
+        journal.seal(now=NOW - timedelta(minutes=minutes))
     return Entry.objects.order_by("pk").last()
 
 

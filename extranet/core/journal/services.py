@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.core.cache import cache
 from django.db import transaction
 
 from extranet.core import bulk
 from extranet.core.journal.models import Entry, Seal
 
 # Long enough for any transaction that took an id to have ended: what is sealed cannot be joined by a late row.
+MARK = "journal:seen"
 SETTLED = timedelta(minutes=15)
 SEGMENT = 5_000
 
@@ -73,15 +75,31 @@ def _digest(previous: str, entries: Iterable[Entry]) -> tuple[str, int, int]:
 
 @transaction.atomic
 def seal(*, now: datetime) -> int:
-    """Chain the settled entries that no seal covers yet, one segment; returns how many. Two at once: a constraint keeps one."""
+    """Chain, in one segment, the entries that were there at a run 15 minutes ago or more; returns how many.
+
+    A moment in an entry says nothing of when it was committed; an id seen long enough ago does. Two at once: a constraint keeps one.
+    """
+    seen_at, seen_id = cache.get(MARK) or (None, 0)
+    if seen_at is None or not timedelta(0) <= now - seen_at:
+        _mark(now)
+        return 0
+    if now - seen_at < SETTLED:
+        return 0
     head = Seal.objects.order_by("-last_id").first()
     start, previous = (head.last_id + 1, head.digest) if head else (0, "")
-    waiting = list(Entry.objects.filter(pk__gte=start, at__lt=now - SETTLED).order_by("pk")[:SEGMENT])
+    waiting = list(Entry.objects.filter(pk__gte=start, pk__lte=seen_id).order_by("pk")[:SEGMENT])
+    if len(waiting) < SEGMENT:
+        _mark(now)
     if not waiting:
         return 0
     digest, count, last = _digest(previous, waiting)
     Seal.objects.create(at=now, first_id=start, last_id=last, count=count, previous=previous, digest=digest)
     return count
+
+
+def _mark(now: datetime) -> None:
+    last = Entry.objects.order_by("-pk").values_list("pk", flat=True).first()
+    cache.set(MARK, (now, last or 0), timeout=None)
 
 
 def broken_seals() -> list[str]:
