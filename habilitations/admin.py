@@ -116,6 +116,8 @@ class DemandeHabilitationAdmin(ActsMixin):
 
     @admin.display(description="à vérifier")
     def a_verifier(self, demande: DemandeHabilitation) -> str:
+        if not DEMANDE_HABILITATION.may(demande, "accept"):
+            return "La décision est prise."
         warnings = queries.warnings_about(demande, clock.now())
         if not warnings:
             return "Rien à signaler."

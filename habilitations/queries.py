@@ -1,6 +1,7 @@
 """Reads: who may act for which lieu, and what waits for an agent."""
 
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from django.db.models import QuerySet
@@ -58,8 +59,10 @@ def warnings_about(demande: DemandeHabilitation, now: datetime) -> list[str]:
     if not siren_is_valid(demande.gestionnaire_siren):
         found.append("La clé du SIREN n’est pas bonne.")
     codes = list(demande.communes.values_list("commune_id", flat=True))
-    for line in conventions.covering(now).filter(commune__in=codes).select_related("commune", "lieu"):
-        found.append(f"{line.commune.nom} est déjà couverte par {line.lieu.nom}.")
+    held = conventions.covering(now).filter(commune__in=codes).order_by("lieu__nom", "lieu", "commune__nom")
+    for _, lines in groupby(held.select_related("commune", "lieu"), key=lambda line: line.lieu_id):
+        same = list(lines)
+        found.append(f"{same[0].lieu.nom} couvre déjà {', '.join(line.commune.nom for line in same)}.")
     addresses = [demande.lieu_courriel, *demande.personnes.values_list("courriel", flat=True)]
     found += [f"{a} est une messagerie grand public." for a in dict.fromkeys(addresses) if is_public_provider(a)]
     known = Habilitation.objects.filter(user__email__in=addresses, suspended_at=None).select_related("user", "lieu")

@@ -12,6 +12,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from extranet.core import clock
 from extranet.core.errors import Refused
+from extranet.core.web.forms import PhoneField
+from extranet.core.words import telephone
 from extranet.territory import queries as territory
 from extranet.territory.models import Caf, Commune
 from habilitations.forms import MOST, CommunesForm, GestionnaireForm, LieuForm, PersonneForm, Personnes
@@ -196,6 +198,8 @@ def _summary(forms: dict[int, Any], data: QueryDict) -> list[tuple[str, int, lis
 
 def _said(field: Any, value: Any) -> str:
     choices = dict(getattr(field.field, "choices", [])) if not isinstance(value, Caf) else {}
+    if isinstance(field.field, PhoneField):
+        return telephone(value)
     return str(choices.get(value, value or ""))
 
 

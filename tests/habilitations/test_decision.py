@@ -123,14 +123,15 @@ def test_a_refusal_needs_its_reason_and_is_told_to_the_lieu(client, smtp_sink):
 @pytest.mark.rule("HAB-6")
 def test_what_to_look_at_is_worked_out_and_shown(client, time_machine):
     time_machine.move_to(NOW)
-    other = LieuFactory(nom="Guichet du Châtelet")
+    other = LieuFactory(nom="Guichet du Châtelet", convention__communes=["77100", "77288"])
     HabilitationFactory(lieu=other, user__email="alix@orange.fr")
     demande = DemandeHabilitationFactory(gestionnaire_siren="217701003", lieu_courriel="rpe@gmail.com")
     demande.personnes.update(courriel="alix@orange.fr")
+    demande.communes.create(commune_id="77288")
     checks = queries.warnings_about(demande, NOW)
     assert checks == [
         "La clé du SIREN n’est pas bonne.",
-        "Le Châtelet-en-Brie est déjà couverte par Guichet du Châtelet.",
+        "Guichet du Châtelet couvre déjà Le Châtelet-en-Brie, Melun.",
         "rpe@gmail.com est une messagerie grand public.",
         "alix@orange.fr est une messagerie grand public.",
         "alix@orange.fr est déjà habilitée pour Guichet du Châtelet.",
@@ -139,5 +140,5 @@ def test_what_to_look_at_is_worked_out_and_shown(client, time_machine):
     page = html.document_fromstring(client.get(admin_of(demande)).content.decode())
     assert page.xpath("//div[contains(@class, 'field-a_verifier')]//li/text()") == checks
     sound = DemandeHabilitationFactory(lieu_courriel="rpe@commune.test")
-    sound.communes.update(commune="77288")
+    sound.communes.update(commune="77487")
     assert queries.warnings_about(sound, NOW) == []
