@@ -46,7 +46,7 @@ def post(client, convention, slug="signature", **changes):
     return client.post(reverse(ACT, args=[convention.pk, slug]), form(**changes))
 
 
-@pytest.mark.rule("CON-2")
+@pytest.mark.rule("CON-2.a")
 def test_the_form_records_a_signature_that_the_page_then_shows_with_its_file(client, agent, convention):
     assert post(client, convention).status_code == 302
     page = client.get(reverse(CHANGE, args=[convention.pk])).content.decode()
@@ -60,7 +60,8 @@ def test_the_form_records_a_signature_that_the_page_then_shows_with_its_file(cli
     assert b"".join(got.streaming_content).startswith(b"%PDF-")
 
 
-@pytest.mark.rule("CON-2")
+@pytest.mark.rule("CON-2.b")
+@pytest.mark.rule("CON-2.k")
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -80,6 +81,7 @@ def test_a_wrong_form_says_why_and_keeps_what_was_typed(client, agent, conventio
     assert not Signature.objects.exists()
 
 
+@pytest.mark.rule("CON-2.c")
 def test_the_act_that_allows_the_signature_is_recorded_and_shown(client, agent, convention):
     given = {
         "nature": "deliberation",
@@ -92,7 +94,7 @@ def test_the_act_that_allows_the_signature_is_recorded_and_shown(client, agent, 
     assert "2026-41" in client.get(reverse(CHANGE, args=[convention.pk])).content.decode()
 
 
-@pytest.mark.rule("CON-1")
+@pytest.mark.rule("CON-1.b")
 def test_the_paper_is_downloaded_and_is_each_time_the_same(client, agent, convention):
     address = reverse("admin:conventions_convention_pdf", args=[convention.pk])
     first, second = (b"".join(client.get(address).streaming_content) for _ in range(2))
@@ -109,7 +111,7 @@ ADDRESSES = [
 ]
 
 
-@pytest.mark.rule("ACC-3")
+@pytest.mark.rule("ACC-3.a")
 @pytest.mark.parametrize(("name", "more"), ADDRESSES)
 @pytest.mark.parametrize(
     ("person", "expected"), [({}, 200), ({"essonne": True}, 404), ({"lecteur": True}, None), ({"cnaf": True}, None)]
@@ -122,7 +124,7 @@ def test_each_agent_gets_the_answer_of_its_caf_and_role(client, convention, name
     assert client.get(reverse(name, args=[convention.pk, *more])).status_code == expected
 
 
-@pytest.mark.rule("ACC-3")
+@pytest.mark.rule("ACC-3.a")
 def test_a_signed_file_is_reached_through_its_own_convention_only(client, agent, convention):
     post(client, convention)
     scan = Signature.objects.first().scan
@@ -147,7 +149,8 @@ def test_lists_show_the_own_caf_and_cost_the_same_whatever_their_length(
     assert client.get(address, {"q": "petite"}).status_code == 200
 
 
-@pytest.mark.rule("CON-4")
+@pytest.mark.rule("CON-4.c")
+@pytest.mark.rule("CON-4.d")
 @pytest.mark.parametrize(
     ("today", "words"),
     [
@@ -165,7 +168,7 @@ def test_a_convention_in_force_shows_its_term_and_what_a_letter_would_do(client,
     assert words in page
 
 
-@pytest.mark.rule("ACT-1")
+@pytest.mark.rule("ACT-1.e")
 def test_the_official_address_is_corrected_from_the_gestionnaire_s_page(client, agent):
     gestionnaire = GestionnaireFactory()
     address = reverse("admin:conventions_gestionnaire_acte", args=[gestionnaire.pk, "courriel-officiel"])

@@ -15,7 +15,7 @@ def test_a_lieu_is_written_to_in_its_own_mailbox():
     assert address_of(f"lieu:{uuid4()}") is None
 
 
-@pytest.mark.rule("ACT-1")
+@pytest.mark.rule("ACT-1.e")
 @pytest.mark.parametrize(
     ("official", "given", "address"),
     [

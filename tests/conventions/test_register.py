@@ -64,7 +64,8 @@ def agent():
     return AgentFactory()
 
 
-@pytest.mark.rule("HAB-7")
+@pytest.mark.rule("CON-2.l")
+@pytest.mark.rule("HAB-7.a")
 def test_what_is_prepared_waits_for_signatures(agent):
     convention = prepare(agent)
     assert (convention.state, convention.in_force_from) == (EtatConvention.PREPARATION, None)
@@ -79,6 +80,7 @@ def test_what_is_prepared_waits_for_signatures(agent):
     assert not queries.personnes_in_force(NOW).exists()
 
 
+@pytest.mark.rule("CON-7.a")
 def test_a_second_lieu_of_the_same_siren_shares_the_gestionnaire_and_has_its_own_code_and_number(agent):
     first, second = prepare(agent), prepare(agent, gestionnaire=GESTIONNAIRE | {"nom": "Autre nom"})
     assert first.lieu.gestionnaire == second.lieu.gestionnaire
@@ -93,7 +95,7 @@ def test_a_gestionnaire_whose_conventions_are_over_is_brought_up_to_date(agent):
     assert lieu.gestionnaire.representant_nom == "Léger"
 
 
-@pytest.mark.rule("CON-10")
+@pytest.mark.rule("CON-10.a")
 def test_a_lieu_has_one_open_convention():
     lieu = LieuFactory()
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -102,14 +104,16 @@ def test_a_lieu_has_one_open_convention():
     Convention.objects.create(numero="C-2", lieu=lieu, created_at=NOW)
 
 
-@pytest.mark.rule("CON-10")
+@pytest.mark.rule("CON-10.b")
 def test_two_lieux_may_cover_one_commune():
     first, second = LieuFactory(), LieuFactory()
     assert set(queries.lieux_covering("77100", NOW)) == {first, second}
     assert queries.lieux_by_commune(NOW)["77100"] == sorted([first.pk, second.pk])
 
 
-@pytest.mark.rule("CON-3")
+@pytest.mark.rule("CON-3.b")
+@pytest.mark.rule("CON-5.c")
+@pytest.mark.rule("CON-6.a")
 @pytest.mark.parametrize(
     ("situation", "covers"),
     [({}, True), ({"suspendue": True}, False), ({"convention_finie": True}, False), ({"a_signer": True}, False)],
@@ -119,7 +123,7 @@ def test_a_lieu_covers_its_communes_while_its_convention_holds(situation, covers
     assert queries.lieux_covering("77100", NOW + timedelta(days=3_000)).exists() is covers
 
 
-@pytest.mark.rule("CON-6")
+@pytest.mark.rule("CON-6.a")
 def test_the_last_day_of_a_convention_still_counts_and_the_next_does_not():
     ConventionFactory(lieu=LieuFactory(sans_convention=True), ended_on=date(2026, 11, 23))
     assert queries.lieux_in_force(NOW).exists()
@@ -127,7 +131,12 @@ def test_the_last_day_of_a_convention_still_counts_and_the_next_does_not():
     assert not queries.lieux_in_force(NOW.replace(hour=23)).exists()  # 00:00 in Paris
 
 
-@pytest.mark.rule("CON-1")
+@pytest.mark.rule("CON-1.a")
+@pytest.mark.rule("CON-11.f")
+@pytest.mark.rule("CON-11.j")
+@pytest.mark.rule("CON-11.k")
+@pytest.mark.rule("CON-11.t")
+@pytest.mark.rule("CON-11.v")
 def test_the_paper_names_the_parties_the_articles_and_annexe_1(agent):
     acte = register.keep_pdf(queries.founding_acte(prepare(agent)), now=NOW)
     reader = pypdf.PdfReader(BytesIO(store.read(acte.pdf)))
@@ -143,6 +152,11 @@ def test_the_paper_names_the_parties_the_articles_and_annexe_1(agent):
         "quinze jours calendaires",
         "six mois au plus",
         "au moins trois mois avant",
+        "règlement général sur la protection des données (RGPD) et la loi du 6 janvier 1978",
+        "il protège ses postes",
+        "ne conserve aucune copie et remet une dernière attestation",
+        "ne se prête pas, ne se partage pas",
+        "Elle se renouvelle ensuite tacitement",
         "Signatures de la convention",
         "Annexe 1",
         "Le Châtelet-en-Brie",
@@ -154,7 +168,7 @@ def test_the_paper_names_the_parties_the_articles_and_annexe_1(agent):
     assert 4 <= len(reader.pages) <= 6
 
 
-@pytest.mark.rule("CON-1")
+@pytest.mark.rule("CON-1.b")
 def test_the_paper_kept_never_changes(agent):
     acte = register.keep_pdf(queries.founding_acte(prepare(agent)), now=NOW)
     first = store.read(acte.pdf)
@@ -164,7 +178,7 @@ def test_the_paper_kept_never_changes(agent):
     assert (again.pdf_id, store.read(again.pdf)) == (acte.pdf_id, first)
 
 
-@pytest.mark.rule("ACT-1")
+@pytest.mark.rule("ACT-1.e")
 def test_the_official_address_is_written_by_an_agent_of_the_caf_with_its_origin(agent):
     gestionnaire = GestionnaireFactory()
     given = {"courriel": "mairie@ville.test", "source": "site officiel", "now": NOW}

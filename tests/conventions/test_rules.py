@@ -9,7 +9,8 @@ from conventions import rules
 DAY = date.fromisoformat
 
 
-@pytest.mark.rule("CON-3")
+@pytest.mark.rule("CON-3.a")
+@pytest.mark.rule("CON-3.b")
 @pytest.mark.parametrize(
     ("start", "day", "term"),
     [
@@ -28,7 +29,7 @@ def test_a_convention_ends_its_year_on_its_anniversary(start, day, term):
     assert rules.next_anniversary(DAY(start), DAY(day)) == DAY(term)
 
 
-@pytest.mark.rule("CON-4")
+@pytest.mark.rule("CON-4.d")
 @pytest.mark.parametrize(
     ("term", "last_day"),
     [
@@ -52,14 +53,15 @@ FOUR = {
 }
 
 
-@pytest.mark.rule("CON-2")
+@pytest.mark.rule("CON-2.j")
+@pytest.mark.rule("CON-2.l")
 @pytest.mark.parametrize("missing", [None, *FOUR])
 def test_only_four_signatures_give_a_date_and_it_is_the_last(missing):
     signed = {key: day for key, day in FOUR.items() if key != missing}
     assert rules.effective_date(signed) == (None if missing else DAY("2026-11-23"))
 
 
-@pytest.mark.rule("CON-2")
+@pytest.mark.rule("CON-2.e")
 @pytest.mark.parametrize(
     ("signed", "received", "early"),
     [
@@ -73,7 +75,8 @@ def test_a_signature_before_the_act_reached_the_prefecture_is_a_fault(signed, re
     assert rules.signed_too_early(DAY(signed), received and DAY(received)) is early
 
 
-@pytest.mark.rule("HAB-1")
+@pytest.mark.rule("HAB-1.b")
+@pytest.mark.rule("HAB-6.b")
 @pytest.mark.parametrize(
     ("siren", "valid"),
     [

@@ -47,7 +47,9 @@ def in_force_from(acte):
     return Convention.objects.get(actes=acte).in_force_from
 
 
-@pytest.mark.rule("CON-2")
+@pytest.mark.rule("ACC-2.d")
+@pytest.mark.rule("CON-2.j")
+@pytest.mark.rule("CON-2.l")
 def test_nothing_takes_effect_before_the_fourth_signature_then_all_does_at_the_last_date(acte, agent):
     steps = [("caf", "annexe1", 30), ("gestionnaire", "convention", 24), ("caf", "convention", 26)]
     for partie, piece, day in steps:
@@ -65,14 +67,15 @@ def test_nothing_takes_effect_before_the_fourth_signature_then_all_does_at_the_l
     assert acte.effective_on == date(2026, 11, 30)
 
 
-@pytest.mark.rule("CON-2")
+@pytest.mark.rule("CON-2.a")
 def test_one_form_records_both_papers_of_a_party_with_one_file(acte, agent):
     record(acte, agent)
     assert queries.signed_dates(acte).keys() == {("gestionnaire", "convention"), ("gestionnaire", "annexe1")}
     assert StoredFile.objects.filter(nature="scan").count() == 1
 
 
-@pytest.mark.rule("CON-2")
+@pytest.mark.rule("CON-2.b")
+@pytest.mark.rule("CON-2.k")
 @pytest.mark.parametrize(
     ("given", "field"),
     [
@@ -92,13 +95,13 @@ def test_what_cannot_be_is_refused_beside_its_field_and_nothing_is_kept(acte, ag
     assert not StoredFile.objects.exists()
 
 
-@pytest.mark.rule("CON-2")
+@pytest.mark.rule("CON-2.k")
 def test_a_signature_of_today_in_paris_is_taken_just_after_midnight(acte, agent):
     record(acte, agent, signed_on=date(2026, 12, 4), now=NOW.replace(month=12, day=3, hour=23, minute=5))
     assert Signature.objects.count() == 2
 
 
-@pytest.mark.rule("CON-2")
+@pytest.mark.rule("CON-2.k")
 def test_a_correction_needs_a_reason_supersedes_and_moves_the_effect(acte, agent):
     record(acte, agent)
     record(acte, agent, "caf", signed_on=date(2026, 11, 27))
@@ -115,7 +118,8 @@ def test_a_correction_needs_a_reason_supersedes_and_moves_the_effect(acte, agent
     assert Entry.objects.filter(event="convention.effet-corrige").count() == 1
 
 
-@pytest.mark.rule("CON-2")
+@pytest.mark.rule("CON-2.c")
+@pytest.mark.rule("CON-2.e")
 def test_an_act_that_reached_the_prefecture_after_the_signature_is_shown_as_a_fault(acte, agent):
     assert "n’est pas enregistré" in queries.faults_of(acte)[0]
     record(acte, agent)
@@ -132,7 +136,7 @@ def test_an_act_that_reached_the_prefecture_after_the_signature_is_shown_as_a_fa
     assert queries.faults_of(acte) == []
 
 
-@pytest.mark.rule("CON-2")
+@pytest.mark.rule("CON-2.c")
 @pytest.mark.parametrize(
     ("on", "received", "field"),
     [
@@ -156,7 +160,8 @@ def test_impossible_dates_of_the_act_are_refused(acte, agent, on, received, fiel
     assert list(refused.value.faults) == [field]
 
 
-@pytest.mark.rule("ACC-3")
+@pytest.mark.rule("ACC-3.a")
+@pytest.mark.rule("CTL-6.c")
 @pytest.mark.parametrize(
     ("trait", "answer"), [("essonne", Http404), ("lecteur", Forbidden), ("cnaf", Forbidden), ("superviseur", None)]
 )
@@ -176,7 +181,7 @@ def test_signatures_are_closed_once_the_end_is_recorded(agent):
         record(queries.founding_acte(lieu.conventions.get()), agent, reason="erreur")
 
 
-@pytest.mark.rule("CON-2")
+@pytest.mark.rule("CON-2.l")
 @pytest.mark.django_db(transaction=True)
 def test_both_parties_at_once_put_it_in_force_once():
     """Each thread waits for the other just before it counts the signatures: with the row held, one never gets there."""

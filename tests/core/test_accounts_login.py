@@ -52,7 +52,7 @@ def is_in(client: Client) -> bool:
     return client.get(CHANGE).status_code == 200
 
 
-@pytest.mark.rule("ACT-6")
+@pytest.mark.rule("ACT-6.a")
 @pytest.mark.parametrize("email", [CAMILLE, "Camille.DURAND@Lieu.test", f"  {CAMILLE} "])
 def test_the_address_opens_in_any_case(client: Client, camille: User, email: str) -> None:
     response = enter(client, email=email)
@@ -60,7 +60,7 @@ def test_the_address_opens_in_any_case(client: Client, camille: User, email: str
     assert is_in(client)
 
 
-@pytest.mark.rule("ACC-5")
+@pytest.mark.rule("ACC-5.a")
 def test_logging_out_takes_a_post_and_ends_the_session_on_the_server(client: Client, camille: User) -> None:
     enter(client)
     stolen = client.cookies["sessionid"].value
@@ -78,7 +78,7 @@ def test_next_leads_inside_only(client: Client, camille: User) -> None:
         client.post("/compte/deconnexion/")
 
 
-@pytest.mark.rule("ACT-7")
+@pytest.mark.rule("ACT-7.b")
 def test_every_refusal_says_and_costs_the_same(camille: User, monkeypatch: pytest.MonkeyPatch) -> None:
     hashed: list[str] = []
     encode, scrypt = QuickHasher.encode, hashlib.scrypt
@@ -106,7 +106,9 @@ def test_every_refusal_says_and_costs_the_same(camille: User, monkeypatch: pytes
     assert "n’est pas le bon" in pages.pop()[1]
 
 
-@pytest.mark.rule("ACT-3")
+@pytest.mark.rule("ACT-2.c")
+@pytest.mark.rule("ACT-3.b")
+@pytest.mark.rule("ACT-3.c")
 def test_a_mailed_password_opens_the_choice_and_nothing_else(client: Client, clock: Any) -> None:
     user = User.objects.create_user(CAMILLE)
     text = services.issue_password(user, "activation", now=NOW)
@@ -135,7 +137,7 @@ def test_a_mailed_password_opens_the_choice_and_nothing_else(client: Client, clo
     assert Message.objects.filter(kind="accounts.personnalise", recipient=f"user:{user.pk}").count() == 1
 
 
-@pytest.mark.rule("ACT-3")
+@pytest.mark.rule("ACT-3.b")
 def test_the_choice_stays_first_in_a_browser_where_somebody_else_was_logged_in(client: Client, camille: User) -> None:
     enter(client)
     services.suspend(camille, by="systeme", now=NOW)
@@ -144,7 +146,7 @@ def test_the_choice_stays_first_in_a_browser_where_somebody_else_was_logged_in(c
     assert client.get(CHANGE)["Location"] == CHOICE
 
 
-@pytest.mark.rule("ACT-3")
+@pytest.mark.rule("ACT-3.a")
 def test_ten_wrong_tries_at_the_door_kill_the_mailed_password(clock: Any) -> None:
     user = User.objects.create_user(CAMILLE)
     text = services.issue_password(user, "activation", now=NOW)
@@ -155,7 +157,7 @@ def test_ten_wrong_tries_at_the_door_kill_the_mailed_password(clock: Any) -> Non
     assert enter(Client(), text).status_code == 200
 
 
-@pytest.mark.rule("ACT-5")
+@pytest.mark.rule("ACT-5.d")
 def test_the_old_password_works_until_the_new_one_is_used(camille: User) -> None:
     text = services.issue_password(camille, "perte", now=NOW)
     thief = Client()
@@ -165,7 +167,7 @@ def test_the_old_password_works_until_the_new_one_is_used(camille: User) -> None
     assert enter(Client()).status_code == 200
 
 
-@pytest.mark.rule("ACT-5")
+@pytest.mark.rule("ACT-5.c")
 def test_losing_ones_password_answers_the_same_for_anybody(client: Client, camille: User) -> None:
     pages = {said(client.post(LOST, {"courriel": email})) for email in (CAMILLE, "inconnue@lieu.test")}
     assert len(pages) == 1
@@ -177,7 +179,7 @@ def test_losing_ones_password_answers_the_same_for_anybody(client: Client, camil
     assert tries == [200, 200, 200, 200, 429]
 
 
-@pytest.mark.rule("ACT-4")
+@pytest.mark.rule("ACT-4.a")
 def test_changing_asks_for_the_current_one_and_ends_other_sessions(client: Client, camille: User) -> None:
     elsewhere = Client()
     enter(client)
@@ -191,20 +193,20 @@ def test_changing_asks_for_the_current_one_and_ends_other_sessions(client: Clien
     assert not is_in(elsewhere)
 
 
-@pytest.mark.rule("ACT-4")
+@pytest.mark.rule("ACT-7.a")
 def test_guessing_the_current_one_from_an_open_session_is_slowed(client: Client, camille: User) -> None:
     enter(client)
     assert [client.post(CHANGE, {"actuel": "non"}).status_code for _ in range(6)] == [422] * 5 + [429]
 
 
-@pytest.mark.rule("ACC-6")
+@pytest.mark.rule("ACC-6.b")
 def test_a_suspended_person_leaves_an_open_session(client: Client, camille: User) -> None:
     enter(client)
     services.suspend(camille, by="systeme", now=NOW)
     assert not is_in(client)
 
 
-@pytest.mark.rule("ACT-7")
+@pytest.mark.rule("ACT-7.a")
 @pytest.mark.parametrize("email", [CAMILLE, "inconnue@lieu.test"], ids=["known", "unknown"])
 def test_the_sixth_wrong_try_within_five_minutes_is_answered_429(camille: User, clock: Any, email: str) -> None:
     for _ in range(5):
@@ -218,7 +220,7 @@ def test_the_sixth_wrong_try_within_five_minutes_is_answered_429(camille: User, 
     assert enter(Client(), "un mauvais", email).status_code == 200
 
 
-@pytest.mark.rule("ACT-7")
+@pytest.mark.rule("ACT-7.a")
 def test_the_eleventh_within_a_minute_from_a_network_address_is_answered_429(camille: User, clock: Any) -> None:
     answers = [enter(Client(), "un mauvais", f"personne{n}@lieu.test").status_code for n in range(11)]
     assert answers == [200] * 10 + [429]
@@ -227,7 +229,7 @@ def test_the_eleventh_within_a_minute_from_a_network_address_is_answered_429(cam
     assert enter(Client()).status_code == 302
 
 
-@pytest.mark.rule("ACT-7")
+@pytest.mark.rule("ACT-7.b")
 @pytest.mark.parametrize("email", [CAMILLE, "inconnue@lieu.test"], ids=["known", "unknown"])
 def test_ten_wrong_in_a_row_hold_the_address_for_fifteen_minutes(camille: User, clock: Any, email: str) -> None:
     for rank in range(10):
@@ -241,7 +243,7 @@ def test_ten_wrong_in_a_row_hold_the_address_for_fifteen_minutes(camille: User, 
     assert enter(Client(), OWN, email).status_code == (302 if email == CAMILLE else 200)
 
 
-@pytest.mark.rule("ACT-7")
+@pytest.mark.rule("ACT-7.b")
 def test_those_answered_429_count_in_the_row(camille: User, clock: Any) -> None:
     assert [enter(Client(), "un mauvais").status_code for _ in range(10)] == [200] * 5 + [429] * 5
     clock.shift(timedelta(minutes=14))
@@ -250,14 +252,14 @@ def test_those_answered_429_count_in_the_row(camille: User, clock: Any) -> None:
     assert enter(Client()).status_code == 302
 
 
-@pytest.mark.rule("ACT-7")
+@pytest.mark.rule("ACT-7.b")
 def test_a_right_try_ends_the_row(camille: User, clock: Any) -> None:
     for password in ["un mauvais"] * 9 + [OWN] + ["un mauvais"] * 9 + [OWN]:
         assert enter(Client(), password).status_code in (200, 302)
         clock.shift(timedelta(minutes=2))
 
 
-@pytest.mark.rule("ACT-7")
+@pytest.mark.rule("ACT-7.c")
 def test_a_device_used_before_is_not_locked_out_by_others(client: Client, camille: User, clock: Any) -> None:
     enter(client)
     client.post("/compte/deconnexion/")
@@ -279,7 +281,6 @@ def test_a_device_used_before_is_not_locked_out_by_others(client: Client, camill
     assert answers == [200] * 5 + [429], "its own wrong tries count"
 
 
-@pytest.mark.rule("ACT-7")
 def test_all_tries_from_one_network_address_have_an_end(client: Client, camille: User) -> None:
     answers = [client.post(LOGIN, {"login": "", "password": ""}) for _ in range(31)]
     assert [answer.status_code for answer in answers] == [200] * 30 + [429]

@@ -10,8 +10,6 @@ from extranet.core.errors import Refused
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
-pytestmark = pytest.mark.rule("ACT-3")
-
 
 @pytest.fixture
 def camille(db: None, monkeypatch: pytest.MonkeyPatch) -> User:
@@ -19,6 +17,7 @@ def camille(db: None, monkeypatch: pytest.MonkeyPatch) -> User:
     return User.objects.create_user("camille.durand@brie.test", nom="Durand", prenom="Camille")
 
 
+@pytest.mark.rule("ACT-3.c")
 @pytest.mark.parametrize(
     "password",
     [
@@ -37,6 +36,7 @@ def test_fifty_bits_pass_in_any_composition(camille: User, password: str) -> Non
     assert User.objects.get().check_password(password)
 
 
+@pytest.mark.rule("ACT-3.c")
 @pytest.mark.parametrize(
     ("password", "because"),
     [
@@ -62,6 +62,7 @@ def test_what_is_easy_to_guess_is_refused_with_a_sentence(camille: User, passwor
     assert User.objects.get().password_chosen_at is None
 
 
+@pytest.mark.rule("ACT-3.c")
 def test_the_one_received_cannot_become_ones_own(camille: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "draw", lambda: "Kx7$wq2!")  # as strong as the rule asks, so that only this refuses
     text = services.issue_password(camille, "activation", now=NOW)

@@ -36,7 +36,7 @@ def everything_stored() -> str:
     return "\n".join(found)
 
 
-@pytest.mark.rule("ACT-1")
+@pytest.mark.rule("ACT-1.g")
 def test_a_drawn_password_has_eight_signs_of_three_kinds_and_no_look_alike() -> None:
     drawn = {passwords.draw() for _ in range(500)}
     assert len(drawn) == 500
@@ -44,7 +44,9 @@ def test_a_drawn_password_has_eight_signs_of_three_kinds_and_no_look_alike() -> 
         assert re.fullmatch(r"(?=.*[a-z])(?=.*[A-Z])(?=.*[2-9])[a-km-zA-HJ-NP-Z2-9]{8}", text), text
 
 
-@pytest.mark.rule("ACT-2")
+@pytest.mark.rule("ACT-2.a")
+@pytest.mark.rule("ACT-2.b")
+@pytest.mark.rule("ACT-5.b")
 def test_a_mailed_password_is_stored_nowhere_in_clear(
     camille: User, smtp_sink: Any, settings: Any, caplog: pytest.LogCaptureFixture, tmp_path: Any
 ) -> None:
@@ -59,7 +61,8 @@ def test_a_mailed_password_is_stored_nowhere_in_clear(
     assert text not in caplog.text
 
 
-@pytest.mark.rule("ACT-2")
+@pytest.mark.rule("ACT-2.a")
+@pytest.mark.rule("ACT-2.c")
 def test_each_sending_that_fails_draws_anew_and_three_open_together(camille: User, smtp_sink: Any) -> None:
     smtp_sink.refuse["camille.durand@lieu.test"] = "451 later"
     services.request_password("camille.durand@lieu.test", now=NOW)
@@ -69,7 +72,8 @@ def test_each_sending_that_fails_draws_anew_and_three_open_together(camille: Use
     assert services.alive_secrets(camille, NOW + timedelta(minutes=31)).count() == 3
 
 
-@pytest.mark.rule("ACT-2")
+@pytest.mark.rule("ACT-2.c")
+@pytest.mark.rule("ACT-5.d")
 @pytest.mark.parametrize("rank", [0, 1, 2])
 def test_any_of_three_mails_opens_once_and_kills_the_others_and_the_old_password(camille: User, rank: int) -> None:
     texts = [services.issue_password(camille, "perte", now=NOW) for _ in range(3)]
@@ -79,20 +83,21 @@ def test_any_of_three_mails_opens_once_and_kills_the_others_and_the_old_password
     assert not User.objects.get().check_password(OWN)
 
 
-@pytest.mark.rule("ACT-2")
+@pytest.mark.rule("ACT-2.c")
 def test_a_fourth_kills_the_first(camille: User) -> None:
     first, second, *_ = (services.issue_password(camille, "activation", now=NOW) for _ in range(4))
     assert not services.use_secret(camille, first, now=NOW)
     assert services.use_secret(camille, second, now=NOW)
 
 
-@pytest.mark.rule("ACT-2")
+@pytest.mark.rule("ACT-2.a")
 def test_a_password_is_never_drawn_inside_a_transaction_that_may_be_undone(camille: User) -> None:
     with pytest.raises(RuntimeError), transaction.atomic():
         services.issue_password(camille, "activation", now=NOW)
 
 
-@pytest.mark.rule("ACT-3")
+@pytest.mark.rule("ACT-3.a")
+@pytest.mark.rule("ACT-5.b")
 @pytest.mark.parametrize(
     ("kind", "life"), [("activation", timedelta(days=7)), ("perte", timedelta(hours=72))], ids=["opening", "lost"]
 )
@@ -102,7 +107,7 @@ def test_a_mailed_password_expires(camille: User, kind: str, life: timedelta) ->
     assert services.use_secret(camille, text, now=NOW + life - timedelta(seconds=1))
 
 
-@pytest.mark.rule("ACT-3")
+@pytest.mark.rule("ACT-3.a")
 def test_nine_wrong_tries_leave_it_open_and_the_tenth_kills_it(camille: User) -> None:
     nine, ten = (User.objects.create_user(f"{name}@lieu.test") for name in ("nine", "ten"))
     for person, tries, opens in ((nine, 9, True), (ten, 10, False)):
@@ -112,7 +117,7 @@ def test_nine_wrong_tries_leave_it_open_and_the_tenth_kills_it(camille: User) ->
         assert services.use_secret(person, text, now=NOW) is opens
 
 
-@pytest.mark.rule("ACT-1")
+@pytest.mark.rule("ACT-1.g")
 def test_a_mailed_password_is_of_one_person_and_case_sensitive(camille: User) -> None:
     other = User.objects.create_user("alix@lieu.test")
     text = services.issue_password(camille, "activation", now=NOW)
@@ -122,7 +127,8 @@ def test_a_mailed_password_is_of_one_person_and_case_sensitive(camille: User) ->
     assert services.use_secret(camille, f" {text}\n", now=NOW), "copied with its blanks"
 
 
-@pytest.mark.rule("ACT-5")
+@pytest.mark.rule("ACT-5.c")
+@pytest.mark.rule("ACT-5.e")
 def test_three_mails_an_hour_and_the_same_row_for_anybody(camille: User) -> None:
     closed = User.objects.create_user("parti@lieu.test", OWN)
     services.suspend(closed, by=camille, now=NOW)
@@ -136,7 +142,7 @@ def test_three_mails_an_hour_and_the_same_row_for_anybody(camille: User) -> None
     assert Message.objects.filter(recipient=f"user:{camille.pk}").count() == 4
 
 
-@pytest.mark.rule("ACT-5")
+@pytest.mark.rule("ACT-5.e")
 def test_nothing_leaves_to_nobody_nor_to_a_person_suspended_meanwhile(camille: User, smtp_sink: Any) -> None:
     services.request_password("inconnue@lieu.test", now=NOW)
     services.request_password("camille.durand@lieu.test", now=NOW)
@@ -147,7 +153,7 @@ def test_nothing_leaves_to_nobody_nor_to_a_person_suspended_meanwhile(camille: U
     assert Message.objects.exclude(cancelled_at=None).count() == 2
 
 
-@pytest.mark.rule("ACT-5")
+@pytest.mark.rule("NOT-2.e")
 def test_a_mail_that_comes_after_the_choice_is_not_sent(camille: User, smtp_sink: Any) -> None:
     services.request_password("camille.durand@lieu.test", now=NOW)
     services.invite(camille, now=NOW)
@@ -156,14 +162,14 @@ def test_a_mail_that_comes_after_the_choice_is_not_sent(camille: User, smtp_sink
     assert [mail["Subject"] for mail in smtp_sink.mails] == ["Votre mot de passe a été choisi"]
 
 
-@pytest.mark.rule("ACT-3")
+@pytest.mark.rule("ACT-2.c")
 def test_choosing_kills_a_mailed_password_that_was_not_used(camille: User) -> None:
     text = services.issue_password(camille, "perte", now=NOW)
     services.choose_password(camille, "quatre mots sans lien", now=NOW)
     assert not services.use_secret(camille, text, now=NOW)
 
 
-@pytest.mark.rule("ACT-3")
+@pytest.mark.rule("ACT-3.d")
 def test_the_first_choice_is_told_once_as_the_first(camille: User, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[User, bool, datetime]] = []
     hook: Callable[[User, bool, datetime], None] = lambda *facts: told.append(facts)  # noqa: E731
@@ -175,7 +181,7 @@ def test_the_first_choice_is_told_once_as_the_first(camille: User, monkeypatch: 
     assert Message.objects.filter(kind="accounts.personnalise").count() == 2
 
 
-@pytest.mark.rule("ACT-6")
+@pytest.mark.rule("ACT-6.a")
 def test_an_address_is_unique_regardless_of_case_and_stored_in_lower_case(camille: User) -> None:
     assert User.objects.create_user("  Alix@Lieu.Test ").email == "alix@lieu.test"
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -185,7 +191,7 @@ def test_an_address_is_unique_regardless_of_case_and_stored_in_lower_case(camill
             User.objects.bulk_create([User(email=address)])
 
 
-@pytest.mark.rule("ACC-6")
+@pytest.mark.rule("ACC-6.b")
 def test_a_suspended_account_is_inactive_and_its_mailed_passwords_are_dead(camille: User) -> None:
     text = services.issue_password(camille, "activation", now=NOW)
     assert services.suspend(camille, by="systeme", now=NOW)
@@ -201,7 +207,9 @@ def test_dead_secrets_leave_after_thirty_days(camille: User) -> None:
     assert services.forget_old_secrets(now=NOW + timedelta(days=38)) == 1
 
 
-@pytest.mark.rule("TEL-4")
+@pytest.mark.rule("ACC-6.b")
+@pytest.mark.rule("TEL-4.b")
+@pytest.mark.rule("TEL-4.c")
 def test_a_token_opens_until_it_ends_is_revoked_or_its_person_is_suspended(camille: User) -> None:
     text = services.create_token(camille, portee="lieu", nom="Logiciel du RPE", now=NOW, days=30)
     jeton = Jeton.objects.get()

@@ -47,13 +47,13 @@ def qpdf_check(data: bytes, folder: Path) -> subprocess.CompletedProcess:
 # --- rendering ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.rule("TEL-2")
+@pytest.mark.rule("TEL-2.a")
 def test_a_pdf_is_sound_and_its_text_can_be_read(made, tmp_path):
     assert qpdf_check(made, tmp_path).returncode == 0
     assert "Éléonore cherche une crèche à Évry" in pypdf.PdfReader(io.BytesIO(made)).pages[0].extract_text()
 
 
-@pytest.mark.rule("TEL-2")
+@pytest.mark.rule("TEL-2.a")
 def test_a_pdf_carries_both_marks_in_one_block_of_metadata(made):
     with pikepdf.open(io.BytesIO(made)) as document:
         raw = document.Root.Metadata.read_bytes()
@@ -65,7 +65,7 @@ def test_a_pdf_carries_both_marks_in_one_block_of_metadata(made):
         assert document.docinfo["/Title"] == "Demande AB-12"
 
 
-@pytest.mark.rule("TEL-2")
+@pytest.mark.rule("TEL-2.a")
 def test_a_pdf_is_tagged_has_its_language_and_says_what_table_headers_head(made):
     with pikepdf.open(io.BytesIO(made)) as document:
         assert bool(document.Root.MarkInfo.Marked)
@@ -76,7 +76,7 @@ def test_a_pdf_is_tagged_has_its_language_and_says_what_table_headers_head(made)
         assert sorted(scopes) == ["/Column", "/Column", "/Row"]
 
 
-@pytest.mark.rule("TEL-2")
+@pytest.mark.rule("TEL-2.a")
 def test_the_attached_file_comes_out_as_it_went_in(made):
     with pikepdf.open(io.BytesIO(made)) as document:
         ((name, spec),) = document.attachments.items()
@@ -128,7 +128,7 @@ def test_a_page_can_load_nothing_from_the_network_or_the_disk(hostile, tmp_path)
 # --- seal ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.rule("CNS-4")
+@pytest.mark.rule("CNS-4.c")
 def test_a_sealed_pdf_is_intact_and_dated_by_the_portal(made, tmp_path):
     sealed = seal.seal(made, reason="Attestation de destruction", now=NOW)
     assert seal.is_intact(sealed)
@@ -144,7 +144,7 @@ def test_a_sealed_pdf_is_intact_and_dated_by_the_portal(made, tmp_path):
         assert document.attachments["demande.xml"].get_file().read_bytes() == XML.data
 
 
-@pytest.mark.rule("CNS-4")
+@pytest.mark.rule("CNS-4.c")
 def test_a_byte_changed_added_or_taken_away_breaks_the_seal(made):
     sealed = seal.seal(made, reason="Essai", now=NOW)
     hole = sealed.rindex(b"/Contents <")
@@ -158,7 +158,7 @@ def test_a_byte_changed_added_or_taken_away_breaks_the_seal(made):
     assert not seal.is_intact(b"%PDF-1.7\n")
 
 
-@pytest.mark.rule("CNS-4")
+@pytest.mark.rule("CNS-4.c")
 def test_a_seal_of_another_instance_is_not_ours(made, settings, tmp_path):
     settings.DATA_DIR = tmp_path / "ailleurs"
     foreign = seal.seal(made, reason="Essai", now=NOW)
@@ -262,13 +262,13 @@ def sound() -> bytes:
     return saved()
 
 
-@pytest.mark.rule("CON-2")
+@pytest.mark.rule("CON-2.b")
 @pytest.mark.parametrize("data", [sound(), packed(b"[1 2 3]"), pdf.convert("<p>Signé", title="Acte")])
 def test_a_plain_pdf_is_taken_as_it_is(data):
     assert store.checked_pdf(io.BytesIO(data)) == data
 
 
-@pytest.mark.rule("CON-2")
+@pytest.mark.rule("CON-2.b")
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
@@ -301,7 +301,8 @@ def test_an_upload_that_is_not_a_plain_pdf_is_refused_with_what_to_do(data, sent
 # --- kept files ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.rule("CON-1")
+@pytest.mark.rule("CON-1.b")
+@pytest.mark.rule("CON-2.b")
 @pytest.mark.django_db(transaction=True)
 def test_a_kept_file_comes_back_byte_for_byte_and_only_its_owner_reads_it(tmp_path):
     stored = store.keep(io.BytesIO(b"acte" * 1000), media_type="application/pdf", nature="acte", now=NOW)
@@ -312,7 +313,7 @@ def test_a_kept_file_comes_back_byte_for_byte_and_only_its_owner_reads_it(tmp_pa
     assert list(stored.path.parent.iterdir()) == [stored.path]
 
 
-@pytest.mark.rule("CON-1")
+@pytest.mark.rule("CON-1.b")
 @pytest.mark.django_db(transaction=True)
 def test_a_kept_file_that_was_changed_or_lost_is_not_handed_over():
     changed = store.keep(b"acte", media_type="application/pdf", nature="acte", now=NOW)

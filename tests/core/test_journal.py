@@ -20,7 +20,7 @@ def lines(db):
     return Entry.objects.order_by("pk")
 
 
-@pytest.mark.rule("ACC-2")
+@pytest.mark.rule("ACC-2.d")
 @pytest.mark.parametrize("change", ["update", "delete", "sql"])
 def test_no_line_can_be_changed_or_removed(lines, change):
     with pytest.raises(DatabaseError), transaction.atomic():
@@ -34,7 +34,7 @@ def test_no_line_can_be_changed_or_removed(lines, change):
     assert lines.count() == 3
 
 
-@pytest.mark.rule("ACC-2")
+@pytest.mark.rule("ACC-2.f")
 def test_seals_find_what_a_tampered_database_hides(lines):
     assert services.seal(now=NOW) == 0  # seen
     assert services.seal(now=NOW + timedelta(minutes=14)) == 0  # a transaction of then may still be open
@@ -48,7 +48,7 @@ def test_seals_find_what_a_tampered_database_hides(lines):
     assert len(services.broken_seals()) == 1
 
 
-@pytest.mark.rule("ACC-2")
+@pytest.mark.rule("ACC-2.f")
 def test_a_line_committed_late_under_a_lower_key_is_sealed_whole(lines):
     """A long import writes the moment it began at: what is old by its moment may be new in the table."""
     person, last = UserFactory(), lines.last().pk

@@ -23,7 +23,8 @@ def post(person, key="1", now=NOW):
         services.post("accounts.personnalise", key=key, to=[f"user:{person.pk}"], now=now)
 
 
-@pytest.mark.rule("NOT-2")
+@pytest.mark.rule("NOT-2.a")
+@pytest.mark.rule("NOT-2.d")
 def test_said_twice_is_sent_once(person, smtp_sink):
     post(person)
     post(person)
@@ -35,7 +36,7 @@ def test_said_twice_is_sent_once(person, smtp_sink):
     assert "&" not in text_of(mail).replace("&#", "")
 
 
-@pytest.mark.rule("NOT-2")
+@pytest.mark.rule("NOT-2.a")
 def test_a_fact_rolled_back_sends_nothing(person, smtp_sink):
     try:
         with transaction.atomic():
@@ -47,7 +48,7 @@ def test_a_fact_rolled_back_sends_nothing(person, smtp_sink):
     assert smtp_sink.mails == []
 
 
-@pytest.mark.rule("NOT-2")
+@pytest.mark.rule("NOT-2.a")
 def test_a_passing_refusal_is_tried_again_later_with_the_same_message_id(person, smtp_sink):
     post(person)
     smtp_sink.refuse["personne@lieu.test"] = "451 later"
@@ -58,7 +59,7 @@ def test_a_passing_refusal_is_tried_again_later_with_the_same_message_id(person,
     assert len(smtp_sink.mails) == 1
 
 
-@pytest.mark.rule("NOT-2")
+@pytest.mark.rule("NOT-2.b")
 def test_a_refusal_for_good_is_not_tried_again_and_is_seen(person, smtp_sink):
     post(person)
     smtp_sink.refuse["personne@lieu.test"] = "550 no such user"
@@ -68,7 +69,7 @@ def test_a_refusal_for_good_is_not_tried_again_and_is_seen(person, smtp_sink):
     assert services.send_due(now=NOW + timedelta(hours=5)) == (0, 0)
 
 
-@pytest.mark.rule("NOT-2")
+@pytest.mark.rule("NOT-2.a")
 def test_after_two_days_of_silence_it_is_given_up(person, settings):
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
@@ -82,7 +83,7 @@ def test_after_two_days_of_silence_it_is_given_up(person, settings):
     assert message.attempts < 20
 
 
-@pytest.mark.rule("NOT-2")
+@pytest.mark.rule("NOT-2.d")
 def test_a_message_held_by_one_worker_is_left_by_another(person, smtp_sink):
     post(person)
     message = Message.objects.get()
@@ -91,7 +92,7 @@ def test_a_message_held_by_one_worker_is_left_by_another(person, smtp_sink):
     assert services.send_due(now=NOW + services.LEASE + timedelta(seconds=1)) == (1, 0)
 
 
-@pytest.mark.rule("NOT-2")
+@pytest.mark.rule("NOT-2.e")
 def test_nobody_left_to_write_to_cancels(person, smtp_sink):
     post(person)
     person.is_active = False
@@ -100,7 +101,7 @@ def test_nobody_left_to_write_to_cancels(person, smtp_sink):
     assert Message.objects.get().cancelled_at == NOW
 
 
-@pytest.mark.rule("NOT-2")
+@pytest.mark.rule("CNS-1.c")
 def test_no_address_and_no_text_lie_in_the_outbox(person):
     post(person)
     row = str(Message.objects.values().get())

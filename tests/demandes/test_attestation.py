@@ -82,7 +82,7 @@ def sign(page, attestation, **changes):
 # --- opened -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.rule("CNS-3")
+@pytest.mark.rule("CNS-3.a")
 @pytest.mark.parametrize(
     ("given", "job", "due"),
     [
@@ -99,7 +99,7 @@ def test_its_deadline_is_one_month_after_the_end_of_the_six(lieu, given, job, du
     assert (line.transmitted_on, line.destroyed_on) == (date.fromisoformat(given), date.fromisoformat(job))
 
 
-@pytest.mark.rule("CNS-3")
+@pytest.mark.rule("CNS-3.b")
 def test_it_covers_what_was_destroyed_since_the_last_one_and_nothing_else(lieu, person, page):
     first = opened(lieu)
     other = opened(LieuFactory())
@@ -126,7 +126,8 @@ def test_it_covers_what_was_destroyed_since_the_last_one_and_nothing_else(lieu, 
         LigneAttestation.objects.filter(pk=second.lignes.get().pk).update(demande=line.demande)
 
 
-@pytest.mark.rule("CNS-3")
+@pytest.mark.rule("CNS-3.a")
+@pytest.mark.rule("CNS-3.c")
 def test_a_withdrawn_demande_is_attested_at_the_end_of_its_six_months_if_the_lieu_had_a_copy(lieu, person):
     copied, unread = (DemandeFactory(transmise=True, lieu=lieu, at=moment("2026-06-10")) for _ in range(2))
     handover.fetch([copied.uuid], form="xml", by=person, now=moment("2026-06-11"), origin=handover.Origin())
@@ -140,7 +141,7 @@ def test_a_withdrawn_demande_is_attested_at_the_end_of_its_six_months_if_the_lie
     assert line.attestation.due_on == date(2027, 1, 10)
 
 
-@pytest.mark.rule("CNS-5")
+@pytest.mark.rule("CNS-5.a")
 def test_the_lieu_is_told_at_opening_day_15_and_day_25_and_the_caf_once_it_is_late(lieu, person, smtp_sink):
     AgentFactory(user__email="agent@caf77.test")
     AgentFactory(essonne=True, user__email="agent@caf91.test")
@@ -160,7 +161,8 @@ def test_the_lieu_is_told_at_opening_day_15_and_day_25_and_the_caf_once_it_is_la
     assert left == [*lieu_told, (30, "agent@caf77.test")]
 
 
-@pytest.mark.rule("CNS-5")
+@pytest.mark.rule("CNS-5.a")
+@pytest.mark.rule("NOT-2.e")
 def test_mails_that_waited_for_days_leave_as_one_and_not_at_all_once_it_is_signed(lieu, person, page, smtp_sink):
     attestation = opened(lieu)
     attestations.remind(now=NOW + timedelta(days=15))
@@ -177,7 +179,11 @@ def test_mails_that_waited_for_days_leave_as_one_and_not_at_all_once_it_is_signe
 # --- signed -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.rule("CNS-4")
+@pytest.mark.rule("ACC-2.d")
+@pytest.mark.rule("CNS-3.c")
+@pytest.mark.rule("CNS-4.a")
+@pytest.mark.rule("CNS-4.b")
+@pytest.mark.rule("CNS-4.c")
 def test_signed_it_is_a_sealed_pdf_that_says_what_was_attested_and_by_whom(page, person, lieu):
     attestation = opened(lieu, dossier__nom="Secrète")
     assert sign(page, attestation).status_code == 302
@@ -215,7 +221,8 @@ def test_signed_it_is_a_sealed_pdf_that_says_what_was_attested_and_by_whom(page,
     assert (act.actor, act.caf) == (f"user:{person.pk}", lieu.caf_id)
 
 
-@pytest.mark.rule("CNS-4")
+@pytest.mark.rule("CNS-4.a")
+@pytest.mark.rule("CNS-4.b")
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
@@ -240,7 +247,7 @@ def test_what_is_missing_is_said_and_what_was_typed_is_kept(page, lieu, changes,
     assert (attestation.state, attestation.pdf, StoredFile.objects.count()) == ("ouverte", None, 0)
 
 
-@pytest.mark.rule("CNS-4")
+@pytest.mark.rule("CNS-4.e")
 def test_once_signed_it_is_locked(page, person, lieu):
     attestation = opened(lieu)
     sign(page, attestation)
@@ -261,7 +268,8 @@ def test_once_signed_it_is_locked(page, person, lieu):
     assert Attestation.objects.values().get(pk=attestation.pk) == before
 
 
-@pytest.mark.rule("ACC-1")
+@pytest.mark.rule("ACC-1.a")
+@pytest.mark.rule("CNS-3.a")
 @pytest.mark.parametrize("who", ["of another lieu", "suspended", "agent", "nobody"])
 def test_nobody_else_signs_or_reads_it_in_the_space_of_lieux(client, lieu, who):
     attestation = opened(lieu)
@@ -282,7 +290,7 @@ def test_nobody_else_signs_or_reads_it_in_the_space_of_lieux(client, lieu, who):
     assert attestation.state == "ouverte"
 
 
-@pytest.mark.rule("CNS-4")
+@pytest.mark.rule("CNS-4.c")
 def test_agents_of_its_own_caf_read_it_and_no_others(client, page, lieu):
     attestation = opened(lieu)
     change = reverse("admin:demandes_attestation_change", args=[attestation.pk])
@@ -300,7 +308,7 @@ def test_agents_of_its_own_caf_read_it_and_no_others(client, page, lieu):
     assert client.get(download).status_code == 404
 
 
-@pytest.mark.rule("CON-6")
+@pytest.mark.rule("CON-6.b")
 def test_after_the_convention_s_end_it_can_still_be_signed_and_nothing_else_be_seen(page, lieu, person):
     attestation = opened(lieu)
     demande = DemandeFactory(recuperee=True, lieu=lieu)
@@ -313,7 +321,7 @@ def test_after_the_convention_s_end_it_can_still_be_signed_and_nothing_else_be_s
     assert page.get(address(attestation, pdf=True)).status_code == 200
 
 
-@pytest.mark.rule("CNS-4")
+@pytest.mark.rule("CNS-4.e")
 @pytest.mark.django_db(transaction=True)
 def test_two_signatures_at_once_make_one(lieu):
     persons = [HabilitationFactory(lieu=lieu).user for _ in range(2)]

@@ -8,9 +8,10 @@ import time_machine
 from conventions.models import Convention
 from tests.factories import LieuFactory
 
-pytestmark = [pytest.mark.django_db, pytest.mark.rule("DEM-2")]
+pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.rule("DEM-2.b")
 @time_machine.travel("2026-11-24T09:00:00Z", tick=False)
 def test_an_uncovered_commune_names_the_caf_and_its_covered_neighbours_and_asks_nothing(client):
     LieuFactory(convention__communes=["77288"])  # Melun, of the same EPCI as Dammarie-les-Lys

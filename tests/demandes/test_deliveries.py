@@ -79,9 +79,14 @@ FAULTS = {
 }
 
 
-@pytest.mark.rule("ING-3")
-@pytest.mark.rule("ING-4")
-@pytest.mark.rule("NOT-1")
+@pytest.mark.rule("ING-3.b")
+@pytest.mark.rule("ING-3.c")
+@pytest.mark.rule("ING-3.d")
+@pytest.mark.rule("ING-4.a")
+@pytest.mark.rule("ING-4.c")
+@pytest.mark.rule("ING-4.d")
+@pytest.mark.rule("ING-6.a")
+@pytest.mark.rule("NOT-1.a")
 def test_a_thousand_records_with_twenty_kinds_of_faults_are_counted_exactly_and_twice_changes_nothing(person):
     changes = {10 + 40 * rank: fault for rank, fault in enumerate(FAULTS.values())}
     assert len(FAULTS) >= 20
@@ -127,8 +132,8 @@ WHOLE = {
 }
 
 
-@pytest.mark.rule("ING-2")
-@pytest.mark.rule("ING-3")
+@pytest.mark.rule("ING-2.b")
+@pytest.mark.rule("ING-3.a")
 @pytest.mark.parametrize("kind", WHOLE)
 def test_a_file_that_is_not_sound_is_refused_whole(person, kind):
     livraison = take(WHOLE[kind])
@@ -138,7 +143,7 @@ def test_a_file_that_is_not_sound_is_refused_whole(person, kind):
     assert not Demande.objects.exists()
 
 
-@pytest.mark.rule("ING-2")
+@pytest.mark.rule("ING-2.b")
 def test_entities_are_not_expanded(person, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("secret-of-the-machine")
@@ -148,13 +153,12 @@ def test_entities_are_not_expanded(person, tmp_path):
     assert not Dossier.objects.exists()
 
 
-@pytest.mark.rule("ING-1")
 def test_gzip_is_recognised_by_content_and_an_empty_delivery_is_valid(person):
     assert counts(take(gzip.compress(file_of(record(1, NOW)).encode()), nom="livraison.xml"))[1] == 1
     assert take(file_of()).state == "traitee"
 
 
-@pytest.mark.rule("ING-4")
+@pytest.mark.rule("ING-4.b")
 def test_other_content_updates_until_it_is_picked_up_and_is_set_aside_afterwards(person):
     take(file_of(record(1, NOW)))
     demande = Demande.objects.get()
@@ -166,7 +170,7 @@ def test_other_content_updates_until_it_is_picked_up_and_is_set_aside_afterwards
     assert Dossier.objects.get().nom == "Corrigée"
 
 
-@pytest.mark.rule("ING-4")
+@pytest.mark.rule("ING-4.c")
 def test_what_was_destroyed_or_withdrawn_never_comes_back(person):
     take(file_of(record(1, NOW), record(2, NOW)))
     destruction.withdraw(Demande.objects.get(reference="ME-0000001"), now=NOW)
@@ -177,7 +181,7 @@ def test_what_was_destroyed_or_withdrawn_never_comes_back(person):
     assert not Dossier.objects.exists()
 
 
-@pytest.mark.rule("ING-5")
+@pytest.mark.rule("ING-5.a")
 def test_killed_at_a_batch_it_goes_on_and_nothing_is_lost_or_doubled(person, monkeypatch):
     records = file_of(*[record(rank, NOW) for rank in range(1, 1201)])
     livraison = deliveries.register(
@@ -201,7 +205,7 @@ def test_killed_at_a_batch_it_goes_on_and_nothing_is_lost_or_doubled(person, mon
     assert Message.objects.filter(kind="demandes.transmission").count() == 1
 
 
-@pytest.mark.rule("ING-5")
+@pytest.mark.rule("ING-5.c")
 def test_files_of_families_go_24_hours_after_success_and_15_days_after_refusal(person):
     good, bad = take(file_of(record(1, NOW))), take(b"bonjour")
     paths = [deliveries.path_of(one) for one in (good, bad)]
@@ -213,7 +217,7 @@ def test_files_of_families_go_24_hours_after_success_and_15_days_after_refusal(p
     assert [path.exists() for path in paths] == [False, False]
 
 
-@pytest.mark.rule("ING-6")
+@pytest.mark.rule("ING-6.a")
 def test_one_lieu_gets_it_several_or_none_wait_unless_one_is_named(person):
     HabilitationFactory(lieu=LieuFactory(code="GU-77-CHATELET"))
     named = '<lieu code="GU-77-CHATELET"/>'
@@ -222,7 +226,7 @@ def test_one_lieu_gets_it_several_or_none_wait_unless_one_is_named(person):
     assert found == {"1": ("a-orienter", None), "2": ("transmise", "GU-77-CHATELET"), "3": ("a-orienter", None)}
 
 
-@pytest.mark.rule("RGP-2")
+@pytest.mark.rule("RGP-2.a")
 def test_no_name_or_address_of_a_family_reaches_the_logs(person, caplog):
     caplog.set_level(logging.DEBUG)
     mail = "\n<courriel>introuvable@famille.test</courriel>"

@@ -35,7 +35,7 @@ def person(db):
 # --- by date first ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.rule("CNS-1")
+@pytest.mark.rule("CNS-1.b")
 @pytest.mark.parametrize("state", ["transmise", "recuperee", "traitee"])
 def test_from_midnight_in_paris_nothing_answers_although_no_job_has_run(client, person, time_machine, state):
     lieu = queries.habilitations.lieux_of(person, NOW).get()
@@ -70,7 +70,7 @@ def test_from_midnight_in_paris_nothing_answers_although_no_job_has_run(client, 
     assert Remise.objects.count() == before
 
 
-@pytest.mark.rule("CNS-1")
+@pytest.mark.rule("CNS-1.a")
 @pytest.mark.parametrize(
     ("given", "last_second"),
     [
@@ -89,7 +89,9 @@ def test_the_job_destroys_on_the_day_after_and_not_before(db, given, last_second
     assert not Dossier.objects.exists()
 
 
-@pytest.mark.rule("CNS-8")
+@pytest.mark.rule("CNS-1.a")
+@pytest.mark.rule("CNS-8.a")
+@pytest.mark.rule("CNS-8.b")
 def test_never_assigned_never_notified_never_picked_up_are_destroyed_too(db):
     made = [
         DemandeFactory(at=NOW),
@@ -110,7 +112,7 @@ def test_never_assigned_never_notified_never_picked_up_are_destroyed_too(db):
 # --- twice, interrupted, at once ----------------------------------------------------------------------------------
 
 
-@pytest.mark.rule("CNS-6")
+@pytest.mark.rule("CNS-6.a")
 def test_run_twice_it_does_nothing_more(db):
     DemandeFactory(echue=True)
     assert [destruction.destroy_due(now=NOW) for _ in range(3)] == [1, 0, 0]
@@ -122,7 +124,7 @@ def test_run_twice_it_does_nothing_more(db):
     assert Demande.objects.get().destroyed_at == NOW
 
 
-@pytest.mark.rule("CNS-6")
+@pytest.mark.rule("CNS-6.a")
 def test_interrupted_it_leaves_whole_demandes_and_goes_on(db, monkeypatch):
     monkeypatch.setattr(destruction, "BATCH", 2)
     for _ in range(5):
@@ -145,7 +147,8 @@ def test_interrupted_it_leaves_whole_demandes_and_goes_on(db, monkeypatch):
     assert Entry.objects.filter(event="demande.purgee").count() == 5
 
 
-@pytest.mark.rule("CNS-6")
+@pytest.mark.rule("CNS-6.d")
+@pytest.mark.rule("DEM-4.d")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("end", ["destroyed", "withdrawn"])
 def test_a_download_racing_the_end_gives_the_whole_file_or_nothing(end):
@@ -211,7 +214,7 @@ def test_a_download_racing_the_end_gives_the_whole_file_or_nothing(end):
 # --- withdrawn ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.rule("DEM-4")
+@pytest.mark.rule("DEM-4.d")
 @pytest.mark.parametrize("trait", ["", "transmise", "recuperee", "traitee"])
 def test_withdrawn_it_is_destroyed_at_once_and_who_has_a_copy_is_told(db, smtp_sink, trait):
     person = HabilitationFactory(user__email="ana@tilleuls.test").user
@@ -234,7 +237,7 @@ def test_withdrawn_it_is_destroyed_at_once_and_who_has_a_copy_is_told(db, smtp_s
         assert "Canari" not in mail.as_string()
 
 
-@pytest.mark.rule("DEM-4")
+@pytest.mark.rule("DEM-4.d")
 def test_withdrawn_from_a_page_read_before_the_lieu_fetched_it_the_lieu_is_told(person):
     lieu = queries.habilitations.lieux_of(person, NOW).get()
     demande = DemandeFactory(transmise=True, lieu=lieu, at=NOW)

@@ -140,8 +140,8 @@ WRONG = {
 }  # fmt: skip
 
 
-@pytest.mark.rule("DEM-1")
-@pytest.mark.rule("DEM-3")
+@pytest.mark.rule("DEM-1.a")
+@pytest.mark.rule("DEM-3.h")
 @pytest.mark.parametrize(("name", "value", "words"), [(name, *row) for name, rows in WRONG.items() for row in rows])
 def test_what_is_wrong_is_said_beside_the_field_and_what_was_typed_is_kept(client, lieu, name, value, words):
     for button in ({}, {"valider": "1", "envoi": "n" * 22, "pour": str(lieu.uuid)}):  # and straight to the end
@@ -153,7 +153,9 @@ def test_what_is_wrong_is_said_beside_the_field_and_what_was_typed_is_kept(clien
     assert nothing_is_written()
 
 
-@pytest.mark.rule("DEM-1")
+@pytest.mark.rule("DEM-1.a")
+@pytest.mark.rule("DEM-3.b")
+@pytest.mark.rule("DEM-3.d")
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
@@ -175,7 +177,12 @@ def test_a_child_that_cannot_be_is_refused_and_the_family_goes_on_without_it(cli
     assert Dossier.objects.get().enfants == [{"prenom": "Ornella", "date_naissance": "2025-06-01"}]
 
 
-@pytest.mark.rule("DEM-3")
+@pytest.mark.rule("DEM-1.a")
+@pytest.mark.rule("DEM-3.a")
+@pytest.mark.rule("DEM-3.b")
+@pytest.mark.rule("DEM-3.e")
+@pytest.mark.rule("DEM-3.h")
+@pytest.mark.rule("TEL-3.a")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -208,7 +215,12 @@ ASKED = {"prenom", "nom", "courriel", "telephone", "code_postal", "ville", "allo
 } | {"enfants-0-prenom", "enfants-0-date_naissance", "enfants-0-date_prevue"}  # fmt: skip
 
 
-@pytest.mark.rule("DEM-3")
+@pytest.mark.rule("DEM-3.a")
+@pytest.mark.rule("DEM-3.b")
+@pytest.mark.rule("DEM-3.e")
+@pytest.mark.rule("DEM-3.h")
+@pytest.mark.rule("DEM-3.i")
+@pytest.mark.rule("DEM-3.j")
 def test_nothing_else_is_asked_and_it_says_what_it_is_for(client, lieu):
     page = html.document_fromstring(client.get(URL).content.decode())
     names = set(page.xpath("//form[@method='post']//*[self::input or self::select or self::textarea]/@name"))
@@ -223,7 +235,7 @@ def test_nothing_else_is_asked_and_it_says_what_it_is_for(client, lieu):
     } | {"besoin", "enfants"}  # fmt: skip
 
 
-@pytest.mark.rule("DEM-2")
+@pytest.mark.rule("DEM-2.d")
 def test_several_lieux_are_shown_and_the_chosen_one_receives(client, lieu):
     other = LieuFactory(nom="Guichet unique du Châtelet", adresse="3 rue du Lavoir", telephone="+33160000009")
     HabilitationFactory(lieu=other)
@@ -239,7 +251,7 @@ def test_several_lieux_are_shown_and_the_chosen_one_receives(client, lieu):
     assert (demande.lieu, demande.lieu_voulu) == (other, other)
 
 
-@pytest.mark.rule("DEM-2")
+@pytest.mark.rule("DEM-2.a")
 @pytest.mark.parametrize("query", ["commune=", "commune=00000", "commune=%00", "commune=%C3%A9" * 9, "q=%00%27%25_"])
 def test_an_unknown_commune_is_asked_again(client, query):
     for answer in (client.get(f"/demandes/nouvelle/?{query}"), client.post(f"/demandes/nouvelle/?{query}", WHOLE)):
@@ -248,7 +260,7 @@ def test_an_unknown_commune_is_asked_again(client, query):
     assert nothing_is_written()
 
 
-@pytest.mark.rule("DEM-2")
+@pytest.mark.rule("DEM-2.a")
 def test_a_commune_is_found_by_its_name_or_code_and_an_unknown_one_is_said_so(client, lieu):
     found = client.get("/demandes/nouvelle/?q=CHATELET EN BRIE")
     assert (found.status_code, found["Location"]) == (302, URL)
@@ -257,6 +269,7 @@ def test_a_commune_is_found_by_its_name_or_code_and_an_unknown_one_is_said_so(cl
     assert "Aucune commune ne correspond à « &lt;b&gt;Nulle-part »" in answer
 
 
+@pytest.mark.rule("DEM-4.a")
 def test_everything_is_read_again_going_back_loses_nothing_and_a_row_is_added_without_reproach(client, lieu):
     summary = post(client)
     text = " ".join(html.document_fromstring(summary.content.decode()).xpath("string(//main)").split())
@@ -295,6 +308,7 @@ def test_a_page_that_was_tampered_with_is_read_again(client, lieu, changes):
     assert nothing_is_written()
 
 
+@pytest.mark.rule("DEM-4.a")
 def test_a_lieu_that_the_family_has_not_read_receives_nothing(client, lieu):
     summary = dict_of(shown(post(client)))
     Convention.objects.filter(lieu=lieu).update(ended_on=date(2026, 11, 22))
@@ -308,7 +322,7 @@ def test_a_lieu_that_the_family_has_not_read_receives_nothing(client, lieu):
     assert Demande.objects.get().lieu == other
 
 
-@pytest.mark.rule("DEM-1")
+@pytest.mark.rule("DEM-6.d")
 @pytest.mark.django_db(transaction=True)
 def test_sent_twice_at_once_it_is_one_demande_and_one_mail_each(smtp_sink):
     lieu = LieuFactory()

@@ -15,7 +15,7 @@ from tests.conftest import text_of
 from tests.demandes.test_family import TYPED, URL, lieu, send, today  # noqa: F401 -- fixtures
 from tests.factories import NOW
 
-pytestmark = [pytest.mark.django_db, pytest.mark.rule("DEM-4")]
+pytestmark = pytest.mark.django_db
 FREE = ["Zibeline", "Kanari", "29253", "Batz", "traite", "privée", "Ornella", "98 76 12 34", "98761234", "zibeline@"]
 PAGES = ("demandes:suivi", "demandes:envoyee")
 
@@ -35,7 +35,9 @@ def stored():
     return kept, Entry.objects.count()
 
 
-@pytest.mark.rule("RGP-2")
+@pytest.mark.rule("DEM-4.b")
+@pytest.mark.rule("DEM-4.f")
+@pytest.mark.rule("RGP-2.a")
 def test_the_acknowledgement_has_the_reference_and_the_link_and_nothing_that_was_typed(client, demande, smtp_sink):
     send_due(now=NOW)
     [mail] = smtp_sink.to(TYPED["courriel"])
@@ -50,6 +52,7 @@ def test_the_acknowledgement_has_the_reference_and_the_link_and_nothing_that_was
         assert word not in text_of(told) + told.get_body(("html",)).get_content() + told["Subject"], word
 
 
+@pytest.mark.rule("DEM-4.f")
 def test_an_address_gets_three_acknowledgements_a_day_in_any_case(client, lieu, smtp_sink):  # noqa: F811
     for rank in range(5):
         assert send(client, {"courriel": ("Zibeline" if rank % 2 else "zibeline") + "@famille.test"}).status_code == 302
@@ -63,7 +66,7 @@ def test_an_address_gets_three_acknowledgements_a_day_in_any_case(client, lieu, 
     assert Dossier.objects.count() == 3
 
 
-@pytest.mark.rule("RGP-2")
+@pytest.mark.rule("RGP-2.a")
 def test_no_address_holds_anything_about_the_family(client, lieu):  # noqa: F811
     sent = send(client)
     link = client.get(sent["Location"]).content.decode()
@@ -74,6 +77,8 @@ def test_no_address_holds_anything_about_the_family(client, lieu):  # noqa: F811
     assert not [word for word in FREE if word.encode() in raw]
 
 
+@pytest.mark.rule("DEM-4.b")
+@pytest.mark.rule("DEM-4.e")
 def test_opening_the_link_changes_nothing(client, demande):
     before = stored()
     for name in PAGES:
@@ -90,6 +95,7 @@ def test_opening_the_link_changes_nothing(client, demande):
     assert "<b>très</b>" not in page
 
 
+@pytest.mark.rule("DEM-4.e")
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
@@ -108,6 +114,7 @@ def test_withdrawing_needs_the_address_of_the_demande(client, demande, typed, wo
     assert stored() == before
 
 
+@pytest.mark.rule("DEM-4.d")
 @pytest.mark.parametrize("state", ["transmise", "recuperee", "traitee"])
 def test_withdrawing_destroys_the_dossier_at_once_and_tells_a_lieu_that_has_a_copy(client, demande, smtp_sink, state):
     send_due(now=NOW)
@@ -127,6 +134,7 @@ def test_withdrawing_destroys_the_dossier_at_once_and_tells_a_lieu_that_has_a_co
     assert len(smtp_sink.to(TYPED["courriel"])) == 1
 
 
+@pytest.mark.rule("CNS-1.b")
 def test_from_the_day_after_the_last_one_the_link_is_gone_whether_or_not_a_job_has_run(client, demande, time_machine):
     time_machine.move_to("2027-05-23T21:59:59Z")
     assert client.get(page_of(demande)).status_code == 200
@@ -137,6 +145,7 @@ def test_from_the_day_after_the_last_one_the_link_is_gone_whether_or_not_a_job_h
     assert Dossier.objects.exists()
 
 
+@pytest.mark.rule("DEM-4.b")
 def test_a_token_that_is_not_ours_finds_nothing(client, demande):
     good = queries.link_token(demande.uuid)
     bare = base64.urlsafe_b64encode(demande.uuid.bytes).decode().rstrip("=")

@@ -78,7 +78,8 @@ FULL = record(
 )
 
 
-@pytest.mark.rule("TEL-3")
+@pytest.mark.rule("TEL-2.b")
+@pytest.mark.rule("TEL-3.a")
 def test_what_a_lieu_fetches_says_what_monenfant_sent_and_by_which_day_it_must_go(page, lieu, tmp_path):
     given = "".join(delivery(iter([FULL]), NOW)).encode()
     livraison = deliveries.register(
@@ -101,7 +102,8 @@ def test_what_a_lieu_fetches_says_what_monenfant_sent_and_by_which_day_it_must_g
     assert came.recue == left.recue
 
 
-@pytest.mark.rule("TEL-2")
+@pytest.mark.rule("TEL-2.a")
+@pytest.mark.rule("TEL-2.b")
 def test_the_pdf_of_a_usual_demande_is_one_page_with_its_xml_and_its_day_of_destruction(page, lieu):
     [demande] = waiting(lieu)
     data = post(page, [demande], "pdf").content
@@ -117,7 +119,7 @@ def test_the_pdf_of_a_usual_demande_is_one_page_with_its_xml_and_its_day_of_dest
     assert "À détruire, avec toutes ses copies, au plus tard le 23 mai 2027" in " ".join(words.split())
 
 
-@pytest.mark.rule("TEL-2")
+@pytest.mark.rule("TEL-3.a")
 @pytest.mark.parametrize("message", HOSTILE.values(), ids=HOSTILE)
 def test_whatever_a_family_writes_is_text_in_every_form(page, lieu, message):
     text = message[:2_000].strip()
@@ -139,7 +141,6 @@ def test_whatever_a_family_writes_is_text_in_every_form(page, lieu, message):
     assert len(document.pages) <= 8
 
 
-@pytest.mark.rule("TEL-1")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="one writer at a time")
 def test_a_download_that_waits_for_a_change_gives_what_it_changed_and_no_mixture(page, person, lieu):

@@ -28,7 +28,8 @@ def given(lieu, *names):
         Dossier.objects.filter(demande=demande).update(nom=name)
 
 
-@pytest.mark.rule("RGP-2")
+@pytest.mark.rule("RGP-2.a")
+@pytest.mark.rule("TEL-5.a")
 def test_a_name_is_searched_by_post_and_never_read_from_an_address(client, lieu):
     given(lieu, "Moreau", "Lefèvre")
     found = client.post(URL, {"q": "lefevre", "etat": ""}).content.decode()
@@ -39,7 +40,8 @@ def test_a_name_is_searched_by_post_and_never_read_from_an_address(client, lieu)
     assert 'method="get"' not in ignored.split("<main")[1]
 
 
-@pytest.mark.rule("RGP-2")
+@pytest.mark.rule("RGP-2.a")
+@pytest.mark.rule("TEL-5.a")
 def test_pages_of_a_search_carry_it_by_post_and_the_others_by_address(client, lieu):
     given(lieu, *["Moreau"] * 30)
     searched = client.post(URL, {"q": "moreau"}).content.decode()
@@ -50,7 +52,7 @@ def test_pages_of_a_search_carry_it_by_post_and_the_others_by_address(client, li
     assert client.get(URL + "?page=zzz&etat=zzz").status_code == 200
 
 
-@pytest.mark.rule("ACC-2")
+@pytest.mark.rule("ACC-2.a")
 def test_names_shown_in_a_list_are_recorded_once_a_day_and_person(client, lieu, time_machine):
     given(lieu, "Moreau", "Lefèvre")
     for _ in range(2):
@@ -69,7 +71,7 @@ def test_names_shown_in_a_list_are_recorded_once_a_day_and_person(client, lieu, 
     assert Remise.objects.filter(user_id=other.pk).count() == 4
 
 
-@pytest.mark.rule("TEL-5")
+@pytest.mark.rule("TEL-5.c")
 def test_the_list_costs_the_same_whatever_its_length(client, lieu):
     def queries():
         client.get(URL)

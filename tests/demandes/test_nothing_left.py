@@ -91,8 +91,11 @@ def found_in_files(folder):
     }
 
 
-@pytest.mark.rule("CNS-1")
-@pytest.mark.rule("RGP-2")
+@pytest.mark.rule("CNS-1.a")
+@pytest.mark.rule("CNS-1.c")
+@pytest.mark.rule("ING-4.c")
+@pytest.mark.rule("ING-5.c")
+@pytest.mark.rule("RGP-2.a")
 @pytest.mark.skipif(
     settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"), reason="reads rows as PostgreSQL's text"
 )

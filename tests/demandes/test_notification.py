@@ -64,8 +64,9 @@ def day(text, hour="10:00"):
     return datetime.fromisoformat(f"{text}T{hour}").replace(tzinfo=PARIS).astimezone(UTC)
 
 
-@pytest.mark.rule("NOT-1")
-@pytest.mark.rule("RGP-2")
+@pytest.mark.rule("NOT-1.a")
+@pytest.mark.rule("NOT-1.b")
+@pytest.mark.rule("RGP-2.a")
 def test_each_active_person_gets_one_mail_a_batch_without_anything_of_the_families(lieu, persons, smtp_sink):
     HabilitationFactory(lieu=lieu, suspendue=True, user__email="partie@tilleuls.test")
     HabilitationFactory(lieu=lieu, user__ferme=True, user__email="fermee@tilleuls.test")
@@ -87,7 +88,7 @@ def test_each_active_person_gets_one_mail_a_batch_without_anything_of_the_famili
     assert told(smtp_sink, "ana@tilleuls.test") == ["3 demandes à récupérer", "1 demande à récupérer"]
 
 
-@pytest.mark.rule("NOT-1")
+@pytest.mark.rule("ING-5.a")
 def test_a_lieu_without_anybody_to_tell_is_given_nothing(lieu):
     HabilitationFactory(lieu=lieu, suspendue=True)
     batch, [demande] = give(lieu)
@@ -96,7 +97,8 @@ def test_a_lieu_without_anybody_to_tell_is_given_nothing(lieu):
     assert not Message.objects.exists()
 
 
-@pytest.mark.rule("NOT-3")
+@pytest.mark.rule("NOT-3.a")
+@pytest.mark.rule("NOT-4.d")
 @pytest.mark.parametrize(
     ("accepted", "last"),
     [
@@ -122,7 +124,7 @@ def test_the_fifteen_days_end_with_the_fifteenth_day_in_paris(lieu, persons, age
     assert reminders.tell_late(now=over) == 1
 
 
-@pytest.mark.rule("NOT-3")
+@pytest.mark.rule("NOT-3.a")
 def test_a_mail_begun_before_midnight_and_accepted_after_counts_from_its_acceptance(lieu, persons, smtp_sink):
     begun = datetime(2026, 11, 23, 22, 59, 58, tzinfo=UTC)
     batch, _ = give(lieu, now=begun)
@@ -139,7 +141,7 @@ def test_a_mail_begun_before_midnight_and_accepted_after_counts_from_its_accepta
     assert "9 décembre 2026" in text_of(smtp_sink.to("ana@tilleuls.test")[0])
 
 
-@pytest.mark.rule("NOT-3")
+@pytest.mark.rule("NOT-3.a")
 def test_a_mail_that_midnight_overtakes_on_its_way_counts_from_its_acceptance(lieu, persons, smtp_sink, monkeypatch):
     begun = datetime(2026, 11, 23, 22, 59, 58, tzinfo=UTC)
     monkeypatch.setattr(outbox, "monotonic", lambda: 5.0 if smtp_sink.mails else 0.0)  # the dialogue takes five seconds
@@ -149,7 +151,7 @@ def test_a_mail_that_midnight_overtakes_on_its_way_counts_from_its_acceptance(li
     assert batch.notified_at == begun + timedelta(seconds=5)
 
 
-@pytest.mark.rule("NOT-3")
+@pytest.mark.rule("NOT-3.a")
 def test_the_first_accepted_mail_starts_the_clock_whatever_becomes_of_the_others(lieu, persons, smtp_sink):
     late = HabilitationFactory(lieu=lieu, user__email="lente@tilleuls.test").user
     batch, _ = give(lieu)
@@ -166,7 +168,7 @@ def test_the_first_accepted_mail_starts_the_clock_whatever_becomes_of_the_others
     assert batch.notified_at == NOW
 
 
-@pytest.mark.rule("NOT-3")
+@pytest.mark.rule("NOT-3.b")
 def test_without_any_accepted_mail_no_day_is_counted_and_the_caf_knows_the_next_day(lieu, persons, agent, smtp_sink):
     batch, [demande] = give(lieu)
     smtp_sink.refuse = {person.email: "550 no such user" for person in persons}
@@ -184,7 +186,8 @@ def test_without_any_accepted_mail_no_day_is_counted_and_the_caf_knows_the_next_
     assert queries.demandes_visible_to(persons[0], day("2026-12-20")).get() == demande  # nothing is deleted
 
 
-@pytest.mark.rule("NOT-3")
+@pytest.mark.rule("NOT-2.e")
+@pytest.mark.rule("NOT-3.b")
 def test_an_alert_has_no_purpose_once_the_lieu_was_told_or_has_picked_up(lieu, persons, agent, smtp_sink):
     batch, _ = give(lieu)
     other, [demande] = give(lieu)
@@ -195,8 +198,8 @@ def test_an_alert_has_no_purpose_once_the_lieu_was_told_or_has_picked_up(lieu, p
     assert told(smtp_sink, "agent@caf77.test") == []
 
 
-@pytest.mark.rule("NOT-4")
-@pytest.mark.rule("NOT-5")
+@pytest.mark.rule("NOT-4.a")
+@pytest.mark.rule("NOT-4.d")
 @pytest.mark.parametrize(
     ("sent", "expected"),
     [
@@ -221,7 +224,7 @@ def test_who_does_nothing_is_reminded_twice_on_working_days_then_late(lieu, pers
     assert told(smtp_sink, "bea@tilleuls.test") == told(smtp_sink, "ana@tilleuls.test")
 
 
-@pytest.mark.rule("NOT-4")
+@pytest.mark.rule("NOT-4.d")
 def test_on_the_sixteenth_day_lieu_caf_and_waiting_families_are_told_once(lieu, persons, agent, smtp_sink):
     _, [fetched, waits, silent] = give(lieu, 3)
     for one, address in ((fetched, "prise"), (waits, "attend"), (silent, "")):
@@ -249,7 +252,7 @@ def test_on_the_sixteenth_day_lieu_caf_and_waiting_families_are_told_once(lieu, 
     assert queries.demandes_visible_to(persons[0], now).count() == 3  # nothing is deleted
 
 
-@pytest.mark.rule("NOT-2")
+@pytest.mark.rule("NOT-2.e")
 @pytest.mark.parametrize("meanwhile", ["picked up", "withdrawn", "past its day"])
 def test_a_reminder_of_what_no_longer_waits_is_cancelled_at_sending(lieu, persons, smtp_sink, meanwhile):
     batch, [first, second] = give(lieu, 2)
@@ -275,7 +278,7 @@ def test_a_reminder_of_what_no_longer_waits_is_cancelled_at_sending(lieu, person
     assert (batch.demandes.count(), reminders.remind(now=day("2026-12-04"))) == (2, 0)
 
 
-@pytest.mark.rule("NOT-4")
+@pytest.mark.rule("NOT-4.g")
 def test_a_reminder_names_what_still_waits_and_no_day_after_that_of_destruction(lieu, persons, smtp_sink):
     _, [fetched, waits] = give(lieu, 2)
     outbox.send_due(now=NOW)
@@ -289,7 +292,7 @@ def test_a_reminder_names_what_still_waits_and_no_day_after_that_of_destruction(
     assert "Le dernier jour est le 2 décembre 2026" in words
 
 
-@pytest.mark.rule("NOT-5")
+@pytest.mark.rule("NOT-5.a")
 @pytest.mark.parametrize(
     ("swept", "started_again", "subjects"),
     [

@@ -79,8 +79,9 @@ def references_of(form, content):
     return {node.get("reference") for node in root}
 
 
-@pytest.mark.rule("TEL-1")
-@pytest.mark.rule("ACC-2")
+@pytest.mark.rule("ACC-2.a")
+@pytest.mark.rule("TEL-1.a")
+@pytest.mark.rule("TEL-1.c")
 @pytest.mark.parametrize("form", ["xml", "pdf", "zip"])
 @pytest.mark.parametrize("chosen", ["one", "many", "all that wait"])
 def test_a_download_gives_what_was_chosen_and_says_who_when_and_from_where(page, person, lieu, form, chosen):
@@ -105,7 +106,7 @@ def test_a_download_gives_what_was_chosen_and_says_who_when_and_from_where(page,
     }
 
 
-@pytest.mark.rule("TEL-1")
+@pytest.mark.rule("TEL-1.c")
 def test_a_later_download_is_recorded_and_leaves_the_first_as_it_was(page, person, lieu, client):
     [demande] = waiting(lieu)
     post(page, [demande])
@@ -120,7 +121,8 @@ def test_a_later_download_is_recorded_and_leaves_the_first_as_it_was(page, perso
     assert Entry.objects.filter(event="demande.recuperee").count() == 1
 
 
-@pytest.mark.rule("TEL-1")
+@pytest.mark.rule("ACC-2.a")
+@pytest.mark.rule("TEL-1.d")
 def test_seen_on_screen_is_on_record_and_not_picked_up(page, lieu):
     [demande] = waiting(lieu)
     address = reverse("demandes:detail", args=[demande.uuid])
@@ -131,7 +133,7 @@ def test_seen_on_screen_is_on_record_and_not_picked_up(page, lieu):
     assert page.post(reverse("demandes:cloture", args=[demande.uuid])).status_code == 409
 
 
-@pytest.mark.rule("ACC-1")
+@pytest.mark.rule("ACC-1.a")
 @pytest.mark.parametrize("form", ["xml", "pdf", "zip"])
 @pytest.mark.parametrize("foreign", ["of another lieu", "that waits for a lieu", "unknown"])
 def test_one_foreign_demande_refuses_the_whole_batch(page, lieu, form, foreign):
@@ -148,7 +150,8 @@ def test_one_foreign_demande_refuses_the_whole_batch(page, lieu, form, foreign):
     assert nothing_happened()
 
 
-@pytest.mark.rule("ACC-1")
+@pytest.mark.rule("ACC-1.a")
+@pytest.mark.rule("CNS-1.b")
 def test_one_destroyed_demande_is_gone_and_takes_the_batch_with_it(page, lieu):
     own = waiting(lieu)
     for gone in (DemandeFactory(purgee=True, lieu=lieu), DemandeFactory(echue=True, lieu=lieu)):
@@ -157,7 +160,6 @@ def test_one_destroyed_demande_is_gone_and_takes_the_batch_with_it(page, lieu):
     assert nothing_happened()
 
 
-@pytest.mark.rule("TEL-1")
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
@@ -178,7 +180,7 @@ def test_a_request_that_makes_no_sense_is_answered_in_words(page, lieu, data, se
     assert nothing_happened()
 
 
-@pytest.mark.rule("TEL-1")
+@pytest.mark.rule("TEL-1.f")
 def test_ten_thousand_ids_are_refused_as_a_whole_and_a_get_is_none_of_it(page, lieu):
     waiting(lieu)
     answer = post(page, [uuid.UUID(int=n) for n in range(10_000)])
@@ -190,7 +192,7 @@ def test_ten_thousand_ids_are_refused_as_a_whole_and_a_get_is_none_of_it(page, l
     assert nothing_happened()
 
 
-@pytest.mark.rule("TEL-1")
+@pytest.mark.rule("TEL-1.a")
 def test_all_that_waits_goes_by_two_hundred_and_says_so(page, lieu, monkeypatch):
     assert (
         "n’attend d’être récupérée"
@@ -203,7 +205,7 @@ def test_all_that_waits_goes_by_two_hundred_and_says_so(page, lieu, monkeypatch)
     assert states().count(Etat.TRANSMISE) == 1
 
 
-@pytest.mark.rule("TEL-1")
+@pytest.mark.rule("TEL-1.f")
 @pytest.mark.parametrize("form", ["pdf", "zip"])
 def test_a_rendering_that_fails_changes_nothing(page, lieu, form, settings, tmp_path):
     demandes = waiting(lieu, 2)
@@ -216,7 +218,7 @@ def test_a_rendering_that_fails_changes_nothing(page, lieu, form, settings, tmp_
     assert nothing_happened()
 
 
-@pytest.mark.rule("ACC-2")
+@pytest.mark.rule("ACC-2.a")
 @pytest.mark.django_db(transaction=True)
 def test_the_record_is_committed_before_the_first_byte_leaves(page, lieu, rf):
     [demande] = waiting(lieu)
@@ -245,7 +247,7 @@ def test_the_record_is_committed_before_the_first_byte_leaves(page, lieu, rf):
     assert seen == [(1, Etat.RECUPEREE)]
 
 
-@pytest.mark.rule("TEL-1")
+@pytest.mark.rule("TEL-1.c")
 @pytest.mark.django_db(transaction=True)
 def test_two_first_downloads_at_once_make_one_pick_up_and_two_records(lieu):
     persons = [HabilitationFactory(lieu=lieu).user for _ in range(2)]
@@ -275,7 +277,11 @@ def test_two_first_downloads_at_once_make_one_pick_up_and_two_records(lieu):
             assert Remise.objects.filter(demande_uuid=demande.uuid).count() == 2
 
 
-@pytest.mark.rule("ACC-1")
+@pytest.mark.rule("ACC-1.a")
+@pytest.mark.rule("ACC-6.a")
+@pytest.mark.rule("ACC-6.b")
+@pytest.mark.rule("CON-5.c")
+@pytest.mark.rule("CON-6.b")
 @pytest.mark.parametrize("end", ["suspended", "account closed", "convention over", "convention suspended"])
 def test_who_may_no_longer_act_loses_access_at_the_next_request(page, person, lieu, end, time_machine):
     [demande] = waiting(lieu)
@@ -302,7 +308,8 @@ def test_who_may_no_longer_act_loses_access_at_the_next_request(page, person, li
     assert (Remise.objects.count(), states()) == (before, [Etat.TRANSMISE])
 
 
-@pytest.mark.rule("ACC-3")
+@pytest.mark.rule("ACC-1.a")
+@pytest.mark.rule("ACC-3.a")
 def test_agents_and_strangers_have_no_way_in(client, lieu):
     [demande] = waiting(lieu)
     detail = reverse("demandes:detail", args=[demande.uuid])

@@ -14,7 +14,8 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-@pytest.mark.rule("NOT-3")
+@pytest.mark.rule("NOT-3.a")
+@pytest.mark.rule("NOT-4.h")
 @pytest.mark.parametrize(
     ("notified_at", "last_day", "breach"),
     [
@@ -34,12 +35,13 @@ def test_fifteen_calendar_days_from_the_civil_day_of_the_mail_in_paris(notified_
     assert rules.breach_from(at(notified_at)) == date.fromisoformat(breach)
 
 
-@pytest.mark.rule("NOT-4")
+@pytest.mark.rule("NOT-4.g")
 def test_nobody_is_invited_to_fetch_what_is_destroyed():
     assert rules.last_day_to_pick_up(at("2027-05-20T10:00+02:00"), date(2027, 5, 23)) == date(2027, 5, 23)
 
 
-@pytest.mark.rule("CNS-1")
+@pytest.mark.rule("CNS-1.a")
+@pytest.mark.rule("CNS-3.a")
 @pytest.mark.parametrize(
     ("transmitted", "last_day", "attestation"),
     [
@@ -63,7 +65,8 @@ def test_six_months_then_one_month_chained_never_seven(transmitted, last_day, at
     assert rules.attestation_due_on(date.fromisoformat(last_day)) == date.fromisoformat(attestation)
 
 
-@pytest.mark.rule("NOT-4")
+@pytest.mark.rule("NOT-4.a")
+@pytest.mark.rule("NOT-5.a")
 @pytest.mark.parametrize(
     ("notified", "today", "sent", "due"),
     [
@@ -81,7 +84,7 @@ def test_reminders_leave_on_a_working_day_and_never_in_a_pile(notified, today, s
     assert rules.reminder_day_due(at(notified), date.fromisoformat(today), sent) == due
 
 
-@pytest.mark.rule("NOT-4")
+@pytest.mark.rule("NOT-4.d")
 def test_late_begins_on_the_sixteenth_day():
     notified = at("2026-11-23T09:12+01:00")
     assert not rules.is_late(notified, FAR, date(2026, 12, 8))
@@ -92,7 +95,7 @@ def test_late_begins_on_the_sixteenth_day():
     )
 
 
-@pytest.mark.rule("DEM-1")
+@pytest.mark.rule("DEM-1.a")
 @pytest.mark.parametrize(
     ("born", "day", "under"),
     [
@@ -106,7 +109,7 @@ def test_under_six_on_the_day_of_the_demande(born, day, under):
     assert rules.is_under_six(date.fromisoformat(born), date.fromisoformat(day)) is under
 
 
-@pytest.mark.rule("DEM-3")
+@pytest.mark.rule("DEM-3.b")
 def test_a_due_date_may_be_just_past_or_eighteen_months_ahead():
     day = date(2026, 11, 24)
     assert rules.is_plausible_due_date(date(2026, 10, 13), day)
@@ -115,7 +118,7 @@ def test_a_due_date_may_be_just_past_or_eighteen_months_ahead():
     assert not rules.is_plausible_due_date(date(2028, 5, 25), day)
 
 
-@pytest.mark.rule("ING-3")
+@pytest.mark.rule("ING-3.b")
 @pytest.mark.parametrize(
     ("hours", "wrong"),
     [
@@ -130,7 +133,7 @@ def test_hours_of_a_day_do_not_overlap(hours, wrong):
     assert rules.overlaps(hours) is wrong
 
 
-@pytest.mark.rule("CNS-3")
+@pytest.mark.rule("CNS-5.a")
 def test_attestation_reminders_at_day_15_and_25_the_latest_only():
     opened = date(2027, 5, 24)
     assert rules.attestation_reminder_due(opened, date(2027, 6, 7), {0}) is None

@@ -20,7 +20,8 @@ ALLOWED = {
 }
 
 
-@pytest.mark.rule("DEM-5")
+@pytest.mark.rule("DEM-5.b")
+@pytest.mark.rule("DEM-5.c")
 @pytest.mark.parametrize("state", list(Etat))
 @pytest.mark.parametrize("act", list(DEMANDE.moves))
 def test_only_the_moves_of_the_table_pass_and_each_leaves_a_line(db, state, act):

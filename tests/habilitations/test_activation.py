@@ -37,7 +37,7 @@ def open_access(personne, agent=None):
     return activation.activate(personne_id=personne.pk, by=(agent or AgentFactory()).user, now=NOW)
 
 
-@pytest.mark.rule("ACT-1")
+@pytest.mark.rule("ACT-1.a")
 @pytest.mark.parametrize(
     ("situation", "words"), [("a_signer", "signée"), ("convention_finie", "en vigueur"), ("suspendue", "suspendu")]
 )
@@ -54,7 +54,7 @@ def test_no_access_before_all_signatures_nor_after_the_end(client, situation, wo
     assert not Message.objects.exists()
 
 
-@pytest.mark.rule("ACT-1")
+@pytest.mark.rule("ACT-1.b")
 def test_who_accepted_cannot_open_the_access(client, personne):
     accepter = User.objects.get(email="first@caf.test")
     with pytest.raises(Forbidden, match="une autre personne"):
@@ -65,7 +65,7 @@ def test_who_accepted_cannot_open_the_access(client, personne):
     assert not Habilitation.objects.exists()
 
 
-@pytest.mark.rule("ACT-1")
+@pytest.mark.rule("CTL-6.c")
 @pytest.mark.parametrize(("who", "status"), [({"lecteur": True}, 403), ({"essonne": True}, 404)])
 def test_neither_a_reader_nor_another_caf_opens_it(client, personne, who, status):
     client.force_login(AgentFactory(**who).user)
@@ -73,7 +73,8 @@ def test_neither_a_reader_nor_another_caf_opens_it(client, personne, who, status
     assert not Habilitation.objects.exists()
 
 
-@pytest.mark.rule("ACT-1")
+@pytest.mark.rule("ACT-1.e")
+@pytest.mark.rule("ACT-1.f")
 @pytest.mark.django_db(transaction=True)
 def test_the_person_gets_its_password_and_notice_the_gestionnaire_is_told_at_its_official_address(personne, smtp_sink):
     made = open_access(personne)
@@ -91,7 +92,7 @@ def test_the_person_gets_its_password_and_notice_the_gestionnaire_is_told_at_its
     assert password not in told
 
 
-@pytest.mark.rule("ACT-2")
+@pytest.mark.rule("ACT-2.b")
 @pytest.mark.django_db(transaction=True)
 def test_the_password_is_in_the_mail_and_nowhere_else(personne, smtp_sink, caplog):
     caplog.set_level("DEBUG")
@@ -116,7 +117,8 @@ def test_the_password_is_in_the_mail_and_nowhere_else(personne, smtp_sink, caplo
         assert password not in logged
 
 
-@pytest.mark.rule("ACT-2")
+@pytest.mark.rule("ACC-6.a")
+@pytest.mark.rule("NOT-2.e")
 def test_a_person_suspended_before_the_sending_gets_no_password(personne, smtp_sink):
     made = open_access(personne)
     persons.suspend(habilitation_id=made.pk, reason="départ", by=AgentFactory().user, now=NOW)
@@ -129,7 +131,7 @@ def test_a_person_suspended_before_the_sending_gets_no_password(personne, smtp_s
         persons.suspend(habilitation_id=made.pk, reason="encore", by=AgentFactory().user, now=NOW)
 
 
-@pytest.mark.rule("ACT-2")
+@pytest.mark.rule("ACT-2.a")
 @pytest.mark.django_db(transaction=True)
 def test_a_sending_that_fails_is_tried_again_with_another_password(personne, smtp_sink):
     made = open_access(personne)
@@ -144,7 +146,7 @@ def test_a_sending_that_fails_is_tried_again_with_another_password(personne, smt
     assert first != digests[1]
 
 
-@pytest.mark.rule("ACT-2")
+@pytest.mark.rule("ACT-2.b")
 def test_the_desk_resends_a_password_until_one_is_chosen_and_never_shows_it(client, personne):
     made = open_access(personne)
     client.force_login(AgentFactory().user)
@@ -159,7 +161,7 @@ def test_the_desk_resends_a_password_until_one_is_chosen_and_never_shows_it(clie
         assert [client.post(f"{page}acte/{act}/").status_code for act in ("renvoyer", "suspendre")] == [status] * 2
 
 
-@pytest.mark.rule("HAB-4")
+@pytest.mark.rule("HAB-4.b")
 @pytest.mark.django_db(transaction=True)
 def test_a_person_known_elsewhere_keeps_its_account_and_password(personne, smtp_sink):
     known = UserFactory(email="alix@lieu.test")
@@ -171,7 +173,7 @@ def test_a_person_known_elsewhere_keeps_its_account_and_password(personne, smtp_
     assert known.check_password("Demonstration-2026")
 
 
-@pytest.mark.rule("ACT-1")
+@pytest.mark.rule("ACT-1.e")
 def test_without_an_official_address_to_tell_the_desk_says_what_to_do_first(client, personne):
     Gestionnaire.objects.update(courriel_registre="")
     client.force_login(AgentFactory().user)
@@ -191,7 +193,9 @@ def test_a_closed_account_is_not_opened_in_silence(personne):
         open_access(personne)
 
 
-@pytest.mark.rule("ACC-6")
+@pytest.mark.rule("ACC-6.a")
+@pytest.mark.rule("ACC-6.b")
+@pytest.mark.rule("ACT-5.e")
 @pytest.mark.django_db(transaction=True)
 def test_the_last_right_suspended_closes_the_account_and_a_signed_annexe_opens_it_again(client, personne, smtp_sink):
     agent = AgentFactory()

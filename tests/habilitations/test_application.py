@@ -9,9 +9,11 @@ from django.db import connection
 from django.test import Client
 from lxml import html
 
+from extranet.core.dates import paris_date
 from extranet.core.errors import Refused
 from extranet.core.outbox.models import Message
 from extranet.core.outbox.services import send_due
+from extranet.core.words import date_longue
 from habilitations.models import DemandeHabilitation
 from habilitations.services.applications import submit
 from tests.conftest import text_of
@@ -110,7 +112,9 @@ WRONG = dict.fromkeys(LINES, LINE) | {
 STEPS = {"caf": 1, "lieu": 1, "gestionnaire": 2, "representant": 2, "personnes": 4}
 
 
-@pytest.mark.rule("HAB-1")
+@pytest.mark.rule("HAB-1.a")
+@pytest.mark.rule("HAB-1.b")
+@pytest.mark.rule("HAB-1.c")
 @pytest.mark.parametrize(("name", "value", "words"), [(name, *row) for name, rows in WRONG.items() for row in rows])
 def test_what_is_wrong_is_said_beside_the_field_and_what_was_typed_is_kept(client, name, value, words):
     for button in ({}, {"valider": "1", "envoi": Signer().sign("x" * 22)}):  # step by step, and straight to the end
@@ -158,7 +162,7 @@ def test_a_page_that_was_tampered_with_is_asked_again(client, changes):
     assert not DemandeHabilitation.objects.exists()
 
 
-@pytest.mark.rule("HAB-2")
+@pytest.mark.rule("HAB-2.a")
 @pytest.mark.parametrize("communes", [["91228"], ["77100", "91228"], ["77100", "00000"], ["97701"], ["77100", ""], []])
 def test_only_communes_of_the_chosen_caf_pass_whatever_the_page_sends(client, communes):
     for step in (3, 4):
@@ -175,7 +179,7 @@ def said(answer):
     return html.document_fromstring(answer.content.decode()).xpath("string(//*[@role='alert'])")
 
 
-@pytest.mark.rule("HAB-2")
+@pytest.mark.rule("HAB-2.a")
 def test_after_another_caf_is_chosen_the_communes_of_the_first_one_are_taken_away_and_one_can_go_on(client):
     answer = post(client, 2, {"caf": "caf-91"})
     assert "qui ne sont pas du territoire de cette Caf sont retirées" in said(answer)
@@ -185,7 +189,9 @@ def test_after_another_caf_is_chosen_the_communes_of_the_first_one_are_taken_awa
     assert post(client, 3, {"caf": "caf-91", "communes": ["91228"]}).status_code == 200
 
 
-@pytest.mark.rule("HAB-2")
+@pytest.mark.rule("HAB-2.a")
+@pytest.mark.rule("HAB-2.b")
+@pytest.mark.rule("HAB-2.c")
 def test_communes_are_found_added_by_epci_trimmed_and_limited_to_the_caf(client):
     page = post(client, 3, {"communes": []}, chercher="1", q="CHATELET EN B").content.decode()
     assert "Ajouter Le Châtelet-en-Brie (77)" in page
@@ -198,7 +204,8 @@ def test_communes_are_found_added_by_epci_trimmed_and_limited_to_the_caf(client)
     assert "30 communes choisies" in post(client, 3, {"communes": codes}, retirer=codes[0]).content.decode()
 
 
-@pytest.mark.rule("HAB-2")
+@pytest.mark.rule("HAB-2.b")
+@pytest.mark.rule("HAB-2.d")
 @pytest.mark.parametrize(
     ("caf", "q", "found"),
     [
@@ -214,7 +221,7 @@ def test_a_commune_is_found_by_what_one_types(client, caf, q, found):
     assert found in post(client, 3, {"caf": caf, "communes": []}, chercher="1", q=q).content.decode()
 
 
-@pytest.mark.rule("HAB-4")
+@pytest.mark.rule("HAB-4.a")
 def test_two_persons_cannot_share_an_address_by_case_either(client):
     two = people(PERSONNE, PERSONNE | {"nom": "Grand", "courriel": "ALIX@Tilleuls.test"})
     for button in ({}, {"valider": "1", "envoi": Signer().sign("z" * 22)}):
@@ -224,7 +231,7 @@ def test_two_persons_cannot_share_an_address_by_case_either(client):
     assert not DemandeHabilitation.objects.exists()
 
 
-@pytest.mark.rule("HAB-1")
+@pytest.mark.rule("HAB-1.c")
 def test_there_is_at_least_one_person_and_a_row_left_empty_is_nobody(client):
     empty = dict.fromkeys(PERSONNE, "") | {"civilite": "Mme"}
     answer = post(client, 4, people(empty))
@@ -247,7 +254,7 @@ def test_a_row_is_added_without_reproach_up_to_ten(client):
     assert "au plus 10 personnes" in ten
 
 
-@pytest.mark.rule("HAB-3")
+@pytest.mark.rule("HAB-3.a")
 def test_everything_is_read_again_and_going_back_loses_nothing(client):
     summary = post(client, 4)
     page = summary.content.decode()
@@ -263,7 +270,12 @@ def test_everything_is_read_again_and_going_back_loses_nothing(client):
         assert "Ce champ est obligatoire" not in back.content.decode()
 
 
-@pytest.mark.rule("HAB-3")
+@pytest.mark.rule("HAB-1.a")
+@pytest.mark.rule("HAB-1.b")
+@pytest.mark.rule("HAB-1.c")
+@pytest.mark.rule("HAB-3.b")
+@pytest.mark.rule("HAB-3.c")
+@pytest.mark.rule("HAB-3.f")
 def test_it_is_sent_once_acknowledged_and_told_to_the_agents_of_that_caf(client, smtp_sink):
     AgentFactory(user__email="agent@caf77.test")
     AgentFactory(user__email="superviseur@caf77.test", superviseur=True)
@@ -284,11 +296,12 @@ def test_it_is_sent_once_acknowledged_and_told_to_the_agents_of_that_caf(client,
     assert told == ["agent@caf77.test", "rpe@tilleuls.test", "superviseur@caf77.test"]
     assert not any("alix" in mail.as_string() for mail in smtp_sink.mails)
     (mail,) = smtp_sink.to("rpe@tilleuls.test")
-    for said in (made.reference, "Caf de Seine-et-Marne", "deux mois"):
+    received_on = date_longue(paris_date(made.submitted_at))
+    for said in (made.reference, received_on, "Caf de Seine-et-Marne", "deux mois"):
         assert said in text_of(mail)
 
 
-@pytest.mark.rule("HAB-3")
+@pytest.mark.rule("HAB-3.b")
 @pytest.mark.django_db(transaction=True)
 def test_sent_several_times_at_once_it_is_one_application():
     AgentFactory()

@@ -27,7 +27,8 @@ def admin_of(demande, act=""):
     return f"{base}acte/{act}/" if act else f"{base}change/"
 
 
-@pytest.mark.rule("HAB-7")
+@pytest.mark.rule("HAB-7.a")
+@pytest.mark.rule("HAB-7.b")
 def test_accepting_makes_the_whole_register_entry_once(client):
     demande, agent = DemandeHabilitationFactory(), AgentFactory()
     client.force_login(agent.user)
@@ -44,7 +45,7 @@ def test_accepting_makes_the_whole_register_entry_once(client):
     assert Entry.objects.filter(event="demande-habilitation.acceptee", actor=f"user:{agent.user.pk}").count() == 1
 
 
-@pytest.mark.rule("HAB-7")
+@pytest.mark.rule("HAB-7.a")
 def test_a_fault_in_the_middle_leaves_nothing(monkeypatch):
     demande, agent = DemandeHabilitationFactory(), AgentFactory()
     monkeypatch.setattr(PersonneInscrite.objects.__class__, "bulk_create", lambda *args, **kwargs: 1 / 0)
@@ -55,7 +56,7 @@ def test_a_fault_in_the_middle_leaves_nothing(monkeypatch):
     assert demande.state == "deposee"
 
 
-@pytest.mark.rule("HAB-7")
+@pytest.mark.rule("HAB-7.b")
 @pytest.mark.django_db(transaction=True)
 def test_two_agents_at_once_make_one_convention():
     demande, agents = DemandeHabilitationFactory(), [AgentFactory() for _ in range(4)]
@@ -80,7 +81,8 @@ def test_two_agents_at_once_make_one_convention():
     assert [model.objects.count() for model in MADE] == [1, 1, 1, 1, 1]
 
 
-@pytest.mark.rule("HAB-6")
+@pytest.mark.rule("CTL-6.c")
+@pytest.mark.rule("HAB-6.a")
 @pytest.mark.parametrize(
     ("who", "seen", "act"),
     [({}, 200, 200), ({"superviseur": True}, 200, 200), ({"lecteur": True}, 200, 403), ({"essonne": True}, 404, 404)],
@@ -102,7 +104,7 @@ def test_only_agents_of_the_addressed_caf_see_it_and_only_some_decide(client, wh
     assert demande.state == "deposee"
 
 
-@pytest.mark.rule("HAB-6")
+@pytest.mark.rule("HAB-6.e")
 def test_a_refusal_needs_its_reason_and_is_told_to_the_lieu(client, smtp_sink):
     demande, agent = DemandeHabilitationFactory(), AgentFactory()
     client.force_login(agent.user)
@@ -120,7 +122,8 @@ def test_a_refusal_needs_its_reason_and_is_told_to_the_lieu(client, smtp_sink):
     assert not Lieu.objects.exists()
 
 
-@pytest.mark.rule("HAB-6")
+@pytest.mark.rule("HAB-4.b")
+@pytest.mark.rule("HAB-6.b")
 def test_what_to_look_at_is_worked_out_and_shown(client, time_machine):
     time_machine.move_to(NOW)
     other = LieuFactory(nom="Guichet du Châtelet", convention__communes=["77100", "77288"])

@@ -80,7 +80,8 @@ def fill_family_form(page, site, telephone="06 00 00 00 55"):
     page.check("[name=modes][value=creche-collective]")
 
 
-@pytest.mark.rule("DEM-1")
+@pytest.mark.rule("DEM-1.b")
+@pytest.mark.rule("RGP-1.b")
 def test_pages_for_families_and_applicants(site, new_page):
     page = new_page()
     lieu = Lieu.objects.get(code="RPE-77-CHATELET")
@@ -199,7 +200,7 @@ def test_pages_of_agents(site, new_page):
     assert not faults, "\n".join(faults)
 
 
-@pytest.mark.rule("DEM-1")
+@pytest.mark.rule("DEM-1.b")
 @pytest.mark.parametrize("script", [False, True], ids=["without JavaScript", "with JavaScript"])
 def test_a_family_asks(site, new_page, script):
     page = new_page(java_script_enabled=script, viewport=TELEPHONE)

@@ -1,39 +1,68 @@
-"""A rule marked ● in docs/rules.md without a test fails a complete run."""
+"""Rules and tests keep each other honest: a clause marked ● in docs/rules.md has a test, a mark names a clause that exists."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 RULES = Path(__file__).resolve().parents[2] / "docs" / "rules.md"
+CLAUSE = re.compile(r"^ +- ([A-Z]{3}-\d+\.[a-z]) ([●○]) ", re.MULTILINE)
 
 
-def due_rules() -> set[str]:
-    """Ids marked ● in the project's copy of the rules."""
-    return set(re.findall(r"^- ([A-Z]{3}-\d+) ●", RULES.read_text(encoding="utf-8"), re.MULTILINE))
+def read(text: str) -> dict[str, bool]:
+    """Clause id → is it true today (●)."""
+    found = CLAUSE.findall(text)
+    clauses = {name: mark == "●" for name, mark in found}
+    if len(clauses) != len(found):
+        raise ValueError("docs/rules.md gives one letter twice")
+    return clauses
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    proven = {mark.args[0] for item in session.items for mark in item.iter_markers("rule")}
-    session.config.stash[PROVEN] = proven
+def unproven(clauses: dict[str, bool], named: Iterable[str]) -> list[str]:
+    """Clauses said to be true that no test names."""
+    return sorted({name for name, true in clauses.items() if true} - set(named))
 
 
-PROVEN = pytest.StashKey[set[str]]()
+def unknown(clauses: dict[str, bool], marks: Iterable[tuple[str, str]]) -> list[str]:
+    """Marks (test, name) that name a whole rule, or no clause at all."""
+    return [f"{test}: {name or 'nothing'}" for test, name in marks if name not in clauses]
+
+
+def _marks(items: Iterable[pytest.Item]) -> list[tuple[str, str]]:
+    return [
+        (item.nodeid, name)
+        for item in items
+        for mark in item.iter_markers("rule")
+        for name in (mark.args or ("",))  # an empty mark names nothing
+    ]
 
 
 def _complete(config: pytest.Config) -> bool:
-    return not (config.option.keyword or config.option.markexpr or config.invocation_params.args)
+    """Was every test asked for? Otherwise a clause without a test tells nothing."""
+    chosen = config.option
+    narrowed = chosen.keyword or chosen.markexpr or chosen.deselect or chosen.ignore or chosen.ignore_glob
+    return config.args_source == pytest.Config.ArgsSource.TESTPATHS and not (
+        narrowed or getattr(chosen, "lf", False) or getattr(chosen, "stepwise", False)
+    )
+
+
+FAULTS = pytest.StashKey[list[str]]()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    clauses, marks = read(RULES.read_text(encoding="utf-8")), _marks(session.items)
+    faults = [f"Not a clause of docs/rules.md: {fault}" for fault in unknown(clauses, marks)]
+    if _complete(session.config):
+        faults += [f"Marked ● without a test: {name}" for name in unproven(clauses, [name for _, name in marks])]
+    session.config.stash[FAULTS] = faults
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    if _complete(session.config) and (missing := due_rules() - session.config.stash.get(PROVEN, set())):
-        session.config.stash[MISSING] = missing
+    if session.config.stash.get(FAULTS, []):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-MISSING = pytest.StashKey[set[str]]()
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if missing := terminalreporter.config.stash.get(MISSING, set()):
-        terminalreporter.write_line(f"Rules without a test: {', '.join(sorted(missing))}", red=True)
+    for fault in terminalreporter.config.stash.get(FAULTS, []):
+        terminalreporter.write_line(fault, red=True)

@@ -43,7 +43,7 @@ def test_an_unknown_host_is_answered_400(client, host):
         assert "ailleurs" not in response.content.decode()
 
 
-@pytest.mark.rule("ACT-7")
+@pytest.mark.rule("ACT-7.a")
 def test_too_many_tries_are_answered_429_with_the_time_to_wait(client):
     for _ in range(6):
         response = client.post(LOGIN, {"login": "qui@lieu.test", "password": "rien"})
@@ -52,7 +52,7 @@ def test_too_many_tries_are_answered_429_with_the_time_to_wait(client):
     assert "Trop d’essais" in response.content.decode()
 
 
-@pytest.mark.rule("ACT-7")
+@pytest.mark.rule("ACT-7.a")
 def test_the_network_address_cannot_be_forged(client):
     """Eleven tries from one place, however many places the headers tell of."""
     statuses = [
@@ -71,7 +71,7 @@ def test_the_network_address_cannot_be_forged(client):
     assert statuses[10] == 429
 
 
-@pytest.mark.rule("TEL-1")
+@pytest.mark.rule("TEL-1.f")
 def test_a_get_where_only_a_button_answers_is_405_and_says_so(person):
     response = logged_in(person).get("/espace/demandes/telechargement/")
     assert response.status_code == 405

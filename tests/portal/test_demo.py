@@ -119,6 +119,7 @@ def test_every_account_logs_in_and_arrives_at_work(demo):
         assert answer.redirect_chain[-1][0] == place, email
 
 
+@pytest.mark.rule("CTL-1.f")
 def test_every_page_that_waits_for_an_agent_opens(demo):
     """Each card of the desk leads to a list that is not empty."""
     client = Client()
@@ -147,8 +148,8 @@ def test_the_clock_is_moved_on_civil_days_of_paris(moment, shift, expected):
     assert clock.shifted(datetime(*moment, tzinfo=UTC), shift) == datetime(*expected, tzinfo=UTC)
 
 
-@pytest.mark.rule("CNS-1")
-@pytest.mark.rule("NOT-4")
+@pytest.mark.rule("CNS-1.a")
+@pytest.mark.rule("NOT-4.d")
 def test_a_moved_clock_shows_the_fifteenth_day_and_the_sixth_month(demo, settings):
     def late():
         client = Client()

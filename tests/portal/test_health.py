@@ -62,7 +62,7 @@ def a_mail(at):
     )
 
 
-@pytest.mark.rule("CNS-6")
+@pytest.mark.rule("RGP-5.a")
 def test_ready_is_200_while_all_is_right(client):
     sweep_due()
     a_mail(NOW - timedelta(minutes=5))
@@ -88,7 +88,8 @@ def test_ready_is_200_while_all_is_right(client):
     ],
     ids=["no worker", "worker silent", "mail waiting", "purge late", "obligation late", "obligation never run"],
 )
-@pytest.mark.rule("CNS-6")
+@pytest.mark.rule("CNS-6.b")
+@pytest.mark.rule("RGP-5.a")
 def test_ready_is_503_and_says_which_part(client, cause, part):
     sweep_due()
     cause()
@@ -187,8 +188,8 @@ BROKEN = [
 ]
 
 
-@pytest.mark.rule("CNS-1")
-@pytest.mark.rule("ACC-2")
+@pytest.mark.rule("ACC-2.f")
+@pytest.mark.rule("CON-1.b")
 @pytest.mark.parametrize(("breaks", "sentence"), BROKEN, ids=[getattr(row[0], "__name__", "") for row in BROKEN])
 def test_a_broken_invariant_is_named_and_the_exit_is_1(breaks, sentence):
     breaks()
@@ -200,7 +201,6 @@ def test_a_broken_invariant_is_named_and_the_exit_is_1(breaks, sentence):
     assert summary.endswith(" 1 faults")
 
 
-@pytest.mark.rule("CON-10")
 def test_all_is_well_on_a_full_database():
     keep()
     a_sealed_line()
@@ -224,7 +224,7 @@ GOOD = file_of(record(1, NOW), record(2, NOW))
 FAULTY = file_of(record(1, NOW), record(3, NOW, commune="77999"))
 
 
-@pytest.mark.rule("ING-1")
+@pytest.mark.rule("ING-4.a")
 def test_ingest_says_one_line_a_file_and_exits_by_what_came_of_it(tmp_path):
     HabilitationFactory(lieu=LieuFactory())
     good, faulty, broken = (tmp_path / name for name in ("bon.xml", "fautes.xml", "casse.xml"))
@@ -250,8 +250,8 @@ def test_ingest_says_one_line_a_file_and_exits_by_what_came_of_it(tmp_path):
     assert error.value.returncode in (1, 2)
 
 
-@pytest.mark.rule("ING-4")
-@pytest.mark.rule("ING-5")
+@pytest.mark.rule("ING-1.a")
+@pytest.mark.rule("ING-4.a")
 def test_ingest_without_a_path_takes_the_inbox_in_the_order_of_arrival():
     HabilitationFactory(lieu=LieuFactory())
     assert run("ingest_deliveries") == (0, "")
@@ -276,7 +276,7 @@ def test_ingest_without_a_path_takes_the_inbox_in_the_order_of_arrival():
     ]
 
 
-@pytest.mark.rule("CNS-1")
+@pytest.mark.rule("CNS-1.a")
 def test_purge_says_how_many_and_its_dry_run_destroys_nothing():
     lieu = LieuFactory()
     for _ in range(3):
@@ -289,7 +289,7 @@ def test_purge_says_how_many_and_its_dry_run_destroys_nothing():
     assert run("purge_dossiers") == (0, "0 due, 0 destroyed\n")
 
 
-@pytest.mark.rule("NOT-2")
+@pytest.mark.rule("NOT-2.a")
 def test_send_mails_empties_the_outbox_and_says_what_is_left(smtp_sink):
     person = HabilitationFactory(lieu=LieuFactory())
     deliveries.ingest(
@@ -307,7 +307,7 @@ def test_send_mails_empties_the_outbox_and_says_what_is_left(smtp_sink):
     assert len(smtp_sink.mails) == 1
 
 
-@pytest.mark.rule("NOT-2")
+@pytest.mark.rule("CNS-1.b")
 def test_sweep_does_every_duty_says_each_and_exits_1_when_one_fails(settings, smtp_sink, tmp_path):
     DemandeFactory(echue=True, lieu=LieuFactory())
     code, said = run("sweep")
@@ -326,6 +326,7 @@ def test_sweep_does_every_duty_says_each_and_exits_1_when_one_fails(settings, sm
     assert not Dossier.objects.exists()  # the others went on
 
 
+@pytest.mark.rule("RGP-2.a")
 def test_health_says_nothing_personal(client):
     a_mail(NOW - timedelta(hours=3))
     assert "@" not in json.dumps(client.get("/sante/pret").json())

@@ -94,7 +94,8 @@ def answers(person, lieu):
     }
 
 
-@pytest.mark.rule("RGP-2")
+@pytest.mark.rule("RGP-2.c")
+@pytest.mark.rule("RGP-4.a")
 def test_each_kind_of_answer_carries_the_headers_that_protect(person, lieu):
     faults = []
     for name, (response, personal) in answers(person, lieu).items():
@@ -169,7 +170,7 @@ def fill(client):
     yield client.get("/", {"q": "Nomrarissime"}, HTTP_HOST="rarissime@famille.test")
 
 
-@pytest.mark.rule("RGP-2")
+@pytest.mark.rule("RGP-2.a")
 def test_what_people_type_reaches_no_log(client, written):
     LieuFactory()
     assert [response.status_code for response in fill(client)] == [422, 200, 200, 200, 422, 404, 404, 400]
@@ -189,14 +190,15 @@ def test_what_people_type_reaches_no_log(client, written):
         assert word not in text
 
 
-@pytest.mark.rule("RGP-2")
+@pytest.mark.rule("RGP-2.a")
+@pytest.mark.rule("RGP-4.a")
 def test_cookies_hold_nothing_about_anybody(client, person, lieu):
     list(fill(client))
     client.post(LOGIN, {"login": person.email, "password": PASSWORD})
     demande = DemandeFactory(recuperee=True, lieu=lieu, dossier__nom="Nomrarissime")
     client.post(f"/espace/demandes/{demande.uuid}/cloture/")
     jar = {name: morsel.value for name, morsel in client.cookies.items()}
-    assert {"sessionid", "csrftoken"} <= set(jar)
+    assert {"sessionid", "csrftoken"} <= set(jar) <= {"sessionid", "csrftoken", "messages", "appareil"}  # none follows
     for name, value in jar.items():
         assert client.cookies[name]["httponly"], name
         for word in (
@@ -209,7 +211,7 @@ def test_cookies_hold_nothing_about_anybody(client, person, lieu):
             assert word not in value, name
 
 
-@pytest.mark.rule("RGP-2")
+@pytest.mark.rule("RGP-2.a")
 def test_addresses_hold_nothing_about_anybody(client):
     """What redirects lead to after something was typed."""
     UserFactory(email="rarissime@famille.test")

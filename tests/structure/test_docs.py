@@ -10,7 +10,7 @@ from django.core.management import call_command, get_commands
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.rule("DEM-5")
+@pytest.mark.rule("DEM-5.b")
 def test_the_states_on_paper_are_those_of_the_code():
     printed = StringIO()
     call_command("print_states", stdout=printed)

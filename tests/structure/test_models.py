@@ -42,7 +42,7 @@ def test_foreign_keys_point_down_and_leave_no_way_back():
     assert not faults, faults
 
 
-@pytest.mark.rule("CNS-1")
+@pytest.mark.rule("CNS-1.f")
 @pytest.mark.parametrize("model", [m for m in OURS if not m._meta.proxy], ids=lambda model: model.__name__)
 def test_each_field_is_classed_family_professional_or_neutral(model):
     data = model.Donnees
@@ -50,18 +50,19 @@ def test_each_field_is_classed_family_professional_or_neutral(model):
     assert sorted(classed) == sorted(field.name for field in model._meta.concrete_fields)
 
 
-@pytest.mark.rule("CNS-1")
+@pytest.mark.rule("CNS-1.c")
 def test_family_data_are_only_in_what_is_destroyed():
     holders = {model.__name__ for model in OURS if not model._meta.proxy and model.Donnees.famille}
     assert holders <= {"Dossier", "Livraison"}
 
 
-@pytest.mark.rule("ACC-3")
+@pytest.mark.rule("ACC-3.a")
 def test_no_admin_shows_a_dossier():
     assert "Dossier" not in {model.__name__ for model in admin.site._registry}
 
 
-@pytest.mark.rule("HAB-6")
+@pytest.mark.rule("ACC-3.a")
+@pytest.mark.rule("HAB-6.a")
 def test_each_registered_admin_is_limited_to_one_caf():
     for model, model_admin in admin.site._registry.items():
         assert isinstance(model_admin, CafScopedAdmin), model

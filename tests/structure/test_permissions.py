@@ -228,10 +228,15 @@ def answer_of(response, path):
     return "fiche" if target.endswith(LEADS["fiche"]) and target.startswith(path) else "302"
 
 
-@pytest.mark.rule("ACC-1")
-@pytest.mark.rule("ACC-3")
-@pytest.mark.rule("ACT-3")
-@pytest.mark.rule("HAB-6")
+@pytest.mark.rule("ACC-1.a")
+@pytest.mark.rule("ACC-3.a")
+@pytest.mark.rule("ACT-3.b")
+@pytest.mark.rule("ACT-7.d")
+@pytest.mark.rule("CON-7.a")
+@pytest.mark.rule("HAB-5.a")
+@pytest.mark.rule("HAB-6.a")
+@pytest.mark.rule("RGP-1.b")
+@pytest.mark.rule("TEL-1.f")
 @pytest.mark.parametrize("public", PUBLICS)
 def test_each_public_gets_the_answer_of_the_table(world, public, bells):
     client, column, faults = world.client(public), PUBLICS.index(public), []
@@ -248,7 +253,6 @@ def test_each_public_gets_the_answer_of_the_table(world, public, bells):
     assert not faults, "\n".join(faults)
 
 
-@pytest.mark.rule("HAB-6")
 @pytest.mark.parametrize("public", ["gestionnaire", "cnaf"])
 def test_each_filter_order_and_search_of_each_list_opens(world, public):
     client, faults = world.client(public), []

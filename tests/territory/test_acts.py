@@ -16,6 +16,7 @@ TYPED = {"courriel_generique": "Petite.Enfance@caf77.test", "adresse": "1 rue Ne
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.rule("CTL-4.a")
 def test_an_act_is_done_and_stands_in_the_history(login):
     client = login("superviseur")
     page = client.get("/admin/territory/caf/caf-77/change/").content.decode()
@@ -47,7 +48,7 @@ def test_the_service_itself_refuses_the_wrong_role_and_another_caf(login):
         services.set_contact(caf_code="caf-91", by=login("superviseur").user, now=NOW, **typed)
 
 
-@pytest.mark.rule("HAB-6")
+@pytest.mark.rule("ACC-3.a")
 def test_another_caf_and_an_unknown_act_answer_404(login):
     client = login("superviseur")
     foreign = URL.replace("caf-77", "caf-91")

@@ -10,7 +10,7 @@ def names(text: str, **options: object) -> list[str]:
     return [match.commune.nom for match in queries.communes_matching(text, **options)]
 
 
-@pytest.mark.rule("HAB-2")
+@pytest.mark.rule("HAB-2.b")
 @pytest.mark.parametrize(
     "typed",
     [
@@ -27,7 +27,7 @@ def test_a_name_is_found_however_it_is_typed(typed):
     assert names(typed) == ["Le Châtelet-en-Brie"]
 
 
-@pytest.mark.rule("HAB-2")
+@pytest.mark.rule("HAB-2.b")
 @pytest.mark.parametrize(
     ("typed", "found"),
     [
@@ -57,7 +57,7 @@ def test_nothing_is_answered_to_what_says_nothing(typed):
     assert queries.epcis_matching(typed) == []
 
 
-@pytest.mark.rule("HAB-2")
+@pytest.mark.rule("HAB-2.d")
 def test_paris_is_found_whole_and_by_arrondissement():
     found = names("paris", limit=21)
     assert found[:2] == ["Paris", "Paris 15e Arrondissement"]
@@ -65,7 +65,7 @@ def test_paris_is_found_whole_and_by_arrondissement():
     assert queries.commune_by_code("75101").commune.parente_id == "75056"
 
 
-@pytest.mark.rule("HAB-2")
+@pytest.mark.rule("HAB-2.b")
 def test_a_former_commune_resolves_to_the_one_of_today():
     (match,) = queries.communes_matching("arbignieu")
     assert (match.commune.nom, match.ancien_nom, match.former) == ("Arboys en Bugey", "Arbignieu", True)
@@ -76,7 +76,7 @@ def test_a_former_commune_resolves_to_the_one_of_today():
     assert queries.commune_by_code("00000") is None
 
 
-@pytest.mark.rule("HAB-2")
+@pytest.mark.rule("HAB-2.a")
 def test_a_search_can_be_limited_to_the_territory_of_a_caf():
     assert "Le Châtelet-en-Brie" in names("le chatelet")
     assert len(names("le chatelet")) > 1
@@ -94,7 +94,7 @@ def test_islands_of_the_north_belong_to_guadeloupe_and_other_collectivities_to_n
     assert index["75101"] == queries.CodeEntry("75101", False, "caf-75", "75056")
 
 
-@pytest.mark.rule("HAB-2")
+@pytest.mark.rule("HAB-2.c")
 def test_an_epci_is_found_by_words_and_lists_its_communes():
     (epci,) = queries.epcis_matching("brie chateaux", departement="77")
     assert epci.pk == "200070779"

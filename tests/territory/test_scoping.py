@@ -58,7 +58,7 @@ def neighbour():
     return Agent.objects.create(user=user, role="gestionnaire", caf_id="caf-91")
 
 
-@pytest.mark.rule("HAB-6")
+@pytest.mark.rule("ACC-3.a")
 @pytest.mark.parametrize("role", ["gestionnaire", "lecteur", "superviseur"])
 def test_an_agent_opens_its_own_caf_and_not_another(login, role):
     client = login(role)
