@@ -35,6 +35,14 @@ def jour(day: date | None) -> str:
     return f"{JOURS[day.weekday()]} {date_longue(day)}" if day else ""
 
 
+def echeance(day: date, today: date) -> str:
+    """How far a deadline is: « en retard de 10 jours », « aujourd’hui », « demain », « dans 3 jours »."""
+    days = (day - today).days
+    if days < 0:
+        return f"en retard de {-days}{NBSP}jour{'s' if days < -1 else ''}"
+    return ("aujourd’hui", "demain")[days] if days < 2 else f"dans {days}{NBSP}jours"
+
+
 def telephone(number: str | None) -> str:
     """« 06 00 00 00 01 » for a French number, unbreakable; any other as it is stored."""
     found = number or ""

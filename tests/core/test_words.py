@@ -1,5 +1,7 @@
 """Articles before names, as people say them."""
 
+from datetime import date, timedelta
+
 import pytest
 
 from extranet.core import words
@@ -43,6 +45,21 @@ def test_names_take_their_article_and_contract_it(name, a, de, le):
     assert words.a(name) == a
     assert de is None or words.de(name) == de
     assert le is None or words.le(name) == le
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (-10, "en retard de 10 jours"),
+        (-1, "en retard de 1 jour"),
+        (0, "aujourd’hui"),
+        (1, "demain"),
+        (3, "dans 3 jours"),
+    ],
+)
+def test_a_deadline_is_told_by_its_distance(days, said):
+    today = date(2026, 11, 24)
+    assert words.echeance(today + timedelta(days=days), today).replace(words.NBSP, " ") == said
 
 
 def test_an_empty_name_stays_harmless():
