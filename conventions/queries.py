@@ -43,7 +43,7 @@ def lieux_covering(commune_code: str, now: datetime) -> QuerySet[Lieu]:
 def covered_near(commune: Commune, now: datetime) -> QuerySet[Commune]:
     """Other communes of the same EPCI that a lieu covers at `now` (DEM-2)."""
     near = Commune.objects.filter(epci=commune.epci_id, pk__in=covering(now).values("commune"))
-    return near.exclude(pk=commune.pk).order_by("nom") if commune.epci_id else near.none()
+    return near.exclude(pk=commune.pk).order_by("nom_recherche") if commune.epci_id else near.none()
 
 
 def lieux_by_commune(now: datetime) -> dict[str, list[int]]:
@@ -71,7 +71,7 @@ def annexe1(lieu: Lieu, day: date) -> tuple[QuerySet[Couverture], QuerySet[Perso
     """CON-8: communes and persons as they stood on `day`."""
     held = Q(until_on=None) | Q(until_on__gte=day)
     return (
-        lieu.couvertures.filter(held, from_on__lte=day).select_related("commune").order_by("commune__nom"),
+        lieu.couvertures.filter(held, from_on__lte=day).select_related("commune").order_by("commune__nom_recherche"),
         lieu.personnes.filter(held, from_on__lte=day).order_by("nom", "prenom"),
     )
 
@@ -107,7 +107,7 @@ def signed_dates(acte: Acte) -> dict[tuple[str, str], date]:
 def lines_of(acte: Acte) -> tuple[QuerySet[Couverture], QuerySet[PersonneInscrite]]:
     """The communes and persons that an acte brings into annexe 1, in force or waiting for the signatures."""
     return (
-        acte.couvertures.select_related("commune__departement").order_by("commune__nom", "commune"),
+        acte.couvertures.select_related("commune__departement").order_by("commune__nom_recherche", "commune"),
         acte.personneinscrites.order_by("nom", "prenom", "pk"),
     )
 

@@ -26,9 +26,13 @@ def breach_from(notified_at: datetime) -> date:
     return working_day_at_or_after(paris_date(notified_at) + timedelta(days=PICK_UP_DAYS))
 
 
-def last_day_of_dossier(transmitted_at: datetime) -> date:
-    """CNS-1, CNS-8: six calendar months; from 00:00 of the next day the dossier is out of reach."""
-    return add_months(paris_date(transmitted_at), 6)
+def last_day_of_dossier(deposited_at: datetime, received_at: datetime) -> date:
+    """CNS-1, CNS-8, CNS-9: six calendar months from when the demande was made or came in, the earlier of both.
+
+    Known before any transmission, so never after six months from one. From 00:00 of the next day the dossier is out of
+    reach; whatever happens to the demande, that day only comes nearer.
+    """
+    return add_months(paris_date(min(deposited_at, received_at)), 6)
 
 
 def attestation_due_on(last_day: date) -> date:

@@ -59,7 +59,7 @@ def warnings_about(demande: DemandeHabilitation, now: datetime) -> list[str]:
     if not siren_is_valid(demande.gestionnaire_siren):
         found.append("La clé du SIREN n’est pas bonne.")
     codes = list(demande.communes.values_list("commune_id", flat=True))
-    held = conventions.covering(now).filter(commune__in=codes).order_by("lieu__nom", "lieu", "commune__nom")
+    held = conventions.covering(now).filter(commune__in=codes).order_by("lieu__nom", "lieu", "commune__nom_recherche")
     for _, lines in groupby(held.select_related("commune", "lieu"), key=lambda line: line.lieu_id):
         same = list(lines)
         found.append(f"{same[0].lieu.nom} couvre déjà {', '.join(line.commune.nom for line in same)}.")

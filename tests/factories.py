@@ -9,8 +9,8 @@ import pikepdf
 
 from conventions.models import Acte
 from conventions.workflow import EtatConvention
+from demandes.rules import last_day_of_dossier
 from demandes.workflow import Etat
-from extranet.core.dates import add_months, paris_date
 
 # The moment of tests that do not care: a Monday, 10:00 in Paris.
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -371,9 +371,7 @@ class DemandeFactory(factory.django.DjangoModelFactory):
     deposee_le = factory.SelfAttribute("at")
     received_at = factory.SelfAttribute("at")
     transmitted_at = None
-    last_day = factory.LazyAttribute(
-        lambda demande: add_months(paris_date(demande.transmitted_at or demande.deposee_le), 6)
-    )
+    last_day = factory.LazyAttribute(lambda demande: last_day_of_dossier(demande.deposee_le, demande.received_at))
     assistante_maternelle = True
     dossier = factory.RelatedFactory("tests.factories.DossierFactory", factory_related_name="demande")
 

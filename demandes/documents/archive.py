@@ -9,11 +9,11 @@ from demandes.documents import pdf, xml_writer
 from demandes.models import Demande
 
 
-def write(demandes: Sequence[Demande], now: datetime) -> bytes:
+def write(demandes: Sequence[Demande], now: datetime, *, apart: bool = False) -> bytes:
     """The ZIP, its entries named by reference."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as bundle:
         for demande in demandes:
-            bundle.writestr(f"demande-{demande.reference}.pdf", pdf.write([demande], now))
+            bundle.writestr(f"demande-{demande.reference}.pdf", pdf.write([demande], now, apart=apart))
             bundle.writestr(f"demande-{demande.reference}.xml", xml_writer.write([demande], now))
     return buffer.getvalue()

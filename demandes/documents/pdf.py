@@ -13,11 +13,12 @@ from extranet.core.words import date_longue
 MOST_LINES = 20_000
 
 
-def write(demandes: Sequence[Demande], now: datetime) -> bytes:
-    """One PDF of `demandes`, one after the other, with their XML attached."""
+def write(demandes: Sequence[Demande], now: datetime, *, apart: bool = False) -> bytes:
+    """One PDF of `demandes`, one after the other, with their XML attached; made `apart` when they are many."""
     titre = f"Demande {demandes[0].reference}" if len(demandes) == 1 else f"{len(demandes)} demandes d’information"
     xml = xml_writer.write(demandes, now)
-    return render("demandes/pdf/demandes.html", context(demandes, now), title=titre, attachments=[attachment(xml)])
+    values, attached = context(demandes, now), [attachment(xml)]
+    return render("demandes/pdf/demandes.html", values, title=titre, attachments=attached, apart=apart)
 
 
 def attachment(xml: bytes) -> tuple[str, bytes, str, str, str]:

@@ -1,7 +1,7 @@
 """Giving a lieu its demandes: the access is on record, and récupérée set, before the first byte leaves (ACC-2, TEL-1)."""
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,10 +10,10 @@ from django.db import transaction
 
 from demandes import queries
 from demandes.documents import archive, pdf, xml_writer
-from demandes.models import Demande, Remise
+from demandes.models import Demande, Dossier, Remise
 from demandes.workflow import DEMANDE
 from extranet.core.dates import paris_date, start_of_day
-from extranet.core.errors import Refused
+from extranet.core.errors import Refused, WrongState
 
 MOST = 200
 
@@ -35,39 +35,64 @@ class Handed:
     media_type: str
 
 
-WRITERS = {
+WRITERS: dict[str, tuple[Callable[..., bytes], str, str]] = {
     "xml": (xml_writer.write, "application/xml", "xml"),
     "pdf": (pdf.write, "application/pdf", "pdf"),
     "zip": (archive.write, "application/zip", "zip"),
 }
+FEW = 3  # more documents than this are made apart from the web threads
+TRIES = 3
 
 
-@transaction.atomic
 def fetch(wanted: Collection[uuid.UUID], *, form: str, by: Any, now: datetime, origin: Origin) -> Handed:
     """One file of all `wanted` demandes. 404 when one is foreign, 410 when one is destroyed: then none is handed over.
 
-    Rendering comes before the records, under the rows' lock: a rendering that fails changes nothing, and no byte
-    leaves after a destruction or a withdrawal that was committed.
+    It is made first, holding nothing: two hundred take seconds. Then, under the rows' lock, they must still be what the
+    file says, or it is made again; the records come before the first byte. A rendering that fails changes nothing, and no
+    byte leaves after a destruction or a withdrawal that was committed.
     """
     if not wanted:
         raise Refused({"demande": "Choisissez au moins une demande."})
     if len(wanted) > MOST:
         raise Refused({"demande": f"Choisissez {MOST} demandes au plus."})
-    demandes = queries.require_visible(by, wanted, now)
     write, media_type, suffix = WRITERS[form]
-    content = write(demandes, now)
-    note_access(demandes, mode=form, by=by, now=now, origin=origin)
-    for demande in demandes:
-        if DEMANDE.may(demande, "pick_up"):
-            DEMANDE.apply(demande, "pick_up", by=by, now=now, picked_up_at=now, picked_up_by=by)
+    options = {"apart": True} if form != "xml" and len(wanted) > FEW else {}
+    for _ in range(TRIES):
+        demandes = queries.require_visible(by, wanted, now)
+        content = write(demandes, now, **options)
+        if _hand_over(demandes, form=form, by=by, now=now, origin=origin):
+            break
+    else:
+        raise WrongState("Une de ces demandes vient d’être modifiée. Recommencez dans un instant.")
     name = f"demande-{demandes[0].reference}" if len(demandes) == 1 else f"demandes-{now:%Y%m%d-%H%M}"
     return Handed(content, f"{name}.{suffix}", media_type)
 
 
 @transaction.atomic
+def _hand_over(demandes: list[Demande], *, form: str, by: Any, now: datetime, origin: Origin) -> bool:
+    """Record the access and the pick-up of demandes as they were read; False, nothing recorded, when one has changed."""
+    held = queries.require_visible(by, [one.uuid for one in demandes], now, lock=True)
+    if {one.pk: _said(one) for one in held} != {one.pk: _said(one) for one in demandes}:
+        return False
+    note_access(held, mode=form, by=by, now=now, origin=origin)
+    for demande in held:
+        if DEMANDE.may(demande, "pick_up"):
+            DEMANDE.apply(demande, "pick_up", by=by, now=now, picked_up_at=now, picked_up_by=by)
+    return True
+
+
+def _said(demande: Demande) -> tuple[object, ...]:
+    """What a file says of a demande: its dossier, its modes, its lieu, its days."""
+    batch = demande.transmission
+    family = [getattr(demande.dossier, field.attname) for field in Dossier._meta.concrete_fields]
+    when = (demande.deposee_le, demande.last_day, batch and (batch.pk, batch.notified_at))
+    return demande.commune_id, demande.lieu_id, demande.modes, family, when
+
+
+@transaction.atomic
 def show(wanted: uuid.UUID, *, by: Any, now: datetime, origin: Origin) -> Demande:
     """One demande to read on screen: recorded as seen, which is not picking up (TEL-1)."""
-    [demande] = queries.require_visible(by, [wanted], now)
+    [demande] = queries.require_visible(by, [wanted], now, lock=True)
     note_access([demande], mode=Remise.Mode.ECRAN, by=by, now=now, origin=origin)
     return demande
 
@@ -75,7 +100,7 @@ def show(wanted: uuid.UUID, *, by: Any, now: datetime, origin: Origin) -> Demand
 @transaction.atomic
 def close(wanted: uuid.UUID, *, by: Any, now: datetime) -> Demande:
     """The lieu has answered this family: traitée. WrongState before récupérée."""
-    [demande] = queries.require_visible(by, [wanted], now)
+    [demande] = queries.require_visible(by, [wanted], now, lock=True)
     DEMANDE.require(demande, "close")
     DEMANDE.apply(demande, "close", by=by, now=now, closed_at=now)
     return demande

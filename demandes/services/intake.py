@@ -84,7 +84,7 @@ def _check_dates(done: Checked, now: datetime) -> None:
         done.faults["date"] = "Date de dépôt ou de modification à venir."
     elif recue.modifiee_le and recue.modifiee_le < recue.deposee_le:
         done.faults["date"] = "Date de modification antérieure au dépôt."
-    elif rules.last_day_of_dossier(recue.deposee_le) < paris_date(now):
+    elif rules.last_day_of_dossier(recue.deposee_le, now) < paris_date(now):
         done.faults["echue"] = "Demande déposée il y a plus de six mois."
 
 
@@ -195,7 +195,7 @@ def receive(recue: Recue, *, lieu: Lieu | None, nonce: str, now: datetime) -> De
         raise Refused(done.faults)
     if lieu is not None and done.voulu is None:
         raise Refused({"": "Ce lieu ne répond plus pour cette commune. Choisissez-en un autre."})
-    last_day = rules.last_day_of_dossier(now)
+    last_day = rules.last_day_of_dossier(now, now)
     try:
         with transaction.atomic():
             demande = Demande.objects.create(
@@ -361,10 +361,9 @@ def _update(batch: _Batch, lue: Lue, done: Checked, known: Demande, places: Plac
         "lieu_voulu_id": done.voulu,
         "deposee_le": recue.deposee_le,
         "modifiee_le": recue.modifiee_le,
+        "last_day": min(known.last_day, rules.last_day_of_dossier(recue.deposee_le, known.received_at)),  # CNS-9
         **_modes(recue),
     }
-    if known.transmitted_at is None:  # a limit of keeping may come nearer, never go away
-        changes["last_day"] = min(known.last_day, rules.last_day_of_dossier(recue.deposee_le))
     Demande.objects.filter(pk=known.pk).update(**changes)
     for name, value in changes.items():
         setattr(known, name, value)
@@ -404,7 +403,7 @@ def _create(batch: _Batch) -> list[str]:
                 done.recue.deposee_le,
                 done.recue.modifiee_le,
                 now,
-                rules.last_day_of_dossier(done.recue.deposee_le),
+                rules.last_day_of_dossier(done.recue.deposee_le, now),
                 *_modes(done.recue).values(),
             )
             for key, (done, content) in zip(keys, waiting, strict=True)

@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 
 from conventions import queries as conventions
 from conventions.models import Lieu
-from demandes import rights, rules
+from demandes import rights
 from demandes.models import Demande, Livraison, Transmission
 from demandes.workflow import DEMANDE, Etat, EtatLivraison
 from extranet.core.dates import paris_date
@@ -73,11 +73,8 @@ def transmit(
         return None
     batch = Transmission.objects.create(lieu_id=lieu_id, livraison=livraison, transmitted_at=now)
     known, where = demandes.only("pk", "state", "caf"), {"lieu_id": lieu_id, "transmission_id": batch.pk}
-    last_day = rules.last_day_of_dossier(now)
-    # Six months run from the first time, whatever comes after (CNS-1).
     DEMANDE.apply_many(known.exclude(transmitted_at=None), "transmit", by=by, now=now, **where)
-    first = known.filter(transmitted_at=None)
-    DEMANDE.apply_many(first, "transmit", by=by, now=now, **where, transmitted_at=now, last_day=last_day)
+    DEMANDE.apply_many(known.filter(transmitted_at=None), "transmit", by=by, now=now, **where, transmitted_at=now)
     outbox.post("demandes.transmission", key=str(batch.uuid), to=persons, now=now, transmission=batch.pk)
     return batch
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -19,6 +19,7 @@ from extranet.core import clock
 from extranet.core.dates import paris_date
 from extranet.core.documents import store
 from extranet.core.errors import Forbidden, Refused
+from extranet.core.words import echeance
 from habilitations import queries as habilitations
 
 PAGE = 25
@@ -41,7 +42,7 @@ def _decorate(demandes, today):  # type: ignore[no-untyped-def]
         demande.a_recuperer = rules.last_day_to_pick_up(notified, demande.last_day) if notified else None
         waiting = demande.state == Etat.TRANSMISE
         demande.en_retard = waiting and rules.is_late(notified, demande.last_day, today)
-        demande.bientot = waiting and bool(demande.a_recuperer) and 0 <= (demande.a_recuperer - today).days <= 3
+        demande.echeance = echeance(demande.a_recuperer, today) if waiting and demande.a_recuperer else ""
     return demandes
 
 
@@ -49,8 +50,12 @@ def _decorate(demandes, today):  # type: ignore[no-untyped-def]
 def liste(request: HttpRequest) -> HttpResponse:
     """What waits first, by deadline; filters by state, and by name or reference, which is posted: no name in an address (RGP-2)."""
     _require_person(request)
+    return _liste(request, request.POST if request.method == "POST" else request.GET)
+
+
+def _liste(request: HttpRequest, asked: QueryDict, *, status: int = 200) -> HttpResponse:
+    """The list as `asked`; with 422, under what was refused, the choice of demandes kept."""
     now = clock.now()
-    asked = request.POST if request.method == "POST" else request.GET
     form = FiltreForm({"etat": asked.get("etat", ""), "q": request.POST.get("q", "")})
     visible = queries.demandes_visible_to(request.user, now)
     counts = queries.counts_for(request.user, now)
@@ -62,21 +67,19 @@ def liste(request: HttpRequest) -> HttpResponse:
     page = Paginator(visible, PAGE).get_page(asked.get("page"))
     demandes = _decorate(list(page.object_list), paris_date(now))
     handover.note_listed(demandes, by=request.user, now=now, origin=_origin(request))
-    return render(
-        request,
-        "demandes/lieu/liste.html",
-        {
-            "page": page,
-            "demandes": demandes,
-            "form": form,
-            "filtre": filtre,
-            "onglets": [("", "Toutes", sum(counts.values()))]
-            + [(e.value, e.label, counts.get(e.value, 0)) for e in (Etat.TRANSMISE, Etat.RECUPEREE, Etat.TRAITEE)],
-            "a_recuperer": counts.get(Etat.TRANSMISE, 0),
-            "lieux": habilitations.lieux_of(request.user, now),
-            "a_signer": queries.attestations_of(request.user).filter(state="ouverte").count(),
-        },
-    )
+    context = {
+        "page": page,
+        "demandes": demandes,
+        "cochees": set(request.POST.getlist("demande")),
+        "form": form,
+        "filtre": filtre,
+        "onglets": [("", "Toutes", sum(counts.values()))]
+        + [(e.value, e.label, counts.get(e.value, 0)) for e in (Etat.TRANSMISE, Etat.RECUPEREE, Etat.TRAITEE)],
+        "a_recuperer": counts.get(Etat.TRANSMISE, 0),
+        "lieux": habilitations.lieux_of(request.user, now),
+        "a_signer": queries.attestations_of(request.user).filter(state="ouverte").count(),
+    }
+    return render(request, "demandes/lieu/liste.html", context, status=status)
 
 
 @require_GET
@@ -100,31 +103,37 @@ def telechargement(request: HttpRequest) -> HttpResponse:
     now = clock.now()
     form = TelechargementForm(request.POST)
     if not form.is_valid():
-        messages.error(request, " ".join(m for errors in form.errors.values() for m in errors))
-        return redirect("demandes:liste")
+        return _refused(request, " ".join(m for errors in form.errors.values() for m in errors))
     wanted = form.cleaned_data["demande"]
     if form.cleaned_data["selection"]:
         waiting = queries.demandes_visible_to(request.user, now).filter(state=Etat.TRANSMISE)
         wanted = list(waiting.values_list("uuid", flat=True)[: handover.MOST + 1])
         if not wanted:
-            messages.info(request, "Aucune demande n’attend d’être récupérée.")
-            return redirect("demandes:liste")
-        if len(wanted) > handover.MOST:
-            wanted.pop()
-            messages.info(
-                request, f"Seules les {handover.MOST} demandes les plus urgentes : recommencez pour la suite."
-            )
+            return _refused(request, "Aucune demande n’attend d’être récupérée.")
+    more, wanted = len(wanted) > handover.MOST and bool(form.cleaned_data["selection"]), wanted[: handover.MOST + 1]
+    if more:
+        wanted.pop()
     try:
         handed = handover.fetch(
             wanted, form=form.cleaned_data["format"], by=request.user, now=now, origin=_origin(request)
         )
     except Refused as refusal:
-        messages.error(request, refusal.sentence)
-        return redirect("demandes:liste")
+        return _refused(request, refusal.sentence)
+    count = len(set(wanted))
+    messages.success(
+        request,
+        f"{count} demande{'s' if count > 1 else ''} téléchargée{'s' if count > 1 else ''}."
+        + (f" C’étaient les {handover.MOST} plus urgentes : recommencez pour la suite." if more else ""),
+    )
     response = HttpResponse(handed.content, content_type=handed.media_type)
     response["Content-Disposition"] = f'attachment; filename="{handed.name}"'
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _refused(request: HttpRequest, sentence: str) -> HttpResponse:
+    messages.error(request, sentence)
+    return _liste(request, QueryDict(), status=422)
 
 
 @require_POST

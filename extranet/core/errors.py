@@ -40,6 +40,13 @@ class Gone(Answer):
     sentence = "Ces données ont été détruites à leur échéance."
 
 
+class Busy(Answer):
+    """Everything that could do it is at work: to be asked again in a moment."""
+
+    status = 503
+    sentence = "Trop de documents sont en préparation. Recommencez dans une minute."
+
+
 class Refused(Answer):
     """What was given cannot be taken; `faults` maps a field name (or "") to a sentence."""
 

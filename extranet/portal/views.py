@@ -10,6 +10,8 @@ from conventions.models import Lieu
 from extranet.core import clock
 from extranet.territory import queries as territory
 
+MOST = 50  # communes proposed on the page
+
 
 @login_not_required
 @require_GET
@@ -18,16 +20,22 @@ def accueil(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()[:100]
     code = request.GET.get("commune", "").strip()[:5]
     found = territory.commune_by_code(code) if code else None
-    matches = territory.communes_matching(text) if text and not found else []
+    matches = territory.communes_matching(text, MOST + 1) if text and not found else []
     if len(matches) == 1:
         found, matches = matches[0], []
     commune = found.commune if found else None
     lieux = [_lieu(lieu) for lieu in conventions.lieux_covering(commune.pk, clock.now())] if commune else []
-    return render(
-        request,
-        "portal/accueil.html",
-        {"q": text, "communes": matches, "commune": commune, "lieux": lieux, "caf": commune.caf if commune else None},
-    )
+    context = {
+        "q": text,
+        "communes": matches[:MOST],
+        "encore": len(matches) > MOST,
+        "commune": commune,
+        "lieux": lieux,
+        # A town that no lieu covers whole may be covered by arrondissement (DEM-2).
+        "arrondissements": commune.arrondissements.order_by("pk") if commune and not lieux else [],
+        "caf": commune.caf if commune else None,
+    }
+    return render(request, "portal/accueil.html", context)
 
 
 def _lieu(lieu: Lieu) -> dict[str, object]:

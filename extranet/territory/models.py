@@ -103,7 +103,7 @@ class Epci(models.Model):
     class Meta:
         verbose_name = "EPCI"
         verbose_name_plural = "EPCI"
-        ordering = ["nom"]
+        ordering = ["nom_recherche", "siren"]
 
     def __str__(self) -> str:
         return self.nom
@@ -168,7 +168,7 @@ class Commune(models.Model):
     class Meta:
         verbose_name = "commune"
         verbose_name_plural = "communes"
-        ordering = ["nom", "code_insee"]
+        ordering = ["nom_recherche", "code_insee"]
 
     def __str__(self) -> str:
         return f"{self.nom} ({self.departement_id})"
@@ -227,6 +227,32 @@ class AncienneCommune(models.Model):
 
     def __str__(self) -> str:
         return self.nom or self.code_ancien
+
+
+class NomCherche(models.Model):
+    """The index of the search by name: each present or former name of a commune, from each of its words on."""
+
+    class Donnees:
+        famille = ()
+        professionnel = ()
+        neutre = ("id", "cle", "debut", "commune", "ancien_nom")
+
+    cle = models.CharField("nom à partir d’un de ses mots", max_length=60)
+    debut = models.BooleanField("nom entier")
+    commune = models.ForeignKey(Commune, verbose_name="commune", on_delete=models.CASCADE, related_name="+")
+    ancien_nom = models.CharField("ancien nom", max_length=60, blank=True)
+
+    class Meta:
+        verbose_name = "nom de commune cherché"
+        verbose_name_plural = "noms de commune cherchés"
+        indexes = [
+            # LIKE uses the first on PostgreSQL, GLOB the second on SQLite.
+            models.Index(fields=["cle"], name="nom_cherche_prefix", opclasses=["varchar_pattern_ops"]),
+            models.Index(fields=["cle"], name="nom_cherche"),
+        ]
+
+    def __str__(self) -> str:
+        return self.cle
 
 
 class Vintage(models.Model):

@@ -5,11 +5,13 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
+from django.db.models.functions import Coalesce
 
-from extranet.territory.models import Agent, AncienneCommune, Caf, CodePostal, Commune, Epci
+from extranet.territory.models import Agent, AncienneCommune, Caf, CodePostal, Commune, Epci, NomCherche
 
 SHORTEST = 2
+SHOWN = 25  # Paris with its arrondissements
 _ABBREVIATIONS = {"st": "saint", "ste": "sainte", "sts": "saints", "stes": "saintes"}
 
 
@@ -39,10 +41,11 @@ def search_key(text: str) -> str:
     return " ".join(_ABBREVIATIONS.get(word, word) for word in words)
 
 
-def communes_matching(text: str, limit: int = 20, *, caf: str | None = None) -> list[Match]:
+def communes_matching(text: str, limit: int = SHOWN, *, caf: str | None = None) -> list[Match]:
     """Communes of today whose name, a word of it, former name or postal code begins with `text` (HAB-2, DEM-2).
 
-    The whole name first, then its beginning, then words; the most populated first. `caf` keeps one Caf's territory.
+    The whole name first, then its beginning, then words; the most populated first, a town's arrondissements behind it in
+    their order. `caf` keeps one Caf's territory.
     """
     key = search_key(text[:100])
     postal = re.fullmatch(r"\d{2,5}", key) or re.search(r"\b\d{5}\b", key)  # alone, or in a label: "Melun (77000)"
@@ -50,20 +53,15 @@ def communes_matching(text: str, limit: int = 20, *, caf: str | None = None) -> 
     name = key.replace(postal_code, "", 1).strip() if postal_code else key
     if not key:
         return []
-    present = Commune.objects.filter(actuelle=True)
-    if caf:
-        present = present.filter(caf=caf)
+    here = {"commune__caf": caf} if caf else {}
     if postal_code:
-        present = present.filter(pk__in=CodePostal.objects.filter(code__prefix=postal_code).values("commune"))
-    if name:
-        found = _named(present, name, limit)
-    else:
-        found = dict.fromkeys(present.order_by("-population", "pk").values_list("pk", flat=True)[:limit], (0, ""))
-    communes = sorted(_complete().filter(pk__in=found), key=lambda c: (found[c.pk][0], -c.population, c.pk))
+        here["commune__in"] = CodePostal.objects.filter(code__prefix=postal_code).values("commune")
+    found = _named(name, limit, here) if name else _at(postal_code, limit, here)
+    communes = {commune.pk: commune for commune in _complete().filter(pk__in=found)}
     matches = []
-    for commune in communes[:limit]:
+    for code, ancien_nom in found.items():
+        commune = communes[code]
         codes = [row.code for row in commune.codes_postaux.all() if row.code.startswith(postal_code)]
-        ancien_nom = found[commune.pk][1]
         matches.append(Match(commune, codes[0] if codes else "", ancien_nom, bool(ancien_nom)))
     return matches
 
@@ -72,24 +70,33 @@ def _complete() -> QuerySet[Commune]:
     return Commune.objects.filter(actuelle=True).select_related("departement", "caf").prefetch_related("codes_postaux")
 
 
-def _named(present: QuerySet[Commune], name: str, limit: int) -> dict[str, tuple[int, str]]:
-    """Code: (rank, former name). Rank 0 is the whole name, 1 its beginning, 2 the beginning of one of its words."""
+def _named(name: str, limit: int, here: dict[str, Any]) -> dict[str, str]:
+    """Code: former name, in the order of the list."""
     if len(name) < SHORTEST:  # there is a commune named Y
-        return dict.fromkeys(present.filter(nom_recherche=name).values_list("pk", flat=True), (0, ""))
-    rank = Case(When(nom_recherche=name, then=0), default=1)
-    begins = present.filter(nom_recherche__prefix=name).annotate(rank=rank).order_by("rank", "-population", "pk")
-    found = {pk: (level, "") for pk, level in begins.values_list("pk", "rank")[:limit]}
-    old = AncienneCommune.objects.filter(nom_recherche__prefix=name).annotate(rank=rank)
-    former = old.order_by("rank", "-commune__population", "pk").values_list("commune", "rank", "nom")[:limit]
-    within = set(present.filter(pk__in=[pk for pk, _, _ in former]).values_list("pk", flat=True))
-    for pk, level, nom in former:
-        if pk in within:
-            found.setdefault(pk, (level, nom))
-    if len(found) < limit:
-        words = present.filter(nom_recherche__contains=f" {name}").order_by("-population", "pk")
-        for pk in words.values_list("pk", flat=True)[:limit]:
-            found.setdefault(pk, (2, ""))
-    return found
+        lines = NomCherche.objects.filter(cle=name, debut=True, **here)
+    else:
+        lines = NomCherche.objects.filter(cle__prefix=name, **here)
+    rank = Case(When(cle=name, debut=True, then=0), When(debut=True, then=1), default=2)
+    ordered = lines.order_by(rank, *_TOWNS, "ancien_nom").values_list("commune", "ancien_nom")
+    found: dict[str, str] = {}
+    for code, ancien_nom in ordered[: 3 * limit]:  # a name of several equal words, or kept by a merged commune
+        found.setdefault(code, ancien_nom)
+    return dict(list(found.items())[:limit])
+
+
+def _at(postal_code: str, limit: int, here: dict[str, Any]) -> dict[str, str]:
+    places = CodePostal.objects.filter(code__prefix=postal_code, commune__actuelle=True, **here)
+    codes = places.order_by(*_TOWNS).values_list("commune", flat=True)
+    return dict.fromkeys(list(dict.fromkeys(codes[: 3 * limit]))[:limit], "")
+
+
+# The most populated towns first, each followed by its arrondissements in their order.
+_TOWNS = (
+    Coalesce("commune__parente__population", "commune__population").desc(),
+    Coalesce("commune__parente", "commune"),
+    F("commune__parente").asc(nulls_first=True),
+    "commune",
+)
 
 
 def commune_by_code(code: str) -> Match | None:
@@ -112,7 +119,7 @@ def codes_index() -> dict[str, CodeEntry]:
 def communes_of_epci(siren: str) -> QuerySet[Commune]:
     """The communes of an EPCI today, by name; arrondissements are left out, their town is there."""
     of_epci = Commune.objects.filter(Q(epci=siren) | Q(ept=siren), actuelle=True, type=Commune.Type.COMMUNE)
-    return of_epci.select_related("departement", "caf").order_by("nom", "pk")
+    return of_epci.select_related("departement", "caf").order_by("nom_recherche", "pk")
 
 
 def epcis_matching(text: str, departement: str | None = None, *, limit: int = 20) -> list[Epci]:
@@ -126,7 +133,7 @@ def epcis_matching(text: str, departement: str | None = None, *, limit: int = 20
     if departement:
         communes = Commune.objects.filter(Q(epci=OuterRef("pk")) | Q(ept=OuterRef("pk")), departement=departement)
         found = found.filter(Exists(communes))
-    return list(found.order_by("nom", "pk")[:limit])
+    return list(found.order_by("nom_recherche", "pk")[:limit])
 
 
 def agent_of(user: Any) -> Agent | None:

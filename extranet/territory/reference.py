@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Model
 
 from extranet.territory import queries
-from extranet.territory.models import AncienneCommune, Caf, CodePostal, Commune, Departement, Epci, Vintage
+from extranet.territory.models import AncienneCommune, Caf, CodePostal, Commune, Departement, Epci, NomCherche, Vintage
 from extranet.territory.queries import search_key
 
 DATA = Path(__file__).parent / "data"
@@ -54,6 +54,7 @@ def load(*, now: datetime, folder: Path = DATA) -> dict[str, int] | None:
     counts["communes"] = _load_communes(communes, epcis, caf_of)
     counts["codes postaux"] = _load_postal_codes(communes)
     counts["anciennes communes"] = _load_former(rows(folder, "communes_anciennes"))
+    _index_names()
     Vintage.objects.all().delete()
     Vintage.objects.create(digest=digest, loaded_at=now)
     return counts
@@ -178,6 +179,21 @@ def _load_former(former: list[Row]) -> int:
     held = set(AncienneCommune.objects.values_list("pk", flat=True))
     _delete(AncienneCommune, sorted(held - {row["code_ancien"] for row in former}))
     return _upsert(objects, "nom", "nom_recherche", "type", "commune")
+
+
+def _index_names() -> None:
+    """A present name is found by each of its words, a former one by its beginning only."""
+    lines = []
+    for code, key in Commune.objects.filter(actuelle=True).values_list("pk", "nom_recherche"):
+        words = key.split(" ")
+        lines += [
+            NomCherche(cle=" ".join(words[rank:]), debut=rank == 0, commune_id=code) for rank in range(len(words))
+        ]
+    former = AncienneCommune.objects.filter(commune__actuelle=True).exclude(nom_recherche="")
+    for code, key, nom in former.values_list("commune", "nom_recherche", "nom"):
+        lines.append(NomCherche(cle=key, debut=True, commune_id=code, ancien_nom=nom))
+    NomCherche.objects.all().delete()
+    NomCherche.objects.bulk_create(lines, batch_size=BATCH)
 
 
 def _delete(model: type[Model], keys: list[object]) -> None:

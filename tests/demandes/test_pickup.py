@@ -174,8 +174,8 @@ def test_one_destroyed_demande_is_gone_and_takes_the_batch_with_it(page, lieu):
 )
 def test_a_request_that_makes_no_sense_is_answered_in_words(page, lieu, data, sentence):
     waiting(lieu)
-    answer = page.post(ADDRESS, data, follow=True)
-    assert answer.status_code == 200
+    answer = page.post(ADDRESS, data)
+    assert answer.status_code == 422
     assert sentence in answer.content.decode()
     assert nothing_happened()
 

@@ -61,7 +61,7 @@ def test_nobody_is_invited_to_fetch_what_is_destroyed():
 )
 def test_six_months_then_one_month_chained_never_seven(transmitted, last_day, attestation):
     sent = start_of_day(date.fromisoformat(transmitted)).replace(hour=10)
-    assert rules.last_day_of_dossier(sent) == date.fromisoformat(last_day)
+    assert rules.last_day_of_dossier(sent, sent) == date.fromisoformat(last_day)
     assert rules.attestation_due_on(date.fromisoformat(last_day)) == date.fromisoformat(attestation)
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.conf import settings
 from django.template.loader import render_to_string
 
+from extranet.core.documents.workshop import workshop
+
 if TYPE_CHECKING:
     import pikepdf
     from weasyprint import Document
@@ -62,9 +64,14 @@ def render(
     title: str,
     attachments: list[Attached | tuple[str, bytes, str, str, str]] | None = None,
     now: datetime | None = None,
+    apart: bool = False,
 ) -> bytes:
-    """The tagged, archivable PDF of a template; `now` is written in it as its date. `title` holds no family data."""
-    return convert(render_to_string(template, context), title=title, attachments=attachments, now=now)
+    """The tagged, archivable PDF of a template; `now` is written in it as its date. `title` holds no family data.
+
+    A long one is made `apart`, in a process of its own.
+    """
+    html, options = render_to_string(template, context), {"title": title, "attachments": attachments, "now": now}
+    return workshop.convert(html, options) if apart else convert(html, **options)  # type: ignore[arg-type]
 
 
 def convert(

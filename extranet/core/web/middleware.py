@@ -90,6 +90,7 @@ TITLES = {
     422: "Saisie à corriger",
     429: "Trop de demandes",
     500: "Erreur du service",
+    503: "Service occupé",
 }
 # The first suits whoever accepts anything.
 PROBLEMS = ["application/problem+json", "application/json", "application/problem+xml", "application/xml", "text/xml"]
@@ -103,6 +104,8 @@ def answer(request: HttpRequest, status: int, sentence: str, faults: dict[str, s
         context = {"sentence": sentence, "faults": faults or {}}
         response = render(request, f"erreurs/{status}.html", context, status=status)
     response["Cache-Control"] = "no-store"
+    if status == 503:
+        response["Retry-After"] = "60"
     return response
 
 

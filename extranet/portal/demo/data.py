@@ -278,7 +278,7 @@ def _demandes(rng: random.Random, signed: list[Lieu], count: int, now: datetime)
             deposee_le=at - timedelta(hours=3),
             received_at=at,
             transmitted_at=batch and at,
-            last_day=rules.last_day_of_dossier(at),
+            last_day=rules.last_day_of_dossier(at - timedelta(hours=3), at),
             assistante_maternelle=rng.random() < 0.6,
             creche_collective=True,
             picked_up_at=taken,

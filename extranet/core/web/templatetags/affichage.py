@@ -1,4 +1,4 @@
-"""How dates, moments and telephone numbers are written for people, in templates."""
+"""How dates, moments, telephone numbers and names are written for people, in templates."""
 
 from datetime import datetime
 
@@ -10,6 +10,10 @@ register = template.Library()
 register.filter("jour", words.jour, expects_localtime=True)
 register.filter("date_longue", words.date_longue, expects_localtime=True)
 register.filter("telephone", words.telephone)
+# {{ commune.nom|a }}: « au Châtelet-en-Brie »; |de: « du … »; |le: the name with its article, if it takes one.
+register.filter("a", words.a)
+register.filter("de", words.de)
+register.filter("le", words.le)
 
 
 @register.filter(expects_localtime=True)

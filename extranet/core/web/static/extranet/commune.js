@@ -98,7 +98,7 @@
         const there = new URL(address, location.href);
         there.searchParams.set("q", text);
         const answer = await fetch(there, { headers: { Accept: "application/json" } });
-        if (answer.ok && turn === asked && document.activeElement === input) show((await answer.json()).slice(0, 20));
+        if (answer.ok && turn === asked && document.activeElement === input) show(await answer.json());
       } catch { close(); }
     }
 

@@ -1,0 +1,65 @@
+/* Forms marked data-telechargement: the file is fetched here, then the page is read again, so that its counts and its
+   message are those after the download. Without this file the browser downloads and the page stays as it was.
+   A table with a box on each line gets one more, that ticks them all. */
+"use strict";
+
+(() => {
+  function give(blob, name) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = name;
+    document.body.append(link);
+    link.click();
+    link.remove();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+  }
+
+  document.querySelectorAll("form[data-telechargement]").forEach((form) => {
+    form.addEventListener("submit", async (event) => {
+      const button = event.submitter;
+      if (!button || form.dataset.direct) return;
+      event.preventDefault();
+      const data = new FormData(form, button);
+      const label = button.textContent;
+      button.setAttribute("aria-disabled", "true");
+      button.textContent = "Préparation du fichier…";
+      try {
+        const answer = await fetch(form.action, { method: "POST", body: data });
+        const named = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") || "");
+        if (answer.ok && named) {
+          give(await answer.blob(), named[1]);
+          location.reload();
+          return;
+        }
+      } catch { /* the browser says it better than we would */ }
+      button.removeAttribute("aria-disabled");
+      button.textContent = label;
+      form.dataset.direct = "1"; // refused: nothing was handed over, the page that says why is shown
+      form.requestSubmit(button);
+    });
+  });
+
+  document.querySelectorAll("form table").forEach((table) => {
+    const boxes = [...table.querySelectorAll("tbody input[type=checkbox]")];
+    const head = table.querySelector("thead th");
+    if (boxes.length < 2 || !head) return;
+    const box = document.createElement("input");
+    const label = document.createElement("label");
+    const all = document.createElement("p");
+    box.type = "checkbox";
+    box.id = "tout-cocher";
+    label.htmlFor = box.id;
+    label.textContent = " Tout cocher";
+    all.className = "tout-cocher";
+    all.append(box, label);
+    table.before(all);
+    const show = () => {
+      const ticked = boxes.filter((one) => one.checked).length;
+      box.checked = ticked === boxes.length;
+      box.indeterminate = ticked > 0 && ticked < boxes.length;
+    };
+    box.addEventListener("change", () => boxes.forEach((one) => { one.checked = box.checked; }));
+    boxes.forEach((one) => one.addEventListener("change", show));
+    show();
+  });
+})();
