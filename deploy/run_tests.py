@@ -188,7 +188,9 @@ def run_all(environment: dict[str, str], url: str, home: Path) -> int:
                 print(done.stdout + done.stderr, flush=True)
                 failed.append(name)
     bootstrap.say("tests")
-    tests = subprocess.run([str(BIN / "python"), "-m", "pytest", *arguments], cwd=bootstrap.ROOT, env=environment)
+    spread = [] if arguments else ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"]
+    command = [str(BIN / "python"), "-m", "pytest", *spread, *arguments]
+    tests = subprocess.run(command, cwd=bootstrap.ROOT, env=environment)
     if failed:
         print(f"Failed before the tests: {', '.join(failed)}", file=sys.stderr, flush=True)
     return tests.returncode or int(bool(failed))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,19 +48,30 @@ def _complete(config: pytest.Config) -> bool:
     )
 
 
+MARKS = pytest.StashKey[list[tuple[str, str]]]()
 FAULTS = pytest.StashKey[list[str]]()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    clauses, marks = read(RULES.read_text(encoding="utf-8")), _marks(session.items)
+    marks = session.config.stash[MARKS] = _marks(session.items)
+    if hasattr(session.config, "workeroutput"):  # a worker of xdist: each collects everything, the controller judges
+        session.config.workeroutput["marks"] = marks
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    node.config.stash[MARKS] = [tuple(mark) for mark in getattr(node, "workeroutput", {}).get("marks", [])]
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if hasattr(session.config, "workeroutput"):
+        return
+    clauses, marks = read(RULES.read_text(encoding="utf-8")), session.config.stash.get(MARKS, [])
     faults = [f"Not a clause of docs/rules.md: {fault}" for fault in unknown(clauses, marks)]
     if _complete(session.config):
         faults += [f"Marked ● without a test: {name}" for name in unproven(clauses, [name for _, name in marks])]
     session.config.stash[FAULTS] = faults
-
-
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    if session.config.stash.get(FAULTS, []):
+    if faults:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

@@ -1,0 +1,15 @@
+"""Tests on both cores: each worker of xdist has its own Redis database and data folder (pytest-django: its own database).
+
+Loaded before the settings are read; processes that tests start inherit what is set here.
+"""
+
+import os
+from pathlib import Path
+
+if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and not os.environ.get("EXTRANET_TEST_WORKER"):
+    os.environ["EXTRANET_TEST_WORKER"] = worker
+    server, _, number = os.environ["REDIS_URL"].rpartition("/")
+    os.environ["REDIS_URL"] = f"{server}/{int(number) + 1 + int(worker.removeprefix('gw'))}"
+    own = Path(os.environ["EXTRANET_DATA_DIR"]) / worker
+    own.mkdir(parents=True, exist_ok=True)
+    os.environ["EXTRANET_DATA_DIR"] = str(own)
