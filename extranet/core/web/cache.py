@@ -49,3 +49,8 @@ class SafeRedisCache(RedisCache):
     incr = _or_here("incr")
     set_many = _or_here("set_many")
     delete_many = _or_here("delete_many")
+
+    def clear(self) -> bool:
+        """Here and there."""
+        self.spare.clear()
+        return super().clear()
