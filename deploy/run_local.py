@@ -17,10 +17,10 @@ from supervisor import Supervisor
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 WEB = ["--workers", "2", "--blocking-threads", "4", "--respawn-failed-workers"]
-QUEUES = {
-    "clock": "le travailleur de l’horloge",
-    "mail": "le travailleur des courriels",
-    "deliveries": "le travailleur des livraisons",
+QUEUES = {  # name on the terminal, tasks at once
+    "clock": ("le travailleur de l’horloge", 2),
+    "mail": ("le travailleur des courriels", 1),
+    "deliveries": ("le travailleur des livraisons", 1),
 }
 ACCOUNTS = [
     ("cnaf@demo.test", "Cnaf"),
@@ -108,8 +108,8 @@ def run(bind: str, port: int, data: Path) -> int:
             return code
         tell(address)
         celery = [python, "-W", "ignore", "-m", "celery", "-q", "-A", "extranet"]
-        for queue, name in QUEUES.items():
-            worker = [*celery, "worker", "--queues", queue, "--hostname", f"{queue}@%h", "--concurrency", "1"]
+        for queue, (name, count) in QUEUES.items():
+            worker = [*celery, "worker", "--queues", queue, "--hostname", f"{queue}@%h", "--concurrency", str(count)]
             supervisor.start(name, [*worker, "--loglevel", "WARNING", "--without-gossip", "--without-mingle"])
         supervisor.start(
             "l’horloge", [*celery, "beat", "--schedule", str(data / "beat-schedule"), "--loglevel", "WARNING"]
