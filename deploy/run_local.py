@@ -1,19 +1,27 @@
 """`make run`: the whole portal on this machine, in the foreground. Ctrl-C stops all of it."""
 
 import contextlib
+import fcntl
+import hashlib
 import os
-import signal
 import socket
-import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import bootstrap
+import servers
+from supervisor import Supervisor
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+WEB = ["--workers", "2", "--blocking-threads", "4", "--respawn-failed-workers"]
+QUEUES = {  # name on the terminal, tasks at once
+    "clock": ("le travailleur de l’horloge", 2),
+    "mail": ("le travailleur des courriels", 1),
+    "deliveries": ("le travailleur des livraisons", 1),
+}
 ACCOUNTS = [
     ("cnaf@demo.test", "Cnaf"),
     ("agent.77@demo.test", "agent, Caf de Seine-et-Marne"),
@@ -29,6 +37,18 @@ ACCOUNTS = [
 ]
 
 
+# What stays as it was needs no second look at a later start.
+PREPARED_FROM = (
+    "manage.py",
+    "*/migrations/*.py",
+    "extranet/*/migrations/*.py",
+    "extranet/core/*/migrations/*.py",
+    "extranet/territory/data/*",
+    "extranet/territory/reference.py",
+    "extranet/portal/demo/*",
+)
+
+
 def main() -> int:
     bind, port = os.environ.get("BIND", "127.0.0.1"), int(os.environ.get("PORT", "8000"))
     if bind not in LOOPBACK:
@@ -42,9 +62,26 @@ def main() -> int:
         except OSError:
             bootstrap.fail(f"Le port {port} est déjà pris. Choisissez-en un autre : PORT=8001 make run")
     bootstrap.require_system(bootstrap.FOR_RUN)
-    bootstrap.require_environment(dev=False)
+    bootstrap.require_environment(bootstrap.RUN)
+    bootstrap.require_redis()
     data = Path(os.environ.get("EXTRANET_DATA_DIR", bootstrap.ROOT / "var")).resolve()
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with alone_in(data):
+        return run(bind, port, data)
+
+
+@contextlib.contextmanager
+def alone_in(data: Path) -> Iterator[None]:
+    """One instance a data folder; the lock ends with this process, however it ends."""
+    with open(data / "instance", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            bootstrap.fail(f"Une instance tourne déjà dans {data}. Donnez-en un autre : EXTRANET_DATA_DIR=… make run")
+        yield
+
+
+def run(bind: str, port: int, data: Path) -> int:
     environment = {
         **os.environ,
         "EXTRANET_ENV": "demo",
@@ -53,37 +90,60 @@ def main() -> int:
         "BIND": bind,
         "PYTHONUNBUFFERED": "1",
     }
-    python = str(bootstrap.PYTHON)
-    bootstrap.say("base de données, données de référence et de démonstration")
-    prepared = subprocess.run([python, "manage.py", "prepare_demo"], cwd=bootstrap.ROOT, env=environment)
-    if prepared.returncode:
-        return prepared.returncode
-    web = [python, "-m", "granian", "--interface", "wsgi", "--host", bind, "--port", str(port)]
-    web += ["--workers", "2", "--blocking-threads", "1", "--log-level", "warning", "extranet.wsgi:application"]
-    worker = [python, "-W", "ignore", "-m", "celery", "-q", "-A", "extranet", "worker", "-B", "--concurrency", "2"]
-    worker += ["--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
-    worker += ["--schedule", str(data / "beat-schedule")]
-    return supervise([web, worker], environment, f"http://{bind}:{port}")
-
-
-def supervise(commands: list[list[str]], environment: dict[str, str], address: str) -> int:
-    """Run the commands until one ends or Ctrl-C; then stop them all, with whatever they started."""
-    stopping: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, frame: stopping.append(number))
-    children = [
-        subprocess.Popen(command, cwd=bootstrap.ROOT, env=environment, start_new_session=True) for command in commands
-    ]
+    python, address = str(bootstrap.PYTHON), f"http://{f'[{bind}]' if ':' in bind else bind}:{port}"
+    supervisor = Supervisor(environment)
     try:
-        told = False
-        while not stopping and all(child.poll() is None for child in children):
-            if not told and answers(address):
-                tell(address)
-                told = True
-            time.sleep(0.1)
-        return 0 if stopping else 1
+        if not os.environ.get("REDIS_URL") and (code := start_redis(supervisor, data)) is not None:
+            return code
+        if not prepared(data):
+            bootstrap.say("base de données, données de référence et de démonstration")
+            if code := supervisor.run([python, "manage.py", "prepare_demo"]):
+                return code
+            if supervisor.stopping:
+                return 0
+            (data / "prepared").write_text(fingerprint())
+        web = [python, "-m", "granian", "--interface", "wsgi", "--host", bind, "--port", str(port), *WEB]
+        supervisor.start("le serveur web", [*web, "--log-level", "warning", "extranet.wsgi:application"])
+        if (code := supervisor.wait(until=lambda: answers(address))) is not None:
+            return code
+        tell(address)
+        celery = [python, "-W", "ignore", "-m", "celery", "-q", "-A", "extranet"]
+        for queue, (name, count) in QUEUES.items():
+            worker = [*celery, "worker", "--queues", queue, "--hostname", f"{queue}@%h", "--concurrency", str(count)]
+            supervisor.start(name, [*worker, "--loglevel", "WARNING", "--without-gossip", "--without-mingle"])
+        supervisor.start(
+            "l’horloge", [*celery, "beat", "--schedule", str(data / "beat-schedule"), "--loglevel", "WARNING"]
+        )
+        return supervisor.wait() or 0
     finally:
-        stop(children)
+        supervisor.stop()
+
+
+def start_redis(supervisor: Supervisor, data: Path) -> int | None:
+    """The instance's own broker and cache, where the settings expect it. As Supervisor.wait."""
+    path = data / "redis.sock"
+    if len(os.fsencode(path)) > servers.LONGEST_SOCKET:
+        bootstrap.fail(
+            f"Le chemin {data} est trop long pour le courtier. Donnez-en un plus court : EXTRANET_DATA_DIR=…"
+        )
+    (data / "redis").mkdir(exist_ok=True, mode=0o700)
+    supervisor.start("le courtier", servers.redis_command(data / "redis", socket_path=path))
+    return supervisor.wait(until=lambda: servers.answers(path))
+
+
+def fingerprint() -> str:
+    """Changes with whatever tables, reference data and demonstration data are made from."""
+    digest = hashlib.sha256()
+    for path in sorted(path for pattern in PREPARED_FROM for path in bootstrap.ROOT.glob(pattern) if path.is_file()):
+        digest.update(path.relative_to(bootstrap.ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def prepared(data: Path) -> bool:
+    """The database of this folder is there and was made from what is there today; of another database nothing is known."""
+    stamp = data / "prepared"
+    here = (data / "extranet.sqlite3").exists() and not os.environ.get("DATABASE_URL")
+    return here and stamp.exists() and stamp.read_text() == fingerprint()
 
 
 def answers(address: str) -> bool:
@@ -101,19 +161,6 @@ def tell(address: str) -> None:
     for email, who in ACCOUNTS:
         print(f"  {email:<{width}}  {who}")
     print("\nCtrl-C pour arrêter.", flush=True)
-
-
-def stop(children: list[subprocess.Popen[bytes]]) -> None:
-    """Ask each to end its work and its own processes; what is left of their groups after 8 seconds is killed."""
-    for child in children:
-        child.terminate()
-    end = time.monotonic() + 8
-    while time.monotonic() < end and any(child.poll() is None for child in children):
-        time.sleep(0.05)
-    for child in children:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
 
 
 if __name__ == "__main__":

@@ -1,11 +1,15 @@
 """The Celery app: a doorbell for work that the database already knows (docs/architecture.md)."""
 
 import os
+from time import monotonic
 
 from celery import Celery
-from celery.signals import worker_ready
+from celery.signals import heartbeat_sent, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "extranet.settings")
+
+SIGN_OF_LIFE_EVERY = 20.0  # seconds
+_last_sign = -SIGN_OF_LIFE_EVERY
 
 app = Celery("extranet")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -15,4 +19,18 @@ app.autodiscover_tasks()
 @worker_ready.connect
 def sweep_at_start(**_: object) -> None:
     """What fell due while no worker ran need not wait for the scheduler's first turn."""
-    app.send_task("extranet.portal.tasks.sweep_due")
+    if "clock" in app.amqp.queues.consume_from:
+        app.send_task("extranet.portal.tasks.sweep_due")
+
+
+@heartbeat_sent.connect
+def note_life(**_: object) -> None:
+    """A worker is seen while it works on something long, too: its own loop says so, not a task."""
+    global _last_sign
+    if monotonic() - _last_sign >= SIGN_OF_LIFE_EVERY:
+        from extranet.core import clock
+        from extranet.portal import health
+
+        _last_sign = monotonic()
+        for queue in app.amqp.queues.consume_from:
+            health.note_worker(queue, clock.now())

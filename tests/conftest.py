@@ -15,7 +15,7 @@ from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connection
 
-from extranet.core import bell
+from extranet.core import bell, breaker
 
 if not os.environ.get("DATABASE_URL"):
     pytest.exit("Run the tests with `make test`: they need its private PostgreSQL.", returncode=2)
@@ -69,6 +69,7 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_counts_from_before() -> None:
+    breaker._of.cache_clear()
     cache.clear()
 
 

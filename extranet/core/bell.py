@@ -4,7 +4,8 @@ import logging
 
 from celery import current_app
 from django.db import transaction
-from kombu.exceptions import OperationalError
+
+from extranet.core import breaker
 
 logger = logging.getLogger(__name__)
 
@@ -15,9 +16,16 @@ def ring(task_name: str, *ids: object) -> None:
     args = [str(i) for i in ids]
 
     def call() -> None:
+        broker = breaker.of(current_app.conf.broker_url)
+        if not broker.lets_through():
+            logger.warning("bell lost: %s", task_name)
+            return
         try:
             task.apply_async(args, retry=False, ignore_result=True)
-        except (OperationalError, OSError):
-            logger.warning("bell lost: %s", task_name)
+        except Exception as error:  # whatever the broker's library raises: what is committed is committed
+            broker.note_silence()
+            logger.warning("bell lost: %s (%s)", task_name, type(error).__name__)
+        else:
+            broker.note_answer()
 
     transaction.on_commit(call)

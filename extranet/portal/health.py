@@ -12,19 +12,23 @@ from django.views.decorators.cache import never_cache
 from kombu.exceptions import OperationalError
 
 from demandes import queries
-from extranet.core import clock
+from extranet.core import breaker, clock
 from extranet.core.dates import paris_date
 from extranet.core.outbox import services as outbox
 from extranet.portal import sweep
 
-WORKER = "health:worker"
 WORKER_SEEN = timedelta(minutes=3)
 OLDEST_MAIL = timedelta(minutes=15)
 
 
-def note_worker(now: datetime) -> None:
-    """A worker is alive at `now`."""
-    cache.set(WORKER, now, timeout=None)
+def worker_key(queue: str) -> str:
+    """Where the last sign of life of a queue's workers is noted."""
+    return f"health:worker:{queue}"
+
+
+def note_worker(queue: str, now: datetime) -> None:
+    """A worker of `queue` is alive at `now`."""
+    cache.set(worker_key(queue), now, timeout=None)
 
 
 @never_cache
@@ -50,16 +54,12 @@ def checks(now: datetime) -> dict[str, dict[str, object]]:
             cursor.execute("SELECT 1")
     except Exception:
         return {"base": {"ok": False, "detail": "injoignable"}}
-    seen = cache.get(WORKER)
     oldest = outbox.waiting(now).order_by("due_at").values_list("due_at", flat=True).first()
     late = queries.due_for_destruction(paris_date(now - timedelta(days=1))).count()
     return {
         "base": {"ok": True, "detail": connection.vendor},
         "courtier": _broker(),
-        "travailleur": {
-            "ok": bool(seen and now - seen < WORKER_SEEN),
-            "detail": seen.isoformat() if seen else "jamais vu",
-        },
+        "travailleur": _workers(now),
         "courriels": {
             "ok": not oldest or now - oldest < OLDEST_MAIL,
             "detail": oldest.isoformat() if oldest else "à jour",
@@ -67,6 +67,13 @@ def checks(now: datetime) -> dict[str, dict[str, object]]:
         "obligations": _obligations(now),
         "destructions": {"ok": late == 0, "detail": f"{late} en attente de plus d’un jour"},
     }
+
+
+def _workers(now: datetime) -> dict[str, object]:
+    """Each kind of work has a worker that was seen lately."""
+    seen = {queue: cache.get(worker_key(queue)) for queue in settings.QUEUES}
+    missing = [queue for queue, last in seen.items() if last is None or now - last >= WORKER_SEEN]
+    return {"ok": not missing, "detail": f"non vu : {', '.join(missing)}" if missing else "à jour"}
 
 
 def _obligations(now: datetime) -> dict[str, object]:
@@ -77,9 +84,14 @@ def _obligations(now: datetime) -> dict[str, object]:
 
 
 def _broker() -> dict[str, object]:
-    try:
-        with current_app.connection_for_write(connect_timeout=2) as broker:
-            broker.ensure_connection(max_retries=1, timeout=2)
-    except (OperationalError, OSError):
-        return {"ok": False, "detail": "injoignable"}
-    return {"ok": True, "detail": settings.CELERY_BROKER_URL.partition(":")[0]}
+    broker = breaker.of(current_app.conf.broker_url)
+    if broker.lets_through():
+        try:
+            with current_app.connection_for_write() as connection:
+                connection.ensure_connection(max_retries=0)
+        except (OperationalError, OSError):
+            broker.note_silence()
+        else:
+            broker.note_answer()
+            return {"ok": True, "detail": current_app.conf.broker_url.partition(":")[0]}
+    return {"ok": False, "detail": "injoignable"}

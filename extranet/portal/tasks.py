@@ -3,12 +3,10 @@
 from celery import shared_task
 
 from extranet.core import clock
-from extranet.portal import health, sweep
+from extranet.portal import sweep
 
 
 @shared_task(ignore_result=True)
 def sweep_due() -> None:
-    """What is due, and a sign of life of the worker."""
-    now = clock.now()
-    health.note_worker(now)
-    sweep.run(now=now, only_due=True)
+    """What is due."""
+    sweep.run(now=clock.now(), only_due=True)

@@ -1,8 +1,11 @@
 """What all environments share."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 import environ
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 env = environ.FileAwareEnv()  # NAME or NAME_FILE
@@ -98,36 +101,42 @@ else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = env("REDIS_URL", default="")
+# Without an address: the server that `make run` starts in the data folder.
+REDIS_URL = env("REDIS_URL", default=f"unix://{quote(str(DATA_DIR / 'redis.sock'))}")
+# A server that is silent holds nobody longer than this, and core.breaker lets nobody else ask it for a while.
+REDIS_PATIENCE = {"socket_connect_timeout": 1, "socket_timeout": 1}
 CACHES = {
     "default": {
         "BACKEND": "extranet.core.web.cache.SafeRedisCache",
         "LOCATION": REDIS_URL,
-        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+        "OPTIONS": REDIS_PATIENCE | {"retry": Retry(NoBackoff(), 0)},
     }
-    if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": str(DATA_DIR / "cache")}
 }
 
 # --- work in the background ---------------------------------------------------------------------------------------
 
-CELERY_BROKER_URL = env("CELERY_BROKER_URL", default=REDIS_URL) or "filesystem://"
-if CELERY_BROKER_URL == "filesystem://":
-    CELERY_BROKER_TRANSPORT_OPTIONS = {
-        "data_folder_in": str(DATA_DIR / "queue"),
-        "data_folder_out": str(DATA_DIR / "queue"),
-        "control_folder": str(DATA_DIR / "queue-control"),
-        "processed_folder": str(DATA_DIR / "queue-processed"),
-        "store_processed": False,
-        "polling_interval": 0.05,
-    }
+CELERY_BROKER_URL = env("CELERY_BROKER_URL", default="") or REDIS_URL.replace("unix://", "redis+socket://", 1)
+# What waits for one kind of work holds back no other kind: each queue has its own workers.
+QUEUES = ["clock", "mail", "deliveries"]
+CELERY_TASK_DEFAULT_QUEUE = "clock"
+CELERY_TASK_ROUTES = {
+    "extranet.core.outbox.tasks.*": {"queue": "mail"},
+    "demandes.tasks.ingest": {"queue": "deliveries"},
+}
+# Seconds after which a task is ended from outside, rows showing how far it came; a bell that a worker took and did not
+# answer within the broker's time rings again, so that time is longer than any task's.
+CELERY_TASK_TIME_LIMIT = 15 * 60
+CELERY_TASK_ANNOTATIONS = {"demandes.tasks.ingest": {"time_limit": 2 * 3600}}
+CELERY_BROKER_TRANSPORT_OPTIONS = REDIS_PATIENCE | {"max_retries": 0, "visibility_timeout": 3 * 3600}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TIMEZONE = "Europe/Paris"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "extranet.portal.tasks.sweep_due", "schedule": 30.0, "options": {"expires": 30}},
@@ -222,6 +231,7 @@ LOGGING = {
         "fontTools": {"level": "ERROR"},
         "celery": {"level": "WARNING"},
         "kombu": {"level": "ERROR"},
+        "py.warnings": {"level": "ERROR"},
         "pikepdf": {"level": "WARNING"},
         "pyhanko": {"level": "ERROR"},
     },

@@ -1,4 +1,4 @@
-"""Demonstration and development on one machine: embedded database, broker and mailbox, made-up data only."""
+"""Demonstration and development on one machine: embedded database and mailbox, made-up data only."""
 
 import re
 import secrets
@@ -14,8 +14,7 @@ if CLOCK_SHIFT and not re.fullmatch(r"[+-]\d{1,4}(d|mo)", CLOCK_SHIFT):
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 
 DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
-for _folder in ("queue", "queue-control", "queue-processed", "static"):
-    (DATA_DIR / _folder).mkdir(exist_ok=True)
+(DATA_DIR / "static").mkdir(exist_ok=True)
 _key_file = DATA_DIR / "secret-key"
 if not _key_file.exists():
     _key_file.write_text(secrets.token_urlsafe(50))

@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from extranet.settings.base import *  # noqa: F403
-from extranet.settings.base import CELERY_BROKER_URL, CLOCK_SHIFT, PUBLIC_URL, REDIS_URL, SECRET_KEY, env
+from extranet.settings.base import CELERY_BROKER_URL, CLOCK_SHIFT, PUBLIC_URL, SECRET_KEY, env
 
 _missing = [
     name
@@ -27,7 +27,7 @@ if CLOCK_SHIFT:
     _faults.append("EXTRANET_CLOCK_SHIFT : interdit en production.")
 if env("DATABASE_URL", default="").startswith("sqlite"):
     _faults.append("DATABASE_URL : PostgreSQL est requis en production.")
-if CELERY_BROKER_URL.startswith(("filesystem", "memory")) and REDIS_URL:
+if CELERY_BROKER_URL.startswith(("filesystem", "memory")):
     _faults.append("CELERY_BROKER_URL : un vrai courtier est requis en production.")
 if env("EMAIL_URL", default="").startswith(("console", "file", "memory", "dummy")):
     _faults.append("EMAIL_URL : un serveur SMTP est requis en production.")

@@ -8,6 +8,7 @@ from io import StringIO
 
 import pytest
 import time_machine
+from django.conf import settings
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -56,6 +57,12 @@ def ready(client):
     return answer.status_code, wrong
 
 
+def all_at_work():
+    sweep_due()
+    for queue in settings.QUEUES:
+        health.note_worker(queue, NOW)
+
+
 def a_mail(at):
     return Message.objects.create(
         kind="demandes.accuse", key="x", recipient="dossier:x", created_at=at, due_at=at, next_try_at=at
@@ -64,7 +71,7 @@ def a_mail(at):
 
 @pytest.mark.rule("RGP-5.a")
 def test_ready_is_200_while_all_is_right(client):
-    sweep_due()
+    all_at_work()
     a_mail(NOW - timedelta(minutes=5))
     DemandeFactory(transmise=True, lieu=LieuFactory())
     assert ready(client) == (200, set())
@@ -76,8 +83,8 @@ def test_ready_is_200_while_all_is_right(client):
 @pytest.mark.parametrize(
     ("cause", "part"),
     [
-        (lambda: cache.delete(health.WORKER), "travailleur"),
-        (lambda: health.note_worker(NOW - timedelta(minutes=4)), "travailleur"),
+        (lambda: cache.delete(health.worker_key("mail")), "travailleur"),
+        (lambda: health.note_worker("clock", NOW - timedelta(minutes=4)), "travailleur"),
         (lambda: a_mail(NOW - timedelta(minutes=20)), "courriels"),
         (
             lambda: DemandeFactory(transmise=True, lieu=LieuFactory(), last_day=NOW.date() - timedelta(days=2)),
@@ -91,7 +98,7 @@ def test_ready_is_200_while_all_is_right(client):
 @pytest.mark.rule("CNS-6.b")
 @pytest.mark.rule("RGP-5.a")
 def test_ready_is_503_and_says_which_part(client, cause, part):
-    sweep_due()
+    all_at_work()
     cause()
     assert ready(client) == (503, {part})
 
@@ -99,7 +106,7 @@ def test_ready_is_503_and_says_which_part(client, cause, part):
 def test_ready_is_503_without_a_broker(client, settings):
     from celery import current_app
 
-    sweep_due()
+    all_at_work()
     before = current_app.conf.broker_url
     current_app.conf.broker_url = "redis://127.0.0.1:1/0"
     try:

@@ -59,7 +59,7 @@ def test_production_starts_on_what_is_safe():
 
 def test_the_services_of_the_compose_file_run_what_exists():
     settings = "".join(path.read_text() for path in (ROOT / "extranet/settings").glob("*.py"))
-    for name in ("web", "worker", "beat", "migrate"):
+    for name in ("web", "worker-clock", "worker-mail", "worker-deliveries", "beat", "migrate"):
         service = COMPOSE["services"][name]
         for variable in service["environment"]:
             assert variable.removesuffix("_FILE") in settings, variable

@@ -8,18 +8,26 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
 from redis.exceptions import RedisError
 
+from extranet.core import breaker
+
 logger = logging.getLogger(__name__)
 
 
 def _or_here(name: str) -> Callable[..., Any]:
     def call(self: "SafeRedisCache", *args: Any, **kwargs: Any) -> Any:
-        try:
-            return getattr(RedisCache, name)(self, *args, **kwargs)
-        except RedisError:
-            logger.warning("cache: Redis does not answer, this process counts alone")
-            if name == "incr":
-                self.spare.add(args[0], 0)
-            return getattr(self.spare, name)(*args, **kwargs)
+        redis = breaker.of(self._servers[0])
+        if redis.lets_through():
+            try:
+                answer = getattr(RedisCache, name)(self, *args, **kwargs)
+            except RedisError:
+                redis.note_silence()
+                logger.warning("cache: Redis does not answer, this process counts alone")
+            else:
+                redis.note_answer()
+                return answer
+        if name == "incr":
+            self.spare.add(args[0], 0)
+        return getattr(self.spare, name)(*args, **kwargs)
 
     return call
 
@@ -27,7 +35,7 @@ def _or_here(name: str) -> Callable[..., Any]:
 class SafeRedisCache(RedisCache):
     """RedisCache, with this process's memory for the calls that Redis does not answer."""
 
-    def __init__(self, server: Any, params: dict[str, Any]):
+    def __init__(self, server: str, params: dict[str, Any]):
         super().__init__(server, params)
         self.spare = LocMemCache("spare", {})
 
@@ -41,3 +49,8 @@ class SafeRedisCache(RedisCache):
     incr = _or_here("incr")
     set_many = _or_here("set_many")
     delete_many = _or_here("delete_many")
+
+    def clear(self) -> bool:
+        """Here and there."""
+        self.spare.clear()
+        return super().clear()
