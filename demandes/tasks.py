@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from demandes.services import deliveries
+from demandes.services import deliveries, inbox
 from extranet.core import clock
 
 
@@ -14,5 +14,5 @@ def ingest(livraison_id: str) -> None:
 
 @shared_task(ignore_result=True)
 def take_inbox() -> None:
-    """Claim what arrived in the inbox; ring for each delivery that is not applied to its end."""
-    deliveries.take_inbox(now=clock.now())
+    """Claim what arrived in the inbox; ring for what waits and nobody is at."""
+    inbox.take_inbox(now=clock.now())
