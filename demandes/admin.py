@@ -3,9 +3,12 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, QuerySet
-from django.http import FileResponse, Http404, HttpRequest
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
@@ -13,7 +16,7 @@ from conventions import queries as conventions
 from conventions.models import Lieu
 from demandes import rights, rules
 from demandes.documents.reading import MODES
-from demandes.models import Attestation, Demande, LigneAttestation, Livraison, Rejet
+from demandes.models import Attestation, Demande, LigneAttestation, Livraison
 from demandes.services import deliveries, transmission
 from demandes.workflow import DEMANDE, Etat, EtatAttestation
 from extranet.core import clock
@@ -224,29 +227,17 @@ class AttestationAdmin(CafScopedAdmin):
         return response
 
 
-class RejetInline(CafScopedInline):
-    """Records set aside or accepted with a remark."""
-
-    model = Rejet
-    caf_path = None
-    fields = ("ligne", "reference", "issue", "motif")
-    readonly_fields = fields
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self._sees(request)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Rejet]:
-        return Rejet.objects.order_by("ligne") if self._sees(request) else Rejet.objects.none()
-
-
-class DepotForm(forms.ModelForm):
+class DepotForm(forms.Form):
     """A delivery file given by hand."""
 
-    depot = forms.FileField(label="Fichier XML (ou XML compressé par gzip)")
+    depot = forms.FileField(
+        label="Fichier de la livraison",
+        help_text="XML au format publié, compressé ou non par gzip ; 2 Gio au plus.",
+        error_messages={"required": "Choisissez un fichier.", "empty": "Ce fichier est vide."},
+    )
 
-    class Meta:
-        model = Livraison
-        fields: list[str] = []
+
+REPORT_SHOWN = 100
 
 
 @admin.register(Livraison)
@@ -257,18 +248,19 @@ class LivraisonAdmin(CafScopedAdmin):
     cnaf_only = True
     add_right = "deposit"
     rights = rights
+    change_list_template = "demandes/admin/livraisons.html"
     journal_words = {"livraison.recue": "Reçue", "livraison.traitee": "Traitée", "livraison.refusee": "Refusée"}
-    inlines = [RejetInline]
-    list_display = ["nom", "state", "received_at", "lues", "creees", "mises_a_jour", "inchangees", "ecartees"]
+    list_display = ["nom", "etat", "received_at", "lues", "creees", "mises_a_jour", "inchangees", "ecartees"]
     list_filter = ["state", "origine", "received_at"]
     search_fields = ["nom", "sha256"]
     search_help_text = "Nom ou empreinte du fichier"
     ordering = ["-received_at"]
     fields = [
         "nom",
-        "state",
+        "etat",
         "motif",
         "origine",
+        "auteur",
         "received_at",
         "finished_at",
         "lues",
@@ -276,36 +268,65 @@ class LivraisonAdmin(CafScopedAdmin):
         "mises_a_jour",
         "inchangees",
         "ecartees",
+        "rapport",
         "sha256",
     ]
+    readonly_fields = ["etat", "auteur", "rapport"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Livraison]:
         return Livraison.objects.all() if self._sees(request) else Livraison.objects.none()
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        return super().get_form(request, obj, change, **kwargs) if obj else DepotForm
+    @admin.display(description="état", ordering="state")
+    def etat(self, livraison: Livraison) -> str:
+        return format_html('<span class="badge badge--{}">{}</span>', livraison.state, livraison.get_state_display())
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return self.fields if obj else ["depot"]
+    @admin.display(description="par")
+    def auteur(self, livraison: Livraison) -> str:
+        return livraison.received_by.email if livraison.received_by else "—"
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        return super().get_fieldsets(request, obj) if obj else [(None, {"fields": ["depot"]})]
+    @admin.display(description="rapport")
+    def rapport(self, livraison: Livraison) -> str:
+        """ING-1.f: what was set aside or mended, line by line; the first ones here, all of them as CSV."""
+        rejets = livraison.rejets.order_by("ligne", "pk")
+        context = {"livraison": livraison, "rejets": rejets[:REPORT_SHOWN], "nombre": rejets.count()}
+        return render_to_string("demandes/admin/_rapport.html", context)
 
-    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
-        return self.inlines if obj else []
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Registers the file and shows its livraison; the same bytes again show the one that they made.
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return super().get_readonly_fields(request, obj) if obj else []
+        Not the admin's own page: that one runs in a transaction, and the bytes of a delivery must not outlive its row.
+        """
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = DepotForm()
+        if request.method == "POST":
+            form = DepotForm(request.POST, request.FILES)
+            if form.is_valid() and (livraison := self._register(request, form)):
+                return HttpResponseRedirect(reverse("admin:demandes_livraison_change", args=[livraison.pk]))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Déposer une livraison",
+            "form": form,
+            "opts": self.opts,
+            "media": self.media,
+        }
+        status = 422 if form.errors else 200
+        return TemplateResponse(request, "demandes/admin/depot.html", context, status=status)
 
-    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Livraison:
-        """Registers the file; the same bytes again give the livraison that they made."""
+    def _register(self, request: HttpRequest, form: DepotForm) -> Livraison | None:
         upload = form.cleaned_data["depot"]
-        return deliveries.register(
-            upload, nom=upload.name, origine=Livraison.Origine.DEPOT, by=request.user, now=clock.now()
-        )
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Done by `save_form`."""
-
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
-        """The journal has it."""
+        try:
+            livraison = deliveries.register(
+                upload, nom=upload.name, origine=Livraison.Origine.DEPOT, by=request.user, now=clock.now()
+            )
+        except deliveries.TooLarge:
+            form.add_error("depot", "Ce fichier dépasse 2 Gio.")
+            return None
+        if livraison.is_new:
+            messages.success(
+                request, "La livraison est reçue et va être traitée. Rechargez cette page pour voir son résultat."
+            )
+        else:
+            received = date_longue(paris_date(livraison.received_at))
+            messages.info(request, f"Ce fichier avait déjà été reçu, le {received} : rien n’a changé.")
+        return livraison

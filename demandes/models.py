@@ -31,28 +31,37 @@ class Livraison(models.Model):
             "inchangees",
             "ecartees",
             "checkpoint",
+            "rung_at",
+            "lease_until",
         )
 
     class Origine(models.TextChoices):
         DOSSIER = "dossier", "dossier d’arrivée"
         DEPOT = "depot", "déposée par la Cnaf"
         API = "api", "envoyée par l’API"
+        COMMANDE = "commande", "donnée en ligne de commande"
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     nom = models.CharField("nom du fichier", max_length=255)
-    sha256 = models.CharField("empreinte", max_length=64, unique=True)
+    # None for what came into the inbox and could not be read.
+    sha256 = models.CharField("empreinte SHA-256", max_length=64, unique=True, null=True)
     origine = models.CharField("origine", max_length=20, choices=Origine)
     state = models.CharField("état", max_length=20, choices=EtatLivraison, default=LIVRAISON.initial, editable=False)
     received_at = models.DateTimeField("reçue le")
-    received_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
+    received_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True, verbose_name="déposée par"
+    )
     finished_at = models.DateTimeField("terminée le", null=True)
     motif = models.CharField("motif du refus", max_length=300, blank=True)
-    lues = models.PositiveIntegerField("lues", default=0)
-    creees = models.PositiveIntegerField("créées", default=0)
-    mises_a_jour = models.PositiveIntegerField("mises à jour", default=0)
-    inchangees = models.PositiveIntegerField("inchangées", default=0)
-    ecartees = models.PositiveIntegerField("écartées", default=0)
+    lues = models.PositiveIntegerField("enregistrements lus", default=0)
+    creees = models.PositiveIntegerField("demandes créées", default=0)
+    mises_a_jour = models.PositiveIntegerField("demandes mises à jour", default=0)
+    inchangees = models.PositiveIntegerField("demandes inchangées", default=0)
+    ecartees = models.PositiveIntegerField("enregistrements écartés", default=0)
     checkpoint = models.PositiveIntegerField("enregistrements appliqués", default=0)
+    # The last bell rung for it, and until when a worker is at it: both lapse, so that another is found after a kill.
+    rung_at = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
     # Where its bytes are, below DATA_DIR/livraisons; empty once they are destroyed.
     fichier = models.CharField(max_length=300, blank=True)
     # False on the row that `register` answers for bytes received before.
@@ -65,7 +74,8 @@ class Livraison(models.Model):
             models.CheckConstraint(
                 condition=Q(lues=F("creees") + F("mises_a_jour") + F("inchangees") + F("ecartees")),
                 name="counts_balance",
-            )
+            ),
+            models.UniqueConstraint(fields=["fichier"], condition=~Q(fichier=""), name="one_livraison_a_file"),
         ]
 
     def __str__(self) -> str:

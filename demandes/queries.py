@@ -5,14 +5,14 @@ import hashlib
 import hmac
 import uuid
 from collections.abc import Collection
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db.models import Case, Count, F, QuerySet, When
 
-from demandes.models import Attestation, Demande, LigneAttestation, Transmission
-from demandes.workflow import ALIVE, Etat
+from demandes.models import Attestation, Demande, LigneAttestation, Livraison, Transmission
+from demandes.workflow import ALIVE, Etat, EtatLivraison
 from extranet.core.dates import paris_date
 from extranet.core.errors import Gone, NotFound
 from extranet.territory.queries import search_key
@@ -138,3 +138,13 @@ def matching(demandes: QuerySet[Demande], text: str) -> QuerySet[Demande]:
         if text.upper() in reference.upper() or (key and key in search_key(f"{prenom} {nom} {prenom}"))
     ]
     return demandes.filter(pk__in=found)
+
+
+# --- deliveries -----------------------------------------------------------------------------------------------------
+
+REFUSED_SHOWN = timedelta(days=15)
+
+
+def refused_deliveries(now: datetime) -> QuerySet[Livraison]:
+    """Refused whole or set apart, as long as their bytes are kept: the Cnaf looks at them."""
+    return Livraison.objects.filter(state=EtatLivraison.REFUSEE, finished_at__gt=now - REFUSED_SHOWN)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from demandes.views import api, family, lieu
+from demandes.views import api, family, jetons, lieu
 
 app_name = "demandes"
 
@@ -27,6 +27,8 @@ programs = [
     path("api/v1/livraisons", api.livraisons, name="api-livraisons"),
     path("api/v1/livraisons/<uuid:identifier>", api.livraison, name="api-livraison"),
     path("api/v1/livraisons/<uuid:identifier>/rapport", api.rapport, name="api-rapport"),
+    path("compte/jetons/", jetons.jetons, name="jetons"),
+    path("compte/jetons/<int:token_id>/revocation/", jetons.revocation, name="jeton-revocation"),
     path("schemas/", api.schemas, name="schemas"),
     path("schemas/demandes-1.xsd", api.schema_1, name="schema-1"),
 ]

@@ -7,7 +7,7 @@ a time are given to lxml and to the schema. So memory depends neither on the fil
 import gzip
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
@@ -30,6 +30,8 @@ RECORD_BYTES, RECORD_ELEMENTS = 256 * 1024, 1_000
 # A record may carry comments and blanks beside what is counted; past this it is too large whatever it holds.
 RECORD_SPAN = 4 * 1024**2
 CHUNK = 16 * 1024
+# Of one element. The cost of reading grows with the square of the first two, and each record pays for those of the root.
+NAMESPACES, ATTRIBUTES, NAMESPACE_LENGTH = 20, 50, 1_000
 REFERENCE = re.compile(r"[A-Za-z0-9._\-]{1,64}")
 
 
@@ -43,15 +45,22 @@ def schema() -> etree.XMLSchema:
     return etree.XMLSchema(file=str(SCHEMA))
 
 
-def survey(path: Path) -> int:
-    """Read the whole file once; returns how many records it has. Raises Unreadable when it must be refused whole."""
-    return sum(1 for _ in _raw_records(path))
+def _nothing() -> None:
+    """Nobody waits for a sign of life."""
 
 
-def records(path: Path, skip: int = 0) -> Iterator[Lue]:
+def survey(path: Path, *, alive: Callable[[], None] = _nothing) -> int:
+    """Read the whole file once; returns how many records it has. Raises Unreadable when it must be refused whole.
+
+    `alive` is called now and then, as by `records`.
+    """
+    return sum(1 for _ in _raw_records(path, _Wrapper(), alive))
+
+
+def records(path: Path, skip: int = 0, *, alive: Callable[[], None] = _nothing) -> Iterator[Lue]:
     """The records after the first `skip`, valid by the schema or with the reason why not."""
     wrapper = _Wrapper()
-    for rank, (line, reference, raw, fault) in enumerate(_raw_records(path, wrapper)):
+    for rank, (line, reference, raw, fault) in enumerate(_raw_records(path, wrapper, alive)):
         if rank < skip:
             continue
         if raw is None:
@@ -66,6 +75,7 @@ Raw = tuple[int, str, bytes | None, tuple[str, str]]
 NO_FAULT = ("", "")
 UNKNOWN_CHILD = ("element-inconnu", "Élément inconnu : seules des demandes sont attendues ici.")
 TOO_LARGE = ("trop-volumineuse", "Demande trop volumineuse : 256 Kio de textes ou 1 000 éléments au plus.")
+TOO_MANY_ATTRIBUTES = ("trop-volumineuse", f"Élément de plus de {ATTRIBUTES} attributs.")
 EMPTY = ("schema", "Demande vide.")
 
 
@@ -110,11 +120,12 @@ def _chunks(stream: BinaryIO, most: int, step: int) -> Iterator[bytes]:
         raise Unreadable("fichier vide")
 
 
-def _raw_records(path: Path, wrapper: _Wrapper | None = None) -> Iterator[Raw]:
+def _raw_records(path: Path, wrapper: _Wrapper, alive: Callable[[], None]) -> Iterator[Raw]:
     """Each child of the root: its line, its reference where readable, its bytes or why they are not kept."""
-    scanner = _Scanner(wrapper or _Wrapper())
+    scanner = _Scanner(wrapper)
     with _opened(path) as chunks:
         for chunk in chunks:
+            alive()
             yield from scanner.feed(chunk)
         yield from scanner.feed(b"", last=True)
 
@@ -137,17 +148,20 @@ class _Scanner:
     def _parser(self) -> Any:
         parser = expat.ParserCreate("UTF-8", " ")
         parser.buffer_text = False
-        depth = elements = start = line = 0
+        depth = elements = start = line = declared = 0
         state: dict[str, Any] = {}
 
         def begin(name: str, attributes: dict[str, str]) -> None:
-            nonlocal depth, elements, start, line
+            nonlocal depth, elements, start, line, declared
             self.begun = True
+            declared = 0
             depth += 1
             if depth > 2:
                 elements += 1
                 if depth > DEEPEST:
                     raise Unreadable("éléments imbriqués trop profondément")
+                if len(attributes) > ATTRIBUTES:
+                    state["swollen"] = True
             elif depth == 2:
                 start, line, elements = parser.CurrentByteIndex, parser.CurrentLineNumber, 1
                 parser.CharacterDataHandler = None
@@ -155,10 +169,10 @@ class _Scanner:
                 wanted = attributes.get("reference", "")
                 state["reference"] = wanted if REFERENCE.fullmatch(wanted) else ""
                 state["known"] = name == DEMANDE
+                state["swollen"] = len(attributes) > ATTRIBUTES
             else:
                 _check_root(name, attributes)
                 self.wrapper.set(self.prefixes)
-                parser.StartNamespaceDeclHandler = None
                 parser.CharacterDataHandler = between
             self.quiet = 0
 
@@ -171,6 +185,8 @@ class _Scanner:
                     self.found.append((line, "", None, UNKNOWN_CHILD))
                 elif elements > RECORD_ELEMENTS or self.keep_from > start:
                     self.found.append((line, reference, None, TOO_LARGE))
+                elif state["swollen"]:
+                    self.found.append((line, reference, None, TOO_MANY_ATTRIBUTES))
                 elif elements == 1:
                     self.found.append((line, reference, None, EMPTY))
                 else:
@@ -196,7 +212,12 @@ class _Scanner:
             raise Unreadable("déclaration DOCTYPE interdite")
 
         def prefix_declared(prefix: str | None, uri: str | None) -> None:
-            self.prefixes[prefix or ""] = uri or ""
+            nonlocal declared
+            declared += 1
+            if declared > NAMESPACES or len(prefix or "") + len(uri or "") > NAMESPACE_LENGTH:
+                raise Unreadable("trop de déclarations d’espaces de noms dans un élément, ou trop longues")
+            if not depth:
+                self.prefixes[prefix or ""] = uri or ""
 
         def passed(*args: Any) -> None:
             self.quiet = 0

@@ -1,6 +1,7 @@
 """Making demandes available to their lieu, and telling it (ING-6, NOT-1 to NOT-3)."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -71,7 +72,7 @@ def transmit(
     persons = [f"user:{line.user_id}" for line in habilitations.persons_of(lieu_id)]
     if not persons or not demandes.filter(state=Etat.A_ORIENTER).exists():
         return None
-    batch = Transmission.objects.create(lieu_id=lieu_id, livraison=livraison, transmitted_at=now)
+    batch = _batch_for(lieu_id, livraison, now)
     known, where = demandes.only("pk", "state", "caf"), {"lieu_id": lieu_id, "transmission_id": batch.pk}
     DEMANDE.apply_many(known.exclude(transmitted_at=None), "transmit", by=by, now=now, **where)
     DEMANDE.apply_many(known.filter(transmitted_at=None), "transmit", by=by, now=now, **where, transmitted_at=now)
@@ -79,12 +80,27 @@ def transmit(
     return batch
 
 
-def transmit_waiting(livraison: Livraison, *, now: datetime, places: Places) -> int:
+def _batch_for(lieu_id: int, livraison: Livraison | None, now: datetime) -> Transmission:
+    """The transmission of a delivery to a lieu, once (ING-5): what comes later, after a kill and a change of coverage, joins it.
+
+    Where the lieu has been told of it already, a new one: its fifteen days begin with its own mail (NOT-3).
+    """
+    if livraison is None:
+        return Transmission.objects.create(lieu_id=lieu_id, transmitted_at=now)
+    known = Transmission.objects.select_for_update().filter(livraison=livraison, lieu=lieu_id).first()
+    if known is None:
+        return Transmission.objects.create(lieu_id=lieu_id, livraison=livraison, transmitted_at=now)
+    return known if known.notified_at is None else Transmission.objects.create(lieu_id=lieu_id, transmitted_at=now)
+
+
+def transmit_waiting(
+    livraison: Livraison, *, now: datetime, places: Places, alive: Callable[[], None] = lambda: None
+) -> int:
     """At the end of a delivery: what it brought or changed, grouped by lieu; returns how many lieux were told.
 
-    One transaction a lieu, so that a kill leaves whole transmissions, each with its mails.
+    One transaction a lieu, so that a kill leaves whole transmissions, each with its mails. `alive` is called before each.
     """
-    return _transmit_by_lieu(Demande.objects.filter(livraison=livraison), livraison, now, places)
+    return _transmit_by_lieu(Demande.objects.filter(livraison=livraison), livraison, now, places, alive=alive)
 
 
 def transmit_waiting_all(*, now: datetime) -> int:
@@ -103,6 +119,7 @@ def _transmit_by_lieu(
     places: Places,
     *,
     tell_families: bool = False,
+    alive: Callable[[], None] = lambda: None,
 ) -> int:
     waiting = demandes.filter(state=Etat.A_ORIENTER, last_day__gte=paris_date(now))
     by_lieu: dict[int, dict[int | None, list[str]]] = defaultdict(lambda: defaultdict(list))
@@ -114,6 +131,7 @@ def _transmit_by_lieu(
         mine = Q()
         for wanted, communes in choices.items():
             mine |= Q(lieu_voulu=wanted, commune__in=communes)
+        alive()
         with transaction.atomic():
             batch = transmit(waiting.filter(mine), lieu_id=lieu_id, now=now, livraison=livraison)
             if batch and tell_families:

@@ -14,9 +14,10 @@ from django.urls import URLPattern, URLResolver, reverse
 
 from conventions.models import Convention
 from conventions.workflow import EtatConvention
+from demandes import queries as demandes
 from demandes import rules
-from demandes.models import Attestation, Demande, Livraison
-from demandes.workflow import Etat, EtatAttestation, EtatLivraison
+from demandes.models import Attestation, Demande
+from demandes.workflow import Etat, EtatAttestation
 from extranet.core import clock
 from extranet.core.dates import paris_date
 from extranet.territory.queries import agent_of
@@ -146,10 +147,13 @@ def waiting_for(user: Any, now: datetime) -> list[Waiting]:
         ),
     ]
     if agent.caf_id is None:
-        refused = Livraison.objects.filter(state=EtatLivraison.REFUSEE).count()
         cards.append(
             Waiting(
-                "livraison refusée", "livraisons refusées", refused, at("demandes_livraison", "?state__exact=refusee")
+                "livraison refusée",
+                "livraisons refusées",
+                demandes.refused_deliveries(now).count(),
+                at("demandes_livraison", "?state__exact=refusee"),
+                "Fichiers refusés en entier ou mis à part ; conservés quinze jours.",
             )
         )
     return cards

@@ -12,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from kombu.exceptions import OperationalError
 
 from demandes import queries
+from demandes.services import inbox
 from extranet.core import breaker, clock
 from extranet.core.dates import paris_date
 from extranet.core.outbox import services as outbox
@@ -66,6 +67,7 @@ def checks(now: datetime) -> dict[str, dict[str, object]]:
         },
         "obligations": _obligations(now),
         "destructions": {"ok": late == 0, "detail": f"{late} en attente de plus d’un jour"},
+        "livraisons": _deliveries(now),
     }
 
 
@@ -74,6 +76,17 @@ def _workers(now: datetime) -> dict[str, object]:
     seen = {queue: cache.get(worker_key(queue)) for queue in settings.QUEUES}
     missing = [queue for queue, last in seen.items() if last is None or now - last >= WORKER_SEEN]
     return {"ok": not missing, "detail": f"non vu : {', '.join(missing)}" if missing else "à jour"}
+
+
+def _deliveries(now: datetime) -> dict[str, object]:
+    """RGP-5.b: nothing that arrived has been left for two periods; what was refused lately is told, and is not stale."""
+    try:
+        still = inbox.standing_still(now=now)
+    except OSError:
+        return {"ok": False, "detail": "dossier des livraisons inaccessible"}
+    refused = queries.refused_deliveries(now).count()
+    detail = f"{still.arrived} à prendre, {still.claimed} à enregistrer, {still.unapplied} à appliquer, sans suite"
+    return {"ok": not still, "detail": f"{detail if still else 'à jour'} ; {refused} refusées ou mises à part"}
 
 
 def _obligations(now: datetime) -> dict[str, object]:

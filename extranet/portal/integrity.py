@@ -7,6 +7,7 @@ from django.db.models import Count, F, Q
 
 from conventions.models import Convention
 from demandes.models import Demande, Dossier, Livraison
+from demandes.services import inbox
 from demandes.workflow import ALIVE, Etat
 from extranet.core.dates import paris_date
 from extranet.core.documents import store
@@ -62,6 +63,11 @@ def files(now: datetime) -> Iterator[str]:
         yield f"file without record: {path.name}"
 
 
+def delivery_files(now: datetime) -> Iterator[str]:
+    """ING-5, RGP-5: each livraison has its bytes, all bytes their livraison, and none stands still."""
+    yield from inbox.faults(now=now)
+
+
 CHECKS: list[Callable[[datetime], Iterator[str]]] = [
     past_their_day,
     one_lieu,
@@ -69,6 +75,7 @@ CHECKS: list[Callable[[datetime], Iterator[str]]] = [
     balanced,
     journal_unbroken,
     files,
+    delivery_files,
 ]
 
 

@@ -15,7 +15,7 @@ from django.urls import reverse
 from bench.deliveries import delivery, record
 from demandes import queries
 from demandes.models import Demande, Dossier, Livraison
-from demandes.services import deliveries, destruction
+from demandes.services import deliveries, destruction, inbox
 from extranet.core.outbox import services as outbox
 from extranet.portal import integrity, sweep
 from tests.factories import HabilitationFactory, LieuFactory
@@ -111,15 +111,15 @@ def test_after_six_months_no_table_and_no_file_holds_a_family_value(
         FULL.replace("ME-CANARI", "ME-AUTRE"),
         FULL.replace("ME-CANARI", "ME-SANS").replace("77100", "01001"),
     ]
-    inbox = deliveries.folder("entree")
+    entree = deliveries.folder("entree")
     for name, content in (
         ("bonne.xml", "".join(delivery(iter([*records, old_child]), NOW))),
         ("tronquee.xml", "".join(delivery(iter(records), NOW))[:-9]),
     ):
-        (inbox.parent / "written").write_text(content, encoding="utf-8")
-        os.utime(inbox.parent / "written", (1, 1))
-        (inbox.parent / "written").rename(inbox / name)
-    deliveries.take_inbox(now=NOW)
+        (entree.parent / "written").write_text(content, encoding="utf-8")
+        os.utime(entree.parent / "written", (1, 1))
+        (entree.parent / "written").rename(entree / name)
+    inbox.take_inbox(now=NOW)
     for livraison in Livraison.objects.all():
         deliveries.ingest(livraison.pk, now=NOW)
     assert found_in_files(data_folder)

@@ -82,6 +82,12 @@ demandes:api-livraisons         POST  401    401  401  choix 401  401  401  401 
 demandes:api-livraison          GET   401    404  404  choix 404  404  404  404  200
 demandes:api-rapport            GET   401    404  404  choix 404  404  404  404  200
 
+demandes:jetons                 GET   login  403  403  choix 403  403  403  403  200
+demandes:jetons                 POST  login  403  403  choix 403  403  403  403  422
+demandes:jeton-revocation       GET   login  405  405  choix 405  405  405  405  405
+demandes:jeton-revocation       POST  login  403  403  choix 403  403  403  403  302
+demandes:jeton-revocation[other] POST login  403  403  choix 403  403  403  403  404
+
 accounts:premiere               GET   login  entree entree 200 entree entree entree entree entree
 account_login                   GET   200    entree entree choix entree entree entree entree entree
 account_logout                  GET   accueil 200 200 200 200 200 200 200 200
@@ -141,7 +147,7 @@ admin:{reserved}                GET   login  403  403  choix fiche fiche fiche f
 admin:territory_agent_add       GET   login  403  403  choix 403  403  403  403  403
 admin:territory_agent_add       POST  login  403  403  choix 403  403  403  403  403
 admin:demandes_livraison_add    GET   login  403  403  choix 403  403  403  403  200
-admin:demandes_livraison_add    POST  login  403  403  choix 403  403  403  403  200
+admin:demandes_livraison_add    POST  login  403  403  choix 403  403  403  403  422
 
 admin:{acting}_acte[unknown]                      GET   login 403 403 choix 404 404 404 404 404
 admin:demandes_demande_acte[confier]              GET   login 403 403 choix 200 404 403 200 403

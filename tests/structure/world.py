@@ -9,6 +9,7 @@ from django.urls import reverse
 from conventions.models import Acte, Signature
 from demandes.models import Attestation, Livraison
 from demandes.queries import link_token
+from extranet.core.accounts import services as accounts
 from extranet.core.documents import store
 from extranet.core.web.middleware import MUST_CHOOSE
 from tests.factories import (
@@ -93,12 +94,18 @@ class World:
             "demandes:attestation-pdf[signed]": [self.signed.uuid],
             "demandes:api-livraison": [self.livraison.uuid],
             "demandes:api-rapport": [self.livraison.uuid],
+            "demandes:jeton-revocation": [self._token(self.people["cnaf"])],
+            "demandes:jeton-revocation[other]": [self._token(AgentFactory(cnaf=True).user)],
             "mfa_remove_webauthn": [1],
             "mfa_edit_webauthn": [1],
             "admin:app_list": ["demandes"],
             "admin:conventions_convention_fichier": [self.convention.pk, self.signature.scan_id],
             "admin:conventions_convention_fichier[elsewhere]": [self.convention.pk, self.elsewhere.scan_id],
         }
+
+    def _token(self, user):
+        accounts.create_token(user, portee="cnaf", nom="essai", now=NOW)
+        return accounts.tokens_of(user).get().pk
 
     def _file(self):
         return store.keep(a_pdf(), media_type="application/pdf", nature="signature", now=NOW)

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 
 from extranet.core.accounts.models import User
+from extranet.core.web.forms import LineField
 
 
 class ChoixForm(forms.Form):
@@ -58,4 +59,22 @@ class PerduForm(forms.Form):
         label="Votre adresse de courriel",
         max_length=254,
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+
+
+class JetonForm(forms.Form):
+    """A token's name, by which its owner knows it again, and its life."""
+
+    nom = LineField(
+        label="Nom du jeton",
+        help_text="Le logiciel ou le serveur qui s’en servira. Exemple : « Serveur d’envoi de monenfant.fr ».",
+        max_length=100,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    jours = forms.TypedChoiceField(
+        label="Durée",
+        help_text="Passé ce délai, il n’ouvre plus rien : créez-en un autre avant.",
+        coerce=int,
+        choices=[(30, "30 jours"), (90, "90 jours"), (365, "un an")],
+        initial=90,
     )

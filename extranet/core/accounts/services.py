@@ -12,7 +12,7 @@ from django.db.models import F, Q, QuerySet
 
 from extranet.core.accounts import passwords
 from extranet.core.accounts.models import Jeton, OneTimeSecret, User
-from extranet.core.errors import Refused
+from extranet.core.errors import NotFound, Refused
 from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
 from extranet.core.outbox.models import Message
@@ -140,9 +140,13 @@ def reopen(user: User, *, by: User | str, now: datetime) -> None:
 
 
 def create_token(user: User, *, portee: str, nom: str, now: datetime, days: int = 365) -> str:
-    """A new token, in clear for the only time."""
+    """A new token, in clear for the only time. Refused while the person has a living one of the same name."""
     text = f"ext_{secrets.token_urlsafe(32)}"
     with transaction.atomic():
+        User.objects.select_for_update().get(pk=user.pk)
+        living = tokens_of(user).filter(revoked_at=None, created_at__lte=now, expires_at__gt=now)
+        if living.filter(nom=nom, portee=portee).exists():
+            raise Refused({"nom": "Vous avez déjà un jeton en cours de ce nom."})
         jeton = Jeton.objects.create(
             user=user,
             nom=nom,
@@ -154,6 +158,22 @@ def create_token(user: User, *, portee: str, nom: str, now: datetime, days: int 
         )
         journal.record("jeton.cree", jeton, by=user, at=now)
     return text
+
+
+def tokens_of(user: User) -> QuerySet[Jeton]:
+    """A person's tokens, the latest first; ended ones too."""
+    return Jeton.objects.filter(user=user).order_by("-created_at", "-pk")
+
+
+@transaction.atomic
+def revoke_token(user: User, token_id: int, *, now: datetime) -> Jeton:
+    """It opens nothing from the next request. NotFound unless it is the person's own; twice changes nothing."""
+    jeton = tokens_of(user).filter(pk=token_id).first()
+    if jeton is None:
+        raise NotFound
+    if Jeton.objects.filter(pk=jeton.pk, revoked_at=None).update(revoked_at=now):
+        journal.record("jeton.revoque", jeton, by=user, at=now)
+    return jeton
 
 
 def token_for(text: str, now: datetime) -> Jeton | None:
