@@ -3,13 +3,22 @@
 import os
 
 from celery import Celery
-from celery.signals import worker_ready
+from celery.signals import setup_logging, worker_ready
+from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "extranet.settings")
 
 app = Celery("extranet")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def log_as_everywhere(**_: object) -> None:
+    """Celery’s own handlers print errors with their text and a task’s arguments: it gets none (RGP-2)."""
+    from extranet.core.web import logs
+
+    logs.configure(settings.LOGGING)
 
 
 @worker_ready.connect
