@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from demandes.services import destruction
 from extranet.core import clock
 from extranet.portal import health, sweep
 
@@ -11,4 +12,5 @@ def sweep_due() -> None:
     """What is due, and a sign of life of the worker."""
     now = clock.now()
     health.note_worker(now)
+    destruction.note_clock(clock.reading())
     sweep.run(now=now, only_due=True)
