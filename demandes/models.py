@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from demandes.workflow import ATTESTATION, DEMANDE, LIVRAISON, Etat, EtatAttestation, EtatLivraison
+from extranet.core.journal.models import sealed
 
 
 class Livraison(models.Model):
@@ -300,6 +301,7 @@ class Dossier(models.Model):
         return f"dossier {self.demande_id}"
 
 
+@sealed
 class Remise(models.Model):
     """One access to a dossier, written before the first byte leaves (ACC-2). Append-only, no family data, no key to it."""
 
@@ -331,6 +333,28 @@ class Remise(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reference} {self.mode}"
+
+
+class ClockMark(models.Model):
+    """What the purge knows of a machine's clock, a row for each start of it: a leap of its calendar shows (CNS-6.c)."""
+
+    class Donnees:
+        famille = ()
+        professionnel = ()
+        neutre = ("id", "boot", "started_at", "seen_at", "leapt_at")
+
+    boot = models.CharField("démarrage", max_length=40, unique=True)
+    # By the machine's calendar, less its uptime: it stays the same while nobody moves the calendar.
+    started_at = models.DateTimeField("démarrée le")
+    seen_at = models.DateTimeField("vue le")
+    leapt_at = models.DateTimeField("saut constaté le", null=True)
+
+    class Meta:
+        verbose_name = "repère d’horloge"
+        verbose_name_plural = "repères d’horloge"
+
+    def __str__(self) -> str:
+        return self.boot
 
 
 class Attestation(models.Model):

@@ -6,6 +6,7 @@ import hmac
 import uuid
 from collections.abc import Collection
 from datetime import date, datetime, timedelta
+from statistics import median_low
 from typing import Any
 
 from django.conf import settings
@@ -105,6 +106,13 @@ def demande_by_token(token: str, now: datetime) -> Demande:
 def due_for_destruction(day: date) -> QuerySet[Demande]:
     """CNS-1, CNS-8: past their last day and not destroyed yet."""
     return Demande.objects.filter(state__in=ALIVE, last_day__lt=day).order_by("last_day", "pk")
+
+
+def usual_day(day: date) -> int:
+    """CNS-6.c: how many dossiers a day were destroyed, the median of the days of the last four weeks that had any; 0 for none."""
+    rows = Demande.objects.filter(state=Etat.PURGEE, last_day__gte=day - timedelta(days=29), last_day__lt=day)
+    counts = rows.order_by().values_list("last_day").annotate(Count("pk"))
+    return median_low([count for _, count in counts] or [0])
 
 
 def waiting_on(day: date) -> QuerySet[Demande]:

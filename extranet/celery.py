@@ -4,7 +4,8 @@ import os
 from time import monotonic
 
 from celery import Celery
-from celery.signals import heartbeat_sent, worker_ready
+from celery.signals import heartbeat_sent, setup_logging, worker_ready
+from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "extranet.settings")
 
@@ -14,6 +15,14 @@ _last_sign = -SIGN_OF_LIFE_EVERY
 app = Celery("extranet")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def log_as_everywhere(**_: object) -> None:
+    """Celery’s own handlers print errors with their text and a task’s arguments: it gets none (RGP-2)."""
+    from extranet.core.web import logs
+
+    logs.configure(settings.LOGGING)
 
 
 @worker_ready.connect

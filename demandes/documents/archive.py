@@ -2,8 +2,9 @@
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import count
 
 from demandes.documents import pdf, xml_writer
 from demandes.models import Demande
@@ -13,7 +14,19 @@ def write(demandes: Sequence[Demande], now: datetime, *, apart: bool = False) ->
     """The ZIP, its entries named by reference."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as bundle:
-        for demande in demandes:
-            bundle.writestr(f"demande-{demande.reference}.pdf", pdf.write([demande], now, apart=apart))
-            bundle.writestr(f"demande-{demande.reference}.xml", xml_writer.write([demande], now))
+        for demande, name in zip(demandes, distinct(one.reference for one in demandes), strict=True):
+            bundle.writestr(f"demande-{name}.pdf", pdf.write([demande], now, apart=apart))
+            bundle.writestr(f"demande-{name}.xml", xml_writer.write([demande], now))
     return buffer.getvalue()
+
+
+def distinct(references: Iterable[str]) -> Iterator[str]:
+    """A name for each reference, the reference itself where it may: on some systems `A.pdf` and `a.pdf` are one file."""
+    wanted, taken = list(references), set[str]()
+    own = {reference.casefold() for reference in wanted}
+    for reference in wanted:
+        name, ranks = reference, count(2)
+        while name.casefold() in taken or (name != reference and name.casefold() in own):
+            name = f"{reference}-{next(ranks)}"
+        taken.add(name.casefold())
+        yield name

@@ -1,31 +1,125 @@
 """Destroying dossiers at their day, or at once when the family withdraws (CNS-1, CNS-8, DEM-4)."""
 
-from datetime import datetime
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from demandes import queries
-from demandes.models import Demande, Dossier
+from demandes.models import ClockMark, Demande, Dossier
 from demandes.workflow import DEMANDE
-from extranet.core.dates import paris_date
+from extranet.core.alone import Alone
+from extranet.core.dates import Reading, paris_date
+from extranet.core.errors import Refused
+from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
 from habilitations import queries as habilitations
 
+logger = logging.getLogger(__name__)
+
 BATCH = 200
+# The brake (CNS-6.c, docs/decisions/0007): what no usual day destroys, or follows a leap of the clock, waits.
+TIMES, FEW = 5, 20
+LEAP = timedelta(days=2)
+FORGOTTEN = timedelta(days=90)
+MOST_FAILURES = 1_000
 
 
-def destroy_due(*, now: datetime) -> int:
-    """Destroy every dossier past its last day; returns how many. Interrupted, it goes on; run twice, it does nothing more."""
-    day, done = paris_date(now), 0
-    while batch := list(queries.due_for_destruction(day).values_list("pk", flat=True)[:BATCH]):
-        moved = sum(destroy(pk, now=now) for pk in batch)
-        if not moved:
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Why destructions wait for an operator: how many, a usual day's number, whether a clock leapt."""
+
+    due: int
+    usual: int
+    leapt: bool
+
+
+def destroy_due(*, now: datetime, confirmed: bool = False) -> int:
+    """Destroy every dossier past its last day; returns how many. Interrupted, it goes on; run twice, it does nothing more.
+
+    While the brake holds and nobody `confirmed`, nothing is destroyed: access stays closed by date (CNS-6.c).
+    Raises Unfinished after all others when some could not be destroyed.
+    """
+    if not confirmed and (brake := held(now=now)):
+        logger.warning("%s destructions wait for an operator (a usual day: %s)", brake.due, brake.usual)
+        return 0
+    day, each = paris_date(now), Alone("dossier not destroyed")
+    while len(each.failed) < MOST_FAILURES:
+        left = queries.due_for_destruction(day).exclude(pk__in=each.failed)
+        before = each.done + len(each.failed)
+        for pk in left.values_list("pk", flat=True)[:BATCH]:
+            each(destroy, pk, now=now)
+        if each.done + len(each.failed) == before:
             break
-        done += moved
-    if done and connection.vendor == "sqlite" and not connection.in_atomic_block:
+    if each.done and connection.vendor == "sqlite" and not connection.in_atomic_block:
         with connection.cursor() as cursor:  # secure_delete zeroes the pages; this empties the log that still has them
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return done
+    return each.end()
+
+
+def held(*, now: datetime) -> Held | None:
+    """CNS-6.c: the brake, while it holds: five times a usual day is due (20 at least), or a clock leapt two days.
+
+    A declared EXTRANET_CLOCK_SHIFT (never in production) makes many fall due at once on purpose: it counts for nothing.
+    """
+    day = paris_date(now)
+    due = queries.due_for_destruction(day).count()
+    leapt = ClockMark.objects.filter(leapt_at__isnull=False).exists()
+    if not due or (not leapt and (due <= FEW or settings.CLOCK_SHIFT)):
+        return None
+    usual = queries.usual_day(day)
+    return Held(due, usual, leapt) if leapt or due >= TIMES * usual else None
+
+
+@transaction.atomic
+def note_clock(reading: Reading | None) -> None:
+    """Compare a machine's calendar with its uptime, at each run: a leap of two days stays noted until it is undone or confirmed.
+
+    A portal that was stopped for days has leapt nowhere: its machine, or the next start of it, knows the days that passed.
+    """
+    if reading is None:
+        return
+    marks = ClockMark.objects.select_for_update()
+    mark, new = marks.get_or_create(
+        boot=reading.boot, defaults={"started_at": reading.started_at, "seen_at": reading.wall}
+    )
+    if new:
+        ClockMark.objects.filter(seen_at__lt=reading.wall - FORGOTTEN, leapt_at=None).delete()
+    elif reading.started_at - mark.started_at < LEAP:
+        ClockMark.objects.filter(pk=mark.pk).update(seen_at=reading.wall, leapt_at=None)
+    elif mark.leapt_at is None:
+        logger.error("the clock of this machine leapt by %s: destructions wait", reading.started_at - mark.started_at)
+        ClockMark.objects.filter(pk=mark.pk).update(leapt_at=reading.wall)
+
+
+@transaction.atomic
+def confirm(count: int, *, now: datetime, reading: Reading | None) -> None:
+    """CNS-6.c: an operator has seen how many are due and takes the clock for right; `destroy_due` may follow, confirmed.
+
+    Refused when another number is due by now.
+    """
+    due = queries.due_for_destruction(paris_date(now)).count()
+    if count != due:
+        raise Refused({"confirm": f"{due} are due, not {count}: look again with --dry-run"})
+    leapt = ClockMark.objects.filter(leapt_at__isnull=False).update(leapt_at=None)
+    if reading:
+        ClockMark.objects.filter(boot=reading.boot).update(started_at=reading.started_at, seen_at=reading.wall)
+    journal.record_many(
+        [
+            journal.line(
+                "purge.confirmee",
+                "demandes.demande",
+                "",
+                by="operateur",
+                at=now,
+                caf="",
+                dossiers=due,
+                saut=bool(leapt),
+            )
+        ]
+    )
 
 
 @transaction.atomic

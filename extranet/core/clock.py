@@ -1,13 +1,16 @@
 """The portal's one clock. Only edges read it; everything inside takes `now` as an argument."""
 
 import re
+import time
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 from django.conf import settings
 from django.utils import timezone
 
-from extranet.core.dates import PARIS, add_months, paris_date
+from extranet.core.dates import PARIS, Reading, add_months, paris_date
 
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 _SHIFT = re.compile(r"^([+-])(\d{1,4})(d|mo)$")
 
 
@@ -19,6 +22,15 @@ def now() -> datetime:
 def today() -> date:
     """The civil day in Paris."""
     return paris_date(now())
+
+
+def reading() -> Reading | None:
+    """The machine's own time, which EXTRANET_CLOCK_SHIFT does not move; None where it cannot tell one start from another."""
+    try:
+        boot, uptime = _BOOT.read_text().strip(), time.clock_gettime(time.CLOCK_BOOTTIME)
+    except (OSError, AttributeError):
+        return None
+    return Reading(timezone.now(), timedelta(seconds=uptime), boot)  # noqa: TID251 -- this is the one place
 
 
 def shifted(moment: datetime, shift: str) -> datetime:

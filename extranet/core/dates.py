@@ -1,11 +1,26 @@
 """Civil dates of Paris: the only arithmetic of days and months in the product. Pure."""
 
 import calendar
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 PARIS = ZoneInfo("Europe/Paris")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a machine says of time: its calendar (never shifted), how long it has been up, and which start of it that is."""
+
+    wall: datetime
+    uptime: timedelta
+    boot: str
+
+    @property
+    def started_at(self) -> datetime:
+        """When it started, by its calendar: the same at each reading, unless the calendar was moved."""
+        return self.wall - self.uptime
 
 
 def paris_date(moment: datetime) -> date:

@@ -9,7 +9,7 @@ class PortalConfig(AppConfig):
     verbose_name = "portail"
 
     def ready(self) -> None:
-        from extranet.portal import tasks  # noqa: F401 -- bells are known in every process
+        from extranet.portal import mails, tasks  # noqa: F401 -- bells and mails are known in every process
 
 
 class DeskConfig(admin.AdminConfig):

@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from kombu.exceptions import OperationalError
 
 from demandes import queries
-from demandes.services import inbox
+from demandes.services import destruction, inbox
 from extranet.core import breaker, clock
 from extranet.core.dates import paris_date
 from extranet.core.outbox import services as outbox
@@ -56,7 +56,6 @@ def checks(now: datetime) -> dict[str, dict[str, object]]:
     except Exception:
         return {"base": {"ok": False, "detail": "injoignable"}}
     oldest = outbox.waiting(now).order_by("due_at").values_list("due_at", flat=True).first()
-    late = queries.due_for_destruction(paris_date(now - timedelta(days=1))).count()
     return {
         "base": {"ok": True, "detail": connection.vendor},
         "courtier": _broker(),
@@ -66,7 +65,7 @@ def checks(now: datetime) -> dict[str, dict[str, object]]:
             "detail": oldest.isoformat() if oldest else "à jour",
         },
         "obligations": _obligations(now),
-        "destructions": {"ok": late == 0, "detail": f"{late} en attente de plus d’un jour"},
+        "destructions": _destructions(now),
         "livraisons": _deliveries(now),
     }
 
@@ -87,6 +86,16 @@ def _deliveries(now: datetime) -> dict[str, object]:
     refused = queries.refused_deliveries(now).count()
     detail = f"{still.arrived} à prendre, {still.claimed} à enregistrer, {still.unapplied} à appliquer, sans suite"
     return {"ok": not still, "detail": f"{detail if still else 'à jour'} ; {refused} refusées ou mises à part"}
+
+
+def _destructions(now: datetime) -> dict[str, object]:
+    """CNS-6: none is late by more than a day, and none waits for an operator."""
+    if brake := destruction.held(now=now):
+        why = "l’horloge d’une machine a sauté" if brake.leapt else f"un jour ordinaire en compte {brake.usual}"
+        typed = "python manage.py purge_dossiers --dry-run"
+        return {"ok": False, "detail": f"{brake.due} attendent un opérateur ({why}) : {typed}"}
+    late = queries.due_for_destruction(paris_date(now - timedelta(days=1))).count()
+    return {"ok": late == 0, "detail": f"{late} en attente de plus d’un jour"}
 
 
 def _obligations(now: datetime) -> dict[str, object]:

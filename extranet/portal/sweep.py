@@ -13,7 +13,7 @@ from extranet.core.accounts import services as accounts
 from extranet.core.documents import store
 from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
-from extranet.portal import sessions
+from extranet.portal import mails, sessions
 from extranet.portal.demo import mailbox
 
 logger = logging.getLogger(__name__)
@@ -45,6 +45,7 @@ OBLIGATIONS = [
     Obligation("fichiers sans fiche", "CNS-1", store.sweep_orphans, HOURLY),
     Obligation("mots de passe expirés", "ACT-3", accounts.forget_old_secrets, HOURLY),
     Obligation("journal", "ACC-2", journal.seal, HOURLY),
+    Obligation("sceaux du mois", "ACC-2", mails.post_seals, HOURLY),
 ]
 if settings.DEMO:
     OBLIGATIONS.append(Obligation("courriels de la démonstration", "RGP-2", mailbox.forget_old, HOURLY))

@@ -218,6 +218,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 
+LOGGING_CONFIG = "extranet.core.web.logs.configure"  # in every process, with what Python prints by itself
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -225,8 +226,11 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
+        "django": {"level": "INFO"},  # without Django's own handlers: no error report by mail
         "django.request": {"level": "ERROR"},
-        "django.server": {"level": "WARNING"},
+        "django.server": {"level": "WARNING", "propagate": True},
+        "_granian": {"propagate": True},
+        "granian.access": {"propagate": True},
         "weasyprint": {"level": "ERROR"},
         "fontTools": {"level": "ERROR"},
         "celery": {"level": "WARNING"},

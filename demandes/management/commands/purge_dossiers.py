@@ -1,21 +1,55 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from demandes import queries
 from demandes.services import destruction
 from extranet.core import clock
+from extranet.core.alone import Unfinished
 from extranet.core.dates import paris_date
+from extranet.core.errors import Refused
 
 
 class Command(BaseCommand):
-    help = "Destroy the dossiers past their last day (CNS-1). Can be stopped and run again at any moment."
+    help = (
+        "Destroy the dossiers past their last day (CNS-1). Can be stopped and run again at any moment. What waits for an "
+        "operator (CNS-6: five times a usual day, or a clock that leapt) is destroyed with --confirm and its number only. "
+        "Exit 0 done, 1 some wait or failed, 2 wrong use."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="say how many, destroy nothing")
+        way = parser.add_mutually_exclusive_group()
+        way.add_argument("--dry-run", action="store_true", help="say how many, destroy nothing")
+        way.add_argument("--confirm", type=int, metavar="N", help="destroy the N dossiers that wait for an operator")
 
-    def handle(self, *, dry_run: bool, **options: Any) -> None:
-        now = clock.now()
+    def handle(self, *, dry_run: bool, confirm: int | None, **options: Any) -> None:
+        now, reading = clock.now(), clock.reading()
+        destruction.note_clock(reading)
         due = queries.due_for_destruction(paris_date(now)).count()
-        done = 0 if dry_run else destruction.destroy_due(now=now)
-        self.stdout.write(f"{due} due, {done} destroyed{' (dry run)' if dry_run else ''}")
+        if dry_run:
+            self.stdout.write(f"{due} due, 0 destroyed (dry run)")
+            self._say_why(destruction.held(now=now))
+            return
+        if confirm is not None:
+            try:
+                destruction.confirm(confirm, now=now, reading=reading)
+            except Refused as refused:
+                raise CommandError(refused.faults["confirm"], returncode=2) from refused
+        brake = destruction.held(now=now) if confirm is None else None
+        try:
+            done, failed = destruction.destroy_due(now=now, confirmed=confirm is not None), 0
+        except Unfinished as unfinished:
+            done, failed = unfinished.done, unfinished.failed
+        self.stdout.write(f"{due} due, {done} destroyed{f', {failed} failed' if failed else ''}")
+        self._say_why(brake)
+        if failed or brake:
+            raise SystemExit(1)
+
+    def _say_why(self, brake: destruction.Held | None) -> None:
+        if brake is None:
+            return
+        why = (
+            "the clock of a machine leapt by two days or more" if brake.leapt else f"a usual day destroys {brake.usual}"
+        )
+        self.stdout.write(f"they wait for an operator: {why}. If the clock is right and they are due:")
+        self.stdout.write(f"python manage.py purge_dossiers --confirm {brake.due}")

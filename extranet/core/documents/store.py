@@ -1,16 +1,20 @@
 """Keeping files: bytes first, row next, so that a row never lacks its bytes; what has no row is swept."""
 
 import hashlib
+import math
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 
+from extranet.core.alone import Alone
 from extranet.core.documents.models import StoredFile
 from extranet.core.documents.uploads import checked_pdf  # noqa: F401 -- the way in of what is kept
 
@@ -56,9 +60,15 @@ def open_file(stored: StoredFile) -> BinaryIO:
     """The kept bytes, read once to be proven before the first is handed over. Close it after use."""
     try:
         kept = open(stored.path, "rb")  # noqa: SIM115 -- handed over open
-    except FileNotFoundError:
-        raise Damaged(f"{stored}: no bytes") from None
-    if hashlib.file_digest(kept, "sha256").hexdigest() != stored.sha256:
+    except OSError as error:
+        said = "no bytes" if isinstance(error, FileNotFoundError) else f"bytes out of reach ({type(error).__name__})"
+        raise Damaged(f"{stored}: {said}") from None
+    try:
+        intact = hashlib.file_digest(kept, "sha256").hexdigest() == stored.sha256
+    except OSError as error:  # a bad sector, a folder where the file should be
+        kept.close()
+        raise Damaged(f"{stored}: bytes out of reach ({type(error).__name__})") from None
+    if not intact:
         kept.close()
         raise Damaged(f"{stored}: bytes differ from what was kept")
     kept.seek(0)
@@ -83,18 +93,42 @@ def orphans(*, now: datetime) -> Iterator[Path]:
     """Bytes without a row: of a transaction that rolled back, or of a process that was killed in the middle."""
     limit = (now - SETTLED).timestamp()
     for folder in sorted((settings.DATA_DIR / "fichiers").glob("??")):
-        old = {path.name: path for path in folder.iterdir() if path.stat().st_mtime < limit}
+        old = {path.name: path for path in folder.iterdir() if _written_at(path) < limit}
         whole = [name for name in old if not name.endswith(".part")]
-        known = {str(pk) for pk in StoredFile.objects.filter(pk__in=whole).values_list("pk", flat=True)}
+        known = set(whole) & {
+            str(pk) for pk in StoredFile.objects.filter(pk__in=_keys(whole)).values_list("pk", flat=True)
+        }
         yield from (path for name, path in sorted(old.items()) if name not in known)
 
 
+def _written_at(path: Path) -> float:
+    """When; never for what another process has swept meanwhile."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf
+
+
+def _keys(names: list[str]) -> list[UUID]:
+    """The keys that these names are; a stray file may have any name."""
+    keys = []
+    for name in names:
+        with suppress(ValueError):
+            keys.append(UUID(name))
+    return keys
+
+
 def sweep_orphans(*, now: datetime) -> int:
-    """Delete what `orphans` finds; returns how many."""
-    found = list(orphans(now=now))
-    for path in found:
-        path.unlink(missing_ok=True)
-    return len(found)
+    """Delete what `orphans` finds; returns how many. Raises Unfinished, after all others, when some cannot be deleted."""
+    each = Alone("file without record not deleted")
+    for path in orphans(now=now):
+        each(_delete, path)
+    return each.end()
+
+
+def _delete(path: Path) -> int:
+    path.unlink(missing_ok=True)
+    return 1
 
 
 def damaged() -> Iterator[str]:

@@ -14,16 +14,53 @@ MAX_PAGES = 200
 MAX_UNFOLDED = 2 * 1024 * 1024
 MAX_ENTRIES = 200_000
 MAX_VALUES = 1_000_000
+# What a plain document has nowhere, as a key or as a name: programs, files inside, what only some readers run.
 ACTIVE = {
     "/JavaScript",
     "/JS",
     "/Launch",
     "/EmbeddedFile",
     "/EmbeddedFiles",
+    "/FileAttachment",
     "/RichMedia",
     "/XFA",
     "/ImportData",
     "/SubmitForm",
+    "/GoToR",
+    "/GoToE",
+}
+# The same as kinds of action or of annotation only: as other names these words are usual (a blend mode « Screen »).
+ACTIVE_KINDS = {"/Movie", "/Sound", "/Rendition", "/Screen", "/3D", "/Projection", "/Thread", "/Hide", "/ResetForm"}
+ACTIVE_KINDS |= {"/SetOCGState", "/GoTo3DView", "/GoToDp", "/RichMediaExecute", "/TrapNet"}
+# Keys that hold a file inside (also without any /Type), a collection of files, or what happens by itself.
+FORBIDDEN_KEYS = {"/EF", "/AF", "/RF", "/Collection", "/AA"}
+# A stream whose bytes are elsewhere, a page of another file.
+ELSEWHERE = {"/F", "/FFilter", "/Ref"}
+# Where a reader looks for what to do, and the only things that it may find there: to go to a place of this document,
+# and, at a click, to open an address or turn a page.
+AT_OPENING, AT_A_CLICK = "/OpenAction", ("/A", "/PA", "/Next")
+MOVES, CLICKS = {"/GoTo"}, {"/GoTo", "/URI", "/Named"}
+# Notes and marks of a reviewer, links, and the fields of a form or of a signature.
+ANNOTATIONS = {
+    "/Text",
+    "/Link",
+    "/FreeText",
+    "/Line",
+    "/Square",
+    "/Circle",
+    "/Polygon",
+    "/PolyLine",
+    "/Highlight",
+    "/Underline",
+    "/Squiggly",
+    "/StrikeOut",
+    "/Stamp",
+    "/Caret",
+    "/Ink",
+    "/Popup",
+    "/Widget",
+    "/Watermark",
+    "/PrinterMark",
 }
 
 TOO_BIG = "Ce fichier dépasse 10 Mo. Numérisez-le en noir et blanc ou avec une définition plus faible, puis déposez-le à nouveau."
@@ -77,11 +114,11 @@ def _fault(data: bytes) -> str:
 
 
 def _is_active(pdf: "pikepdf.Pdf") -> bool:
-    """Whether an action or a container that a reader might run is anywhere in the file, reached by its pages or not."""
+    """Whether anything in the file may run or holds another file: in its trailer and each of its objects, on a page or not."""
     import pikepdf
 
     seen = 0
-    for found in pdf.objects:
+    for found in [pdf.trailer, *pdf.objects]:
         waiting: list[object] = [found]
         while waiting:
             item = waiting.pop()
@@ -89,10 +126,9 @@ def _is_active(pdf: "pikepdf.Pdf") -> bool:
             if isinstance(item, pikepdf.Name) and str(item) in ACTIVE:
                 return True
             if isinstance(item, pikepdf.Dictionary | pikepdf.Stream):
-                keys = set(item.keys())
-                if keys & ACTIVE:
+                if _does_something(item):
                     return True
-                inner = [item.get(key) for key in keys]
+                inner = [item.get(key) for key in item.keys()]  # noqa: SIM118 -- a stream iterates over its bytes
             elif isinstance(item, pikepdf.Array):
                 if len(item) + seen > MAX_VALUES:
                     raise ValueError("too many values")
@@ -104,3 +140,27 @@ def _is_active(pdf: "pikepdf.Pdf") -> bool:
         if seen > MAX_VALUES:
             raise ValueError("too many values")
     return False
+
+
+def _does_something(item: "pikepdf.Dictionary | pikepdf.Stream") -> bool:
+    import pikepdf
+
+    keys = set(item.keys())
+    if keys & (ACTIVE | FORBIDDEN_KEYS) or (isinstance(item, pikepdf.Stream) and keys & ELSEWHERE):
+        return True
+    if any(str(item.get(key, "")) in ACTIVE_KINDS for key in ("/S", "/Subtype")):
+        return True
+    if any(_kinds(item.get(key), "/S") - CLICKS for key in AT_A_CLICK if key in keys):
+        return True
+    if AT_OPENING in keys and _kinds(item[AT_OPENING], "/S") - MOVES:
+        return True
+    return "/Annots" in keys and bool(_kinds(item["/Annots"], "/Subtype", missing="none") - ANNOTATIONS)
+
+
+def _kinds(found: object, key: str, missing: str = "") -> set[str]:
+    """What `key` says in a dictionary, or in each of a list; `missing` for one that does not have it."""
+    import pikepdf
+
+    items = list(found) if isinstance(found, pikepdf.Array) else [found]
+    said = {str(one.get(key, missing)) for one in items if isinstance(one, pikepdf.Dictionary)}
+    return said - {""}

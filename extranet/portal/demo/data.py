@@ -91,7 +91,7 @@ def load(*, now: datetime, epci: Iterable[str], size: str) -> dict[str, int]:
     count = 60 if size == "small" else 5_000
     _demandes(rng, signed, count, now)
     _delivery(now)
-    destruction.destroy_due(now=now)
+    destruction.destroy_due(now=now, confirmed=True)
     attestation.open_due(now=now)
     # What these past acts would have told is not news: their mails are taken as sent.
     Transmission.objects.filter(notified_at=None).update(notified_at=now)
