@@ -4,19 +4,33 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('outbox', '0001_initial'),
+        ("outbox", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='message',
-            name='cause',
-            field=models.CharField(blank=True, choices=[('', 'rien'), ('destinataire', 'le destinataire'), ('serveur', 'le serveur de courriel'), ('portail', 'le portail')], default='', max_length=12, verbose_name='en cause'),
+            model_name="message",
+            name="cause",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("", "rien"),
+                    ("destinataire", "le destinataire"),
+                    ("serveur", "le serveur de courriel"),
+                    ("portail", "le portail"),
+                ],
+                default="",
+                max_length=12,
+                verbose_name="en cause",
+            ),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(condition=models.Q(('cause', ''), _negated=True), fields=['cause', 'failed_at'], name='outbox_in_trouble'),
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("cause", ""), _negated=True),
+                fields=["cause", "failed_at"],
+                name="outbox_in_trouble",
+            ),
         ),
     ]
