@@ -416,11 +416,12 @@ class _Batch:
 
 def _is_encodable(address: str) -> bool:
     """False for what no mail library can write on an envelope (a label of the domain empty or over 63…)."""
+    local, _, domain = address.rpartition("@")
     try:
         sanitize_address(address, settings.DEFAULT_CHARSET)
     except Exception:  # it raises several kinds
         return False
-    return True
+    return bool(local and domain)
 
 
 def _compose(
