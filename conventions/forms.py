@@ -6,6 +6,7 @@ from django import forms
 
 from conventions import queries
 from conventions.models import Acte, Signature
+from extranet.core.web.forms import AddressField
 
 BOTH = "convention,annexe1"
 
@@ -91,9 +92,8 @@ class DeliberationForm(forms.Form):
 class OfficialAddressForm(forms.Form):
     """ACT-1: where the notice of who has access goes."""
 
-    courriel = forms.EmailField(
+    courriel = AddressField(
         label="Courriel officiel du gestionnaire",
-        max_length=254,
         help_text="Celui du registre public (annuaire de l’administration, site officiel) ou de l’acte signé, "
         "jamais celui de la demande d’habilitation.",
         error_messages={"invalid": "Indiquez une adresse complète, par exemple mairie@ville.fr."},

@@ -1,17 +1,20 @@
 """Where the register's addressees live."""
 
+from collections.abc import Collection
+
 from conventions.models import Gestionnaire, Lieu
 from extranet.core.outbox.kinds import addressee
 
 
 @addressee("lieu")
-def lieu(identifier: str) -> str | None:
-    """The lieu's own mailbox."""
-    return Lieu.objects.filter(uuid=identifier).values_list("courriel", flat=True).first()
+def lieux(identifiers: Collection[str]) -> dict[str, str]:
+    """The lieux' own mailboxes."""
+    rows = Lieu.objects.filter(uuid__in=identifiers).values_list("uuid", "courriel")
+    return {str(identifier): address for identifier, address in rows}
 
 
 @addressee("gestionnaire")
-def gestionnaire(identifier: str) -> str | None:
+def gestionnaires(identifiers: Collection[str]) -> dict[str, str]:
     """ACT-1: the official address where it is known, else the one it gave."""
-    row = Gestionnaire.objects.filter(uuid=identifier).values_list("courriel_registre", "courriel").first()
-    return next(filter(None, row), None) if row else None
+    rows = Gestionnaire.objects.filter(uuid__in=identifiers).values_list("uuid", "courriel_registre", "courriel")
+    return {str(identifier): official or given for identifier, official, given in rows}

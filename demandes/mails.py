@@ -1,8 +1,14 @@
 """What each mail about demandes says, read from the present at sending. None: it lost its purpose and is cancelled."""
 
 import uuid
-from datetime import datetime
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any
+
+from django.db.models import Count, F, Min, Window
+from django.db.models.functions import RowNumber
 
 from demandes import queries, rules
 from demandes.models import Attestation, Demande, Dossier, Transmission
@@ -14,12 +20,15 @@ from extranet.core.outbox.models import Message
 from extranet.core.words import date_longue
 
 SHOWN = 50
+CAF = "agents de la Caf et sa boîte de service"
 
 
 @addressee("demande")
-def family(identifier: str) -> str | None:
-    """The family's address while its dossier exists."""
-    return Dossier.objects.filter(demande__uuid=uuid.UUID(identifier)).values_list("courriel", flat=True).first()
+def families(identifiers: Collection[str]) -> dict[str, str]:
+    """Families' addresses while their dossiers exist."""
+    wanted = [uuid.UUID(identifier) for identifier in identifiers]
+    rows = Dossier.objects.filter(demande__uuid__in=wanted).values_list("demande__uuid", "courriel")
+    return {str(identifier): address for identifier, address in rows}
 
 
 def _mail(message: Message, subject: str, **context: Any) -> Mail:
@@ -27,80 +36,148 @@ def _mail(message: Message, subject: str, **context: Any) -> Mail:
     return Mail(subject, f"{app}/courriels/{name}", context)
 
 
-def _waiting(message: Message, now: datetime) -> tuple[Transmission, list[Demande]]:
-    transmission = Transmission.objects.select_related("lieu").get(pk=message.about["transmission"])
-    waiting = queries.waiting_on(paris_date(now)).filter(transmission=transmission)
-    return transmission, list(waiting.order_by("last_day", "reference"))
-
-
 def _rank(message: Message) -> int:
     """The day of a reminder, from its key."""
     return int(message.key.rpartition(":")[2])
 
 
-def _batch(message: Message, now: datetime, subject: str) -> Mail | None:
+# --- of a transmission ---------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A transmission, and what of it is not picked up."""
+
+    transmission: Transmission
+    count: int = 0
+    nearest: date | None = None
+    references: list[str] = field(default_factory=list)
+    told: set[int] = field(default_factory=set)
+    """Days of reminders posted and not cancelled; the last one stands for being late."""
+
+
+def _waiting(messages: Sequence[Message], now: datetime) -> dict[Any, Waiting]:
+    transmissions = Transmission.objects.select_related("lieu")
+    found = {
+        pk: Waiting(one)
+        for pk, one in transmissions.in_bulk([message.about["transmission"] for message in messages]).items()
+    }
+    waiting = queries.waiting_on(paris_date(now)).filter(transmission__in=found).order_by()
+    for pk, count, nearest in waiting.values_list("transmission").annotate(Count("pk"), Min("last_day")):
+        found[pk].count, found[pk].nearest = count, nearest
+    rank = Window(RowNumber(), partition_by=F("transmission"), order_by=["last_day", "reference"])
+    first = waiting.annotate(rank=rank).filter(rank__lte=SHOWN).order_by("transmission", "rank")
+    for pk, reference in first.values_list("transmission", "reference"):
+        found[pk].references.append(reference)
+    return {message.pk: found[message.about["transmission"]] for message in messages}
+
+
+def _reminded(messages: Sequence[Message], now: datetime) -> dict[Any, Waiting]:
+    found = _waiting(messages, now)
+    by_uuid: dict[str, list[Waiting]] = defaultdict(list)
+    for one in found.values():
+        by_uuid[str(one.transmission.uuid)].append(one)
+    keys = [key for name in by_uuid for key in (name, *(f"{name}:{day}" for day in rules.REMINDER_DAYS))]
+    said = Message.objects.filter(kind__in=("demandes.rappel", "demandes.retard"), key__in=keys, cancelled_at=None)
+    for key in said.values_list("key", flat=True).distinct():
+        name, _, day = key.partition(":")
+        for one in by_uuid[name]:
+            one.told.add(int(day or rules.PICK_UP_DAYS))
+    return found
+
+
+def _batch(message: Message, now: datetime, subject: str, **context: Any) -> Mail | None:
     """A mail about what of a transmission is not picked up: count, references, link, last day; nothing of families."""
-    transmission, waiting = _waiting(message, now)
-    if not waiting:
+    waiting: Waiting = message.loaded
+    if waiting.nearest is None:
         return None
-    day = rules.last_day_to_pick_up(transmission.notified_at or now, waiting[0].last_day)
-    count = len(waiting)
+    day = rules.last_day_to_pick_up(waiting.transmission.notified_at or now, waiting.nearest)
+    count = waiting.count
     return _mail(
         message,
         subject.format(n=count, s="s" if count > 1 else "", x="x" if count > 1 else ""),
-        lieu=transmission.lieu,
+        lieu=waiting.transmission.lieu,
         nombre=count,
-        references=[demande.reference for demande in waiting[:SHOWN]],
-        autres=max(0, count - SHOWN),
+        references=waiting.references,
+        autres=count - len(waiting.references),
         dernier_jour=date_longue(day),
-        lien=link("demandes:liste"),
+        **{"lien": link("demandes:liste"), **context},
     )
 
 
-@mail("demandes.transmission", when="des demandes sont transmises au lieu", to="lieu", after=note_notified)
+@mail(
+    "demandes.transmission",
+    when="des demandes sont transmises au lieu",
+    to="lieu",
+    load=_waiting,
+    after=note_notified,
+)
 def transmission(message: Message, now: datetime) -> Mail | None:
     """NOT-1: one a lieu and batch."""
     return _batch(message, now, "{n} demande{s} à récupérer")
 
 
-@mail("demandes.rappel", when="septième et douzième jours sans récupération", to="lieu")
+@mail("demandes.rappel", when="septième et douzième jours sans récupération", to="lieu", load=_reminded)
 def rappel(message: Message, now: datetime) -> Mail | None:
-    """NOT-4, NOT-5: not the reminder of day 7 when that of day 12 is due, none when the fifteen days are over."""
-    notified = Transmission.objects.get(pk=message.about["transmission"]).notified_at
-    if notified is None or rules.reminder_day_due(notified, paris_date(now), ()) != _rank(message):
+    """NOT-4, NOT-5: not the reminder of day 7 when that of day 12 is due, none when the fifteen days are over, none
+    after a later one or the word that it is late, even if the clock went back.
+    """
+    waiting, rank = message.loaded, _rank(message)
+    notified = waiting.transmission.notified_at
+    later = {day for day in waiting.told if day > rank}
+    if notified is None or rules.reminder_day_due(notified, paris_date(now), later) != rank:
         return None
     return _batch(message, now, "Rappel : {n} demande{s} à récupérer")
 
 
-@mail("demandes.retard", when="seizième jour sans récupération", to="lieu")
+@mail("demandes.retard", when="seizième jour sans récupération", to="lieu", load=_waiting)
 def retard(message: Message, now: datetime) -> Mail | None:
     """NOT-4."""
     return _batch(message, now, "En retard : {n} demande{s} à récupérer")
 
 
-@mail("demandes.retard-caf", when="seizième jour sans récupération", to="agents de la Caf")
+@mail("demandes.retard-caf", when="seizième jour sans récupération", to=CAF, load=_waiting)
 def retard_caf(message: Message, now: datetime) -> Mail | None:
     """NOT-4."""
-    return _batch(message, now, "Demandes en retard de récupération")
+    where = link("admin:demandes_demande_changelist") + "?delai=retard"
+    return _batch(message, now, "Demandes en retard de récupération", lien=where)
 
 
 @mail(
-    "demandes.non-notifiee", when="aucun courriel n’a pu annoncer une transmission de la veille", to="agents de la Caf"
+    "demandes.non-notifiee",
+    when="aucun courriel n’a pu annoncer une transmission de la veille",
+    to=CAF,
+    load=_waiting,
 )
 def non_notifiee(message: Message, now: datetime) -> Mail | None:
     """NOT-3."""
-    transmission, waiting = _waiting(message, now)
-    if transmission.notified_at or not waiting:
+    waiting = message.loaded
+    if waiting.transmission.notified_at or not waiting.count:
         return None
-    return _mail(message, "Un lieu n’a pas pu être prévenu", lieu=transmission.lieu, nombre=len(waiting))
+    return _mail(
+        message,
+        "Un lieu n’a pas pu être prévenu",
+        lieu=waiting.transmission.lieu,
+        nombre=waiting.count,
+        lien=link("admin:courriels-non-distribues"),
+    )
+
+
+# --- to a family ---------------------------------------------------------------------------------------------------
+
+
+def _demandes(messages: Sequence[Message], now: datetime) -> dict[Any, Demande]:
+    rows = Demande.objects.select_related("lieu", "commune", "transmission", "dossier")
+    found = rows.in_bulk([message.about["demande"] for message in messages])
+    return {message.pk: found.get(message.about["demande"]) for message in messages}
 
 
 def _demande(message: Message, now: datetime, states: frozenset[Etat]) -> Demande | None:
-    rows = Demande.objects.select_related("lieu", "commune", "transmission", "dossier")
-    return rows.filter(pk=message.about["demande"], state__in=states, last_day__gte=paris_date(now)).first()
+    demande: Demande | None = message.loaded
+    return demande if demande and demande.state in states and demande.last_day >= paris_date(now) else None
 
 
-@mail("demandes.accuse", when="une famille valide sa demande", to="famille")
+@mail("demandes.accuse", when="une famille valide sa demande", to="famille", load=_demandes)
 def accuse(message: Message, now: datetime) -> Mail | None:
     """DEM-4: reference, private link, rights; nothing that the family typed."""
     demande = _demande(message, now, ALIVE)
@@ -118,7 +195,7 @@ def accuse(message: Message, now: datetime) -> Mail | None:
     )
 
 
-@mail("demandes.orientee", when="la Caf confie la demande à un lieu", to="famille")
+@mail("demandes.orientee", when="la Caf confie la demande à un lieu", to="famille", load=_demandes)
 def orientee(message: Message, now: datetime) -> Mail | None:
     """ING-6."""
     demande = _demande(message, now, ALIVE)
@@ -127,7 +204,7 @@ def orientee(message: Message, now: datetime) -> Mail | None:
     return _mail(message, "Un lieu d’information va vous répondre", demande=demande, lieu=demande.lieu)
 
 
-@mail("demandes.retard-famille", when="seizième jour sans récupération", to="famille")
+@mail("demandes.retard-famille", when="seizième jour sans récupération", to="famille", load=_demandes)
 def retard_famille(message: Message, now: datetime) -> Mail | None:
     """NOT-4: whom the family can turn to."""
     demande = _demande(message, now, frozenset({Etat.TRANSMISE}))
@@ -136,10 +213,26 @@ def retard_famille(message: Message, now: datetime) -> Mail | None:
     return _mail(message, "Votre demande attend une réponse", demande=demande, lieu=demande.lieu)
 
 
-@mail("demandes.retrait", when="une famille retire une demande déjà récupérée", to="lieu")
+@mail("demandes.retrait-famille", when="une famille retire sa demande", to="famille, une seule fois et tout de suite")
+def retrait_famille(message: Message, now: datetime) -> Mail:
+    """DEM-4.d: said while its address is still in hand; nothing of it is kept (`destruction.withdraw_and_confirm`)."""
+    about = message.about
+    return _mail(
+        message,
+        f"Votre demande {about['reference']} est retirée",
+        reference=about["reference"],
+        lieu_prevenu=about["recuperee"],
+    )
+
+
+# --- withdrawals and attestations ----------------------------------------------------------------------------------
+
+
+@mail("demandes.retrait", when="une famille retire une demande déjà récupérée", to="lieu", load=_demandes)
 def retrait(message: Message, now: datetime) -> Mail | None:
     """DEM-4."""
-    demande = Demande.objects.select_related("lieu").get(pk=message.about["demande"])
+    if (demande := message.loaded) is None:
+        return None
     return _mail(
         message,
         f"Demande {demande.reference} retirée : détruisez votre copie",
@@ -148,8 +241,14 @@ def retrait(message: Message, now: datetime) -> Mail | None:
     )
 
 
+def _attestations(messages: Sequence[Message], now: datetime) -> dict[Any, Attestation]:
+    rows = Attestation.objects.select_related("lieu").annotate(nombre=Count("lignes"))
+    found = rows.in_bulk([message.about["attestation"] for message in messages])
+    return {message.pk: found[message.about["attestation"]] for message in messages}
+
+
 def _attestation(message: Message, now: datetime, subject: str) -> Mail | None:
-    found = Attestation.objects.select_related("lieu").get(pk=message.about["attestation"])
+    found = message.loaded
     if found.state != EtatAttestation.OUVERTE:
         return None
     if message.kind != "demandes.attestation-retard" and (today := paris_date(now)) <= found.due_on:
@@ -159,25 +258,30 @@ def _attestation(message: Message, now: datetime, subject: str) -> Mail | None:
         message,
         subject,
         lieu=found.lieu,
-        nombre=found.lignes.count(),
+        nombre=found.nombre,
         dernier_jour=date_longue(found.due_on),
         lien=link("demandes:attestation", found.uuid),
     )
 
 
-@mail("demandes.attestation", when="des dossiers du lieu ont été détruits à six mois", to="lieu")
+@mail("demandes.attestation", when="des dossiers du lieu ont été détruits", to="lieu", load=_attestations)
 def attestation(message: Message, now: datetime) -> Mail | None:
     """CNS-3."""
     return _attestation(message, now, "Attestation de destruction à signer")
 
 
-@mail("demandes.attestation-rappel", when="quinzième et vingt-cinquième jours sans signature", to="lieu")
+@mail(
+    "demandes.attestation-rappel",
+    when="quinzième et vingt-cinquième jours sans signature",
+    to="lieu",
+    load=_attestations,
+)
 def attestation_rappel(message: Message, now: datetime) -> Mail | None:
     """CNS-5."""
     return _attestation(message, now, "Rappel : attestation de destruction à signer")
 
 
-@mail("demandes.attestation-retard", when="lendemain de l’échéance d’une attestation", to="agents de la Caf")
+@mail("demandes.attestation-retard", when="lendemain de l’échéance d’une attestation", to=CAF, load=_attestations)
 def attestation_retard(message: Message, now: datetime) -> Mail | None:
     """CNS-5."""
     return _attestation(message, now, "Une attestation de destruction n’est pas signée")

@@ -125,16 +125,19 @@ def waiting_transmissions(day: date) -> QuerySet[Transmission]:
     return Transmission.objects.filter(pk__in=waiting_on(day).values("transmission")).select_related("lieu")
 
 
-def to_attest(day: date, limit: int) -> QuerySet[Demande]:
+def to_attest(day: date, limit: int, but: Collection[int] = ()) -> QuerySet[Demande]:
     """CNS-3: destroyed demandes that a lieu had received and has not attested; at the end of their six months too,
-    those withdrawn of which it had a copy.
+    those withdrawn of which it had a copy. Not of the lieux `but`.
     """
     attested = LigneAttestation.objects.values("demande")
     purged = Demande.objects.filter(state=Etat.PURGEE, lieu__isnull=False)
     withdrawn = Demande.objects.filter(
         state=Etat.RETIREE, lieu__isnull=False, picked_up_at__isnull=False, last_day__lt=day
     )
-    return (purged | withdrawn).exclude(pk__in=attested).select_related("picked_up_by").order_by("lieu", "pk")[:limit]
+    waiting = (purged | withdrawn).exclude(pk__in=attested)
+    if but:
+        waiting = waiting.exclude(lieu__in=but)
+    return waiting.select_related("picked_up_by").order_by("lieu", "pk")[:limit]
 
 
 def matching(demandes: QuerySet[Demande], text: str) -> QuerySet[Demande]:

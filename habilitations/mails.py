@@ -1,6 +1,11 @@
-"""What each mail about applications and access says."""
+"""What each mail about applications and access says.
+
+No subject holds what somebody typed, nor does any mail to an address that nobody has verified (RGP-2, DEM-4.f): else the
+public form would carry strangers' texts to strangers.
+"""
 
 import uuid
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,10 +18,11 @@ from habilitations.workflow import EtatDemandeHabilitation
 
 
 @addressee("demande-habilitation")
-def applicant(identifier: str) -> str | None:
-    """The mailbox of the lieu that applied."""
-    rows = DemandeHabilitation.objects.filter(uuid=uuid.UUID(identifier))
-    return rows.values_list("lieu_courriel", flat=True).first()
+def applicants(identifiers: Collection[str]) -> dict[str, str]:
+    """The mailboxes of the lieux that applied."""
+    wanted = [uuid.UUID(identifier) for identifier in identifiers]
+    rows = DemandeHabilitation.objects.filter(uuid__in=wanted).values_list("uuid", "lieu_courriel")
+    return {str(identifier): address for identifier, address in rows}
 
 
 def _mail(message: Message, subject: str, **context: Any) -> Mail:
@@ -24,54 +30,65 @@ def _mail(message: Message, subject: str, **context: Any) -> Mail:
     return Mail(subject, f"{app}/courriels/{name}", context)
 
 
-def _application(message: Message) -> DemandeHabilitation:
-    return DemandeHabilitation.objects.select_related("caf").get(pk=message.about["demande"])
+def _applications(messages: Sequence[Message], now: datetime) -> dict[Any, DemandeHabilitation]:
+    rows = DemandeHabilitation.objects.select_related("caf").prefetch_related("communes__commune")
+    found = rows.in_bulk([message.about["demande"] for message in messages])
+    return {message.pk: found.get(message.about["demande"]) for message in messages}
 
 
-@mail("habilitations.accuse", when="un lieu valide sa demande d’habilitation", to="le lieu")
-def accuse(message: Message, now: datetime) -> Mail:
+@mail("habilitations.accuse", when="un lieu valide sa demande d’habilitation", to="le lieu", load=_applications)
+def accuse(message: Message, now: datetime) -> Mail | None:
     """HAB-3."""
-    demande = _application(message)
+    if (demande := message.loaded) is None:
+        return None
+    recue_le = paris_date(demande.submitted_at)
+    return _mail(message, f"Demande d’habilitation {demande.reference} reçue", demande=demande, recue_le=recue_le)
+
+
+@mail(
+    "habilitations.a-examiner",
+    when="un lieu valide sa demande d’habilitation",
+    to="agents de la Caf et sa boîte de service",
+    load=_applications,
+)
+def a_examiner(message: Message, now: datetime) -> Mail | None:
+    """HAB-3.f: what was chosen from lists; the rest is read where one has logged in."""
+    demande = message.loaded
+    if demande is None or demande.state != EtatDemandeHabilitation.DEPOSEE:
+        return None
     return _mail(
         message,
-        f"Demande d’habilitation {demande.reference} reçue",
+        f"Demande d’habilitation {demande.reference} à examiner",
         demande=demande,
-        recue_le=paris_date(demande.submitted_at),
+        communes=sorted(str(line.commune) for line in demande.communes.all()),
+        lien=link("admin:habilitations_demandehabilitation_change", demande.pk),
     )
 
 
-@mail("habilitations.a-examiner", when="un lieu valide sa demande d’habilitation", to="agents de la Caf")
-def a_examiner(message: Message, now: datetime) -> Mail | None:
-    """HAB-3."""
-    demande = _application(message)
-    if demande.state != EtatDemandeHabilitation.DEPOSEE:
-        return None
-    where = link("admin:habilitations_demandehabilitation_change", demande.pk)
-    return _mail(message, f"Une demande d’habilitation à examiner : {demande.lieu_nom}", demande=demande, lien=where)
-
-
-@mail("habilitations.refusee", when="la Caf refuse une demande d’habilitation", to="le lieu")
-def refusee(message: Message, now: datetime) -> Mail:
+@mail("habilitations.refusee", when="la Caf refuse une demande d’habilitation", to="le lieu", load=_applications)
+def refusee(message: Message, now: datetime) -> Mail | None:
     """HAB-6."""
-    demande = _application(message)
+    if (demande := message.loaded) is None:
+        return None
     return _mail(message, f"Votre demande d’habilitation {demande.reference} n’est pas retenue", demande=demande)
 
 
-def _line(message: Message) -> Habilitation:
+def _lines(messages: Sequence[Message], now: datetime) -> dict[Any, Habilitation]:
     rows = Habilitation.objects.select_related("user", "lieu__caf", "lieu__gestionnaire", "personne")
-    return rows.get(pk=message.about["habilitation"])
+    found = rows.in_bulk([message.about["habilitation"] for message in messages])
+    return {message.pk: found[message.about["habilitation"]] for message in messages}
 
 
-@mail("habilitations.activation", when="la Caf ouvre l’accès d’une personne", to="la personne")
+@mail("habilitations.activation", when="la Caf ouvre l’accès d’une personne", to="la personne", load=_lines)
 def activation(message: Message, now: datetime) -> Mail | None:
     """ACT-1, ACT-2: the password is made here; a person who has its own already gets none."""
-    line = _line(message)
+    line = message.loaded
     if line.suspended_at:
         return None
     new = line.user.password_chosen_at is None
     return _mail(
         message,
-        f"Votre accès pour {line.lieu.nom}",
+        "Votre accès à l’espace des lieux d’information",
         ligne=line,
         mot_de_passe=issue_password(line.user, "activation", now=now) if new else "",
         lien=link("account_login"),
@@ -79,17 +96,21 @@ def activation(message: Message, now: datetime) -> Mail | None:
     )
 
 
-@mail("habilitations.acces-ouverts", when="la Caf ouvre l’accès d’une personne", to="le gestionnaire")
+@mail("habilitations.acces-ouverts", when="la Caf ouvre l’accès d’une personne", to="le gestionnaire", load=_lines)
 def acces_ouverts(message: Message, now: datetime) -> Mail | None:
     """ACT-1: to the address of the public register or the signed act."""
-    line = _line(message)
+    line = message.loaded
     if line.suspended_at:
         return None
-    return _mail(message, f"Une personne a maintenant accès aux demandes de {line.lieu.nom}", ligne=line)
+    return _mail(message, "Une personne a maintenant accès à des demandes de familles", ligne=line)
 
 
-@mail("habilitations.compte-ouvert", when="une personne a choisi son mot de passe", to="les autres personnes du lieu")
+@mail(
+    "habilitations.compte-ouvert",
+    when="une personne a choisi son mot de passe",
+    to="les autres personnes du lieu",
+    load=_lines,
+)
 def compte_ouvert(message: Message, now: datetime) -> Mail:
     """ACT-3."""
-    line = _line(message)
-    return _mail(message, f"Un accès vient de s’ouvrir pour {line.lieu.nom}", ligne=line)
+    return _mail(message, "Un accès vient de s’ouvrir pour votre lieu d’information", ligne=message.loaded)

@@ -13,31 +13,41 @@ from django.shortcuts import get_object_or_404
 from demandes import queries, rules
 from demandes.documents import pdf
 from demandes.models import Attestation, Demande, LigneAttestation
-from demandes.services.reminders import LOOK_BACK, agents_of
+from demandes.services.reminders import LOOK_BACK
 from demandes.workflow import ATTESTATION, EtatAttestation
+from extranet.core import apart
 from extranet.core.dates import paris_date
 from extranet.core.documents import seal, store
 from extranet.core.errors import Refused
 from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
 from extranet.core.outbox.models import Message
+from extranet.territory.queries import alerted
 from habilitations import queries as habilitations
 
 TEXT_VERSION = "2026-1"
 COPIES = ("logiciel", "messagerie", "papier", "prestataires")
 BATCH = 5_000
+WHAT = "attestation of lieu"
 
 
 def open_due(*, now: datetime) -> int:
-    """Put each destroyed demande on its lieu's open attestation, opening one where there is none; returns lines added."""
-    added = 0
-    while waiting := list(queries.to_attest(paris_date(now), BATCH)):
-        for lieu, demandes in groupby(waiting, key=lambda demande: demande.lieu_id):
-            added += _add_lines(lieu, list(demandes), now)
+    """Put each destroyed demande on its lieu's open attestation, opening one where there is none; returns lines added.
+
+    A lieu for which it fails is left for the next run; the others have theirs.
+    """
+    added, failed = 0, list[int]()
+    while waiting := list(queries.to_attest(paris_date(now), BATCH, but=failed)):
+        by_lieu = {lieu: list(rows) for lieu, rows in groupby(waiting, key=lambda demande: demande.lieu_id)}
+        try:
+            added += apart.each(by_lieu, lambda lieu: _add_lines(lieu, by_lieu[lieu], now), what=WHAT)  # noqa: B023
+        except apart.Incomplete as some:
+            added, failed = added + some.done, failed + some.failed
+    if failed:
+        raise apart.Incomplete(WHAT, failed, added)
     return added
 
 
-@transaction.atomic
 def _add_lines(lieu: int, demandes: list[Demande], now: datetime) -> int:
     due_on = min(rules.attestation_due_on(demande.last_day) for demande in demandes)
     attestation = (
@@ -74,24 +84,32 @@ def _tell(attestation: Attestation, kind: str, rank: int, now: datetime) -> None
 
 def remind(*, now: datetime) -> int:
     """CNS-5: day 15 and day 25 to the lieu; the day after the deadline, the Caf. Returns how many attestations."""
-    today, done = paris_date(now), 0
+    today = paris_date(now)
     opened = list(Attestation.objects.filter(state=EtatAttestation.OUVERTE).select_related("lieu"))
-    said = set(Message.objects.filter(kind="demandes.attestation-rappel").values_list("key", flat=True))
-    for attestation in opened:
+    keys = Message.objects.filter(kind__in=("demandes.attestation-rappel", "demandes.attestation-retard"))
+    said = set(keys.values_list("key", flat=True))
+
+    def remind_one(attestation: Attestation) -> bool:
         if today > attestation.due_on + LOOK_BACK:
-            continue  # told long ago; the Caf's list still shows it
+            return False  # told long ago; the Caf's list still shows it
         if today > attestation.due_on:
-            agents = agents_of(attestation.lieu.caf_id)
             outbox.post(
-                "demandes.attestation-retard", key=str(attestation.uuid), to=agents, now=now, attestation=attestation.pk
+                "demandes.attestation-retard",
+                key=str(attestation.uuid),
+                to=alerted(attestation.lieu.caf_id),
+                now=now,
+                attestation=attestation.pk,
             )
-            continue
+            return False
+        if str(attestation.uuid) in said:
+            return False  # said late already: the clock went back since
         sent = {0} | {day for day in rules.ATTESTATION_REMINDER_DAYS if f"{attestation.uuid}:{day}" in said}
         day = rules.attestation_reminder_due(paris_date(attestation.opened_at), today, sent)
         if day:
             _tell(attestation, "demandes.attestation-rappel", day, now)
-            done += 1
-    return done
+        return bool(day)
+
+    return apart.each(opened, remind_one, what="reminder of attestation")
 
 
 @transaction.atomic

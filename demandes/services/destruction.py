@@ -135,7 +135,7 @@ def destroy(pk: int, *, now: datetime) -> bool:
 
 
 @transaction.atomic
-def withdraw(demande: Demande, *, now: datetime) -> None:
+def withdraw(demande: Demande, *, now: datetime) -> Demande:
     """DEM-4: the family withdraws: destroyed at once; a lieu that had picked it up is told to destroy its copy."""
     # Read again under lock: the lieu may have picked it up since the family's page was read.
     demande = Demande.objects.select_for_update(of=("self",)).get(pk=demande.pk)
@@ -150,3 +150,18 @@ def withdraw(demande: Demande, *, now: datetime) -> None:
             now=now,
             demande=demande.pk,
         )
+    return demande
+
+
+def withdraw_and_confirm(demande: Demande, *, now: datetime) -> bool:
+    """DEM-4.d: `withdraw`, then one mail to the family; True when the mail server took it. Outside any transaction.
+
+    The address is only in the memory of this call: once the dossier is destroyed nothing of it is kept, so there is no
+    second try. The page says whether the mail is out.
+    """
+    address = demande.dossier.courriel
+    withdrawn = withdraw(demande, now=now)
+    about = {"reference": withdrawn.reference, "recuperee": withdrawn.picked_up_at is not None}
+    return outbox.may_acknowledge(address, now) and outbox.say_at_once(
+        "demandes.retrait-famille", address=address, now=now, **about
+    )

@@ -11,7 +11,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import cache
 from django.db import IntegrityError, transaction
 
 from conventions.models import Lieu
@@ -29,7 +28,6 @@ from extranet.core.outbox import services as outbox
 from extranet.core.typed import e164
 
 AHEAD = timedelta(hours=1)
-ACKNOWLEDGEMENTS_A_DAY = 3
 LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 
 # --- the rules -----------------------------------------------------------------------------------------------------
@@ -215,7 +213,7 @@ def receive(recue: Recue, *, lieu: Lieu | None, nonce: str, now: datetime) -> De
         return Demande.objects.get(nonce=nonce)
     Dossier.objects.create(demande=demande, **_dossier(done.recue))
     journal.record("demande.recue", demande, by="famille", at=now, origine=demande.source)
-    if _may_acknowledge(done.recue.courriel, now):
+    if outbox.may_acknowledge(done.recue.courriel, now):
         outbox.post(
             "demandes.accuse", key=str(demande.uuid), to=[f"demande:{demande.uuid}"], now=now, demande=demande.pk
         )
@@ -228,19 +226,6 @@ def receive(recue: Recue, *, lieu: Lieu | None, nonce: str, now: datetime) -> De
 def _new_reference() -> str:
     letters = "".join(secrets.choice(LETTERS) for _ in range(8))
     return f"F-{letters[:4]}-{letters[4:]}"
-
-
-def _may_acknowledge(courriel: str, now: datetime) -> bool:
-    """DEM-4: three acknowledgements a day for an address, so that the form is no way to write to strangers.
-
-    Counted apart from the demandes: withdrawing one does not begin the count again.
-    """
-    if not courriel:
-        return False
-    address = hmac.digest(settings.SECRET_KEY.encode(), b"accuse:" + courriel.lower().encode(), hashlib.sha256).hex()
-    key = f"accuse:{paris_date(now)}:{address}"
-    cache.add(key, 0, timeout=2 * 24 * 3600)
-    return int(cache.incr(key)) <= ACKNOWLEDGEMENTS_A_DAY
 
 
 def _modes(recue: Recue) -> dict[str, bool]:

@@ -3,14 +3,13 @@
 from collections import defaultdict
 from datetime import datetime, timedelta
 
-from django.db import transaction
-
 from demandes import queries, rules
 from demandes.models import Transmission
+from extranet.core import apart
 from extranet.core.dates import paris_date, start_of_day
 from extranet.core.outbox import services as outbox
 from extranet.core.outbox.models import Message
-from extranet.territory.models import Agent
+from extranet.territory.queries import alerted
 from habilitations import queries as habilitations
 
 # A worker stopped longer than this says nothing of what is older: the lists still show it.
@@ -18,12 +17,12 @@ LOOK_BACK = timedelta(days=45)
 
 
 def _reminded(now: datetime) -> dict[str, set[int]]:
-    """Transmission uuid → days already told."""
+    """Transmission uuid → days already told; being late is told of the last one, whatever the clock says since."""
     said: dict[str, set[int]] = defaultdict(set)
-    recent = Message.objects.filter(kind="demandes.rappel", created_at__gte=now - LOOK_BACK)
+    recent = Message.objects.filter(kind__in=("demandes.rappel", "demandes.retard"), created_at__gte=now - LOOK_BACK)
     for key in recent.values_list("key", flat=True).distinct():
-        uuid, _, day = key.rpartition(":")
-        said[uuid].add(int(day))
+        uuid, _, day = key.partition(":")
+        said[uuid].add(int(day or rules.PICK_UP_DAYS))
     return said
 
 
@@ -32,19 +31,26 @@ def remind(*, now: datetime) -> int:
     today = paris_date(now)
     waiting = queries.waiting_transmissions(today)
     recent = list(waiting.filter(notified_at__gte=start_of_day(today - timedelta(days=16))))
-    said, done = _reminded(now), 0
-    for transmission in recent:
+    said = _reminded(now)
+
+    def remind_one(transmission: Transmission) -> bool:
         day = rules.reminder_day_due(transmission.notified_at, today, said[str(transmission.uuid)])
-        if day is not None:
-            outbox.post(
-                "demandes.rappel",
-                key=f"{transmission.uuid}:{day}",
-                to=[f"user:{line.user_id}" for line in habilitations.persons_of(transmission.lieu_id)],
-                now=now,
-                transmission=transmission.pk,
-            )
-            done += 1
-    return done
+        if day is None:
+            return False
+        outbox.post(
+            "demandes.rappel",
+            key=f"{transmission.uuid}:{day}",
+            to=_persons_of(transmission),
+            now=now,
+            transmission=transmission.pk,
+        )
+        return True
+
+    return apart.each(recent, remind_one, what="reminder")
+
+
+def _persons_of(transmission: Transmission) -> list[str]:
+    return [f"user:{line.user_id}" for line in habilitations.persons_of(transmission.lieu_id)]
 
 
 def tell_late(*, now: datetime) -> int:
@@ -58,17 +64,13 @@ def tell_late(*, now: datetime) -> int:
         Message.objects.filter(kind="demandes.retard", created_at__gte=now - LOOK_BACK).values_list("key", flat=True)
     )
     late = [transmission for transmission in over if str(transmission.uuid) not in told]
-    for transmission in late:
-        _tell_late(transmission, now)
-    return len(late)
+    return apart.each(late, lambda transmission: _tell_late(transmission, now), what="late transmission")
 
 
-@transaction.atomic
-def _tell_late(transmission: Transmission, now: datetime) -> None:
+def _tell_late(transmission: Transmission, now: datetime) -> bool:
     key, about = str(transmission.uuid), {"transmission": transmission.pk}
-    persons = [f"user:{line.user_id}" for line in habilitations.persons_of(transmission.lieu_id)]
-    outbox.post("demandes.retard", key=key, to=persons, now=now, **about)
-    outbox.post("demandes.retard-caf", key=key, to=agents_of(transmission.lieu.caf_id), now=now, **about)
+    outbox.post("demandes.retard", key=key, to=_persons_of(transmission), now=now, **about)
+    outbox.post("demandes.retard-caf", key=key, to=alerted(transmission.lieu.caf_id), now=now, **about)
     waiting = queries.waiting_on(paris_date(now)).filter(transmission=transmission, dossier__isnull=False)
     outbox.post_many(
         [
@@ -77,26 +79,24 @@ def _tell_late(transmission: Transmission, now: datetime) -> None:
         ],
         now=now,
     )
+    return True
 
 
 def tell_unnotified(*, now: datetime) -> int:
-    """NOT-3: a transmission of before today that no mail could announce: its Caf is alerted, once."""
+    """NOT-3.b: a transmission of before today that no mail could announce: its Caf is alerted, once."""
     today = paris_date(now)
     silent = queries.waiting_transmissions(today).filter(
         notified_at=None, transmitted_at__lt=start_of_day(today), transmitted_at__gte=now - LOOK_BACK
     )
-    for transmission in silent:
+
+    def tell(transmission: Transmission) -> bool:
         outbox.post(
             "demandes.non-notifiee",
             key=str(transmission.uuid),
-            to=agents_of(transmission.lieu.caf_id),
+            to=alerted(transmission.lieu.caf_id),
             now=now,
             transmission=transmission.pk,
         )
-    return len(silent)
+        return True
 
-
-def agents_of(caf: str) -> list[str]:
-    """The agents of a Caf who follow its lieux, as addressees."""
-    agents = Agent.objects.filter(caf=caf, role=Agent.Role.GESTIONNAIRE, user__is_active=True)
-    return [f"user:{user}" for user in agents.order_by("pk").values_list("user", flat=True)]
+    return apart.each(silent, tell, what="unnotified transmission")

@@ -1,7 +1,7 @@
 """Making demandes available to their lieu, and telling it (ING-6, NOT-1 to NOT-3)."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -175,8 +175,18 @@ def _tell_families(batch: Transmission, now: datetime) -> None:
     )
 
 
-def note_notified(message: Message, now: datetime) -> None:
+def note_notified(messages: Sequence[Message]) -> None:
     """NOT-3: the fifteen days begin with the first mail about a transmission that was accepted. Only the first counts."""
-    batch = Transmission.objects.select_related("lieu").get(pk=message.about["transmission"])
-    if Transmission.objects.filter(pk=batch.pk, notified_at=None).update(notified_at=now):
-        journal.record("transmission.notifiee", batch, by="systeme", at=now, caf=batch.lieu.caf_id)
+    first: dict[int, datetime] = {}
+    for message in messages:
+        pk = message.about["transmission"]
+        first[pk] = min(message.sent_at, first.get(pk, message.sent_at))
+    unnotified = Transmission.objects.filter(pk__in=first, notified_at=None)
+    started = list(unnotified.select_for_update(of=("self",)).select_related("lieu").order_by("pk"))
+    for batch in started:
+        batch.notified_at = first[batch.pk]
+    Transmission.objects.bulk_update(started, ["notified_at"])
+    journal.record_many(
+        journal.entry("transmission.notifiee", batch, by="systeme", at=first[batch.pk], caf=batch.lieu.caf_id)
+        for batch in started
+    )

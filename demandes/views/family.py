@@ -177,8 +177,12 @@ def suivi(request: HttpRequest, token: str) -> HttpResponse:
     attendu = demande.dossier.courriel or demande.dossier.telephone
     form = RetraitForm(request.POST or None, attendu=attendu)
     if request.method == "POST" and form.is_valid():
-        destruction.withdraw(demande, now=now)
-        messages.success(request, "Votre demande est retirée et vos données sont détruites.")
+        confirmed = destruction.withdraw_and_confirm(demande, now=now)
+        messages.success(
+            request,
+            f"Votre demande {demande.reference} est retirée et vos données sont détruites. "
+            + (CONFIRMED if confirmed else NOT_CONFIRMED),
+        )
         return redirect("portal:accueil")
     return render(
         request,
@@ -193,6 +197,10 @@ def suivi(request: HttpRequest, token: str) -> HttpResponse:
         },
         status=422 if form.errors else 200,
     )
+
+
+CONFIRMED = "Un courriel vous le confirme."
+NOT_CONFIRMED = "Aucun courriel ne vous le confirmera : notez cette référence."
 
 
 def _etape(demande: Demande) -> str:

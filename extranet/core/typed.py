@@ -10,6 +10,13 @@ _NEVER = "\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef" + "".join(
 CONTROLS = re.compile(f"[\x00-\x1f\x7f-\x9f{_NEVER}]")
 CONTROLS_IN_LINES = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{_NEVER}]")
 
+# One plain address, as in the schema of demandes: what an envelope can carry to any server, without quotes nor accents.
+_LOCAL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_ADDRESS = re.compile(
+    rf"(?=.{{6,254}}\Z)(?=[^@]{{1,64}}@){_LOCAL}@(?:{_LABEL}\.)+[A-Za-z](?:[A-Za-z0-9-]{{0,61}}[A-Za-z0-9])"
+)
+
 # Overseas numbers are written nationally with their own prefix, and have their own country code.
 _OVERSEAS = {
     **dict.fromkeys(("590", "690", "691"), "590"),
@@ -34,3 +41,8 @@ def e164(number: str) -> str:
     if digits.startswith("0508"):  # Saint-Pierre-et-Miquelon: six digits of its own
         return f"+508{digits[4:]}"
     return f"+{_OVERSEAS.get(digits[1:4], '33')}{digits[1:]}"
+
+
+def is_address(text: str) -> bool:
+    """True for one plain address: 64 characters before the @, labels of 1 to 63 after it, 254 in all (RFC 5321)."""
+    return _ADDRESS.fullmatch(text) is not None

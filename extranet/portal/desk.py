@@ -7,10 +7,11 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.urls import URLPattern, URLResolver, reverse
+from django.shortcuts import redirect, render
+from django.urls import URLPattern, URLResolver, path, reverse
 
 from conventions.models import Convention
 from conventions.workflow import EtatConvention
@@ -20,6 +21,7 @@ from demandes.models import Attestation, Demande
 from demandes.workflow import Etat, EtatAttestation
 from extranet.core import clock
 from extranet.core.dates import paris_date
+from extranet.portal import unreachable
 from extranet.territory.queries import agent_of
 from habilitations import queries as habilitations
 
@@ -63,7 +65,8 @@ class Desk(admin.AdminSite):
         for url in urls:
             if isinstance(url, URLPattern) and hasattr(url.callback, "login_url"):
                 url.callback.login_url = None  # the portal's login page, and back here
-        return urls
+        list_view = self.admin_view(self.unreachable)
+        return [path("courriels-non-distribues/", list_view, name="courriels-non-distribues"), *urls]
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """403 for a lieu's person, who is logged in already."""
@@ -80,6 +83,20 @@ class Desk(admin.AdminSite):
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """ACT-7: the admin has no door of its own; whoever is here has come in by the portal's."""
         return redirect("admin:index")
+
+    def unreachable(self, request: HttpRequest) -> HttpResponse:
+        """NOT-2.b: whose mails do not arrive, and what to do."""
+        agent, now = agent_of(request.user), clock.now()
+        if agent is None:
+            raise PermissionDenied
+        context = {
+            **self.each_context(request),
+            "title": "Courriels qui n’arrivent pas",
+            "professionnels": unreachable.professionals(agent, now),
+            "familles": Paginator(unreachable.families(agent, now), 50).get_page(request.GET.get("page")),
+            "jours": unreachable.RECENT.days,
+        }
+        return render(request, "admin/injoignables.html", context)
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         cards = waiting_for(request.user, clock.now())
@@ -144,6 +161,13 @@ def waiting_for(user: Any, now: datetime) -> list[Waiting]:
             own(habilitations.to_activate(now), "lieu__caf"),
             at("habilitations_personneaactiver"),
             "Leur convention est signée ; elles n’ont pas encore d’accès.",
+        ),
+        Waiting(
+            "destinataire que les courriels n’atteignent pas",
+            "destinataires que les courriels n’atteignent pas",
+            unreachable.count(agent, now),
+            reverse("admin:courriels-non-distribues"),
+            "Vérifiez l’adresse, ou joignez-les autrement.",
         ),
     ]
     if agent.caf_id is None:

@@ -64,6 +64,7 @@ def checks(now: datetime) -> dict[str, dict[str, object]]:
             "ok": not oldest or now - oldest < OLDEST_MAIL,
             "detail": oldest.isoformat() if oldest else "à jour",
         },
+        "envoi": _sending(now),
         "obligations": _obligations(now),
         "destructions": _destructions(now),
         "livraisons": _deliveries(now),
@@ -103,6 +104,16 @@ def _obligations(now: datetime) -> dict[str, object]:
     seen = {one: cache.get(sweep.heartbeat_key(one.name)) for one in sweep.OBLIGATIONS}
     stale = [one.name for one, last in seen.items() if last is None or now - last > 2 * one.period]
     return {"ok": not stale, "detail": f"en retard : {', '.join(stale)}" if stale else "à jour"}
+
+
+def _sending(now: datetime) -> dict[str, object]:
+    """NOT-2.a: what the mail server refuses us, or the portal cannot write."""
+    found = outbox.trouble(now)
+    if found is None:
+        return {"ok": True, "detail": "à jour"}
+    said = f" ({', '.join(found.replies)})" if found.replies else ""
+    detail = f"serveur de courriel{said} : {found.server} en attente ; portail : {found.portal} en erreur"
+    return {"ok": False, "detail": detail}
 
 
 def _broker() -> dict[str, object]:

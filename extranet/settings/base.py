@@ -148,7 +148,9 @@ CELERY_BEAT_SCHEDULE = {
 
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
-EMAIL_TIMEOUT = 30
+if EMAIL_CONFIG["EMAIL_BACKEND"].endswith(".smtp.EmailBackend"):
+    EMAIL_BACKEND = "extranet.core.outbox.smtp.Backend"
+EMAIL_TIMEOUT = 10  # seconds for a whole answer of the server
 EMAIL_USE_LOCALTIME = True
 DEFAULT_FROM_EMAIL = env("EXTRANET_FROM_EMAIL", default="Extranet monenfant.fr <ne-pas-repondre@extranet.test>")
 

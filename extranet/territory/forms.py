@@ -2,11 +2,13 @@
 
 from django import forms
 
+from extranet.core.web.forms import AddressField
+
 
 class ContactForm(forms.Form):
     """What the mails to lieux and families say of the Caf."""
 
-    courriel_generique = forms.EmailField(
+    courriel_generique = AddressField(
         label="Boîte aux lettres du service",
         required=False,
         help_text="Boîte professionnelle partagée, pas une adresse personnelle. Elle reçoit les alertes de la Caf.",

@@ -157,3 +157,10 @@ def cafs_visible_to(user: Any) -> QuerySet[Caf]:
     if agent is None:
         return Caf.objects.none()
     return Caf.objects.all() if agent.role == Agent.Role.CNAF else Caf.objects.filter(pk=agent.caf_id)
+
+
+def alerted(caf: str) -> list[str]:
+    """NOT-4.e, NOT-4.f: who receives a Caf's alerts, as addressees: its agents who act, and its service mailbox."""
+    agents = Agent.objects.filter(caf=caf, user__is_active=True).exclude(role=Agent.Role.LECTEUR).order_by("pk")
+    box = Caf.objects.filter(pk=caf).exclude(courriel_generique="").exists()
+    return [f"user:{user}" for user in agents.values_list("user", flat=True)] + ([f"caf:{caf}"] if box else [])

@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404
 from extranet.core.accounts import services as accounts
 from extranet.core.errors import Refused
 from extranet.core.journal import services as journal
+from extranet.core.typed import is_address
 from extranet.territory import rights
 from extranet.territory.models import Agent, Caf
 from extranet.territory.queries import cafs_visible_to, role_of
@@ -33,6 +34,8 @@ def create_agent(*, email: str, role: str, caf_code: str | None, by: Any, now: d
         raise Refused({"caf": f"Caf inconnue : {caf_code}."})
     if role not in Agent.Role.values or (role == Agent.Role.CNAF) != (caf_code is None):
         raise Refused({"role": "Rôle impossible : un agent d’une Caf est gestionnaire, lecteur ou superviseur."})
+    if not is_address(email):
+        raise Refused({"email": "Adresse impossible : écrivez-la en entier, sans accent ni espace."})
     user_model = get_user_model()
     user = user_model.objects.filter(email__iexact=email).first()
     new_user = user is None

@@ -13,8 +13,8 @@ from extranet.core.dates import paris_date
 from extranet.core.errors import Refused
 from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
-from extranet.territory.models import Agent, Commune
-from extranet.territory.queries import role_of
+from extranet.territory.models import Commune
+from extranet.territory.queries import alerted, role_of
 from habilitations import queries, rights
 from habilitations.models import CommuneDemandee, DemandeHabilitation, PersonneDemandee
 from habilitations.workflow import DEMANDE_HABILITATION
@@ -54,14 +54,11 @@ def submit(
     PersonneDemandee.objects.bulk_create(PersonneDemandee(demande=made, **line) for line in people)
     journal.record("demande-habilitation.deposee", made, by="lieu", at=now)
     about = {"demande": made.pk}
-    outbox.post("habilitations.accuse", key=made.reference, to=[f"demande-habilitation:{made.uuid}"], now=now, **about)
-    outbox.post("habilitations.a-examiner", key=made.reference, to=_agents_of(made.caf_id), now=now, **about)
+    if outbox.may_acknowledge(made.lieu_courriel, now):
+        to = [f"demande-habilitation:{made.uuid}"]
+        outbox.post("habilitations.accuse", key=made.reference, to=to, now=now, **about)
+    outbox.post("habilitations.a-examiner", key=made.reference, to=alerted(made.caf_id), now=now, **about)
     return made
-
-
-def _agents_of(caf: str) -> list[str]:
-    agents = Agent.objects.filter(caf=caf, role__in=rights.AGENTS, user__is_active=True).order_by("pk")
-    return [f"user:{user}" for user in agents.values_list("user", flat=True)]
 
 
 @transaction.atomic

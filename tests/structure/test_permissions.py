@@ -113,6 +113,7 @@ mfa_edit_webauthn               GET   login  confirme confirme choix confirme co
 
 admin:index                     GET   login  403  403  choix 200  200  200  200  200
 admin:login                     GET   login  bureau bureau choix bureau bureau bureau bureau bureau
+admin:courriels-non-distribues  GET   login  403  403  choix 200  200  200  200  200
 admin:jsi18n                    GET   login  403  403  choix 200  200  200  200  200
 admin:app_list                  GET   login  403  403  choix 200  200  200  200  200
 admin:autre                     GET   login  403  403  choix 404  404  404  404  404

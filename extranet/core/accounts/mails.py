@@ -1,5 +1,6 @@
 """Mails about accounts. The password is drawn here, at sending, and is nowhere else (ACT-2)."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from extranet.core.accounts.models import User
@@ -9,9 +10,10 @@ from extranet.core.outbox.models import Message
 
 
 @addressee("user")
-def person(identifier: str) -> str | None:
-    """The address of an active person."""
-    return User.objects.filter(pk=identifier, is_active=True).values_list("email", flat=True).first()
+def persons(identifiers: Collection[str]) -> dict[str, str]:
+    """The addresses of active persons."""
+    rows = User.objects.filter(pk__in=identifiers, is_active=True).values_list("pk", "email")
+    return {str(pk): email for pk, email in rows}
 
 
 def _user(message: Message) -> User:

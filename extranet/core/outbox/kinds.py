@@ -1,6 +1,7 @@
 """What each kind of mail says, and where opaque addressees live: filled by the `mails.py` of each app."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -20,49 +21,71 @@ class Mail:
     context: dict[str, Any] = field(default_factory=dict)
 
 
+Loader = Callable[[Sequence[Message], datetime], Mapping[Any, Any]]
 Writer = Callable[[Message, datetime], Mail | None]
-After = Callable[[Message, datetime], None]
+After = Callable[[Sequence[Message]], None]
+Resolver = Callable[[Collection[str]], Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A registered kind: its writer (None cancels), and what happens in the transaction that notes its sending."""
+    """A registered kind.
+
+    `load` reads what many messages need at once: message key → what their writer finds in `message.loaded`. The
+    writer's None cancels. `after` runs in the transaction that notes that messages were accepted, each with its `sent_at`.
+    """
 
     name: str
     write: Writer
     when: str
     to: str
+    load: Loader | None
     after: After | None
 
 
 KINDS: dict[str, Kind] = {}
-RESOLVERS: dict[str, Callable[[str], str | None]] = {}
+RESOLVERS: dict[str, Resolver] = {}
 
 
-def mail(name: str, *, when: str, to: str, after: After | None = None) -> Callable[[Writer], Writer]:
+def mail(
+    name: str, *, when: str, to: str, load: Loader | None = None, after: After | None = None
+) -> Callable[[Writer], Writer]:
     """Register the writer of kind `name`; `when` and `to` are the French words of the list of automatic mails (CTL-7)."""
 
     def register(writer: Writer) -> Writer:
-        KINDS[name] = Kind(name, writer, when, to, after)
+        KINDS[name] = Kind(name, writer, when, to, load, after)
         return writer
 
     return register
 
 
-def addressee(prefix: str) -> Callable[[Callable[[str], str | None]], Callable[[str], str | None]]:
-    """Register how the address of `<prefix>:<id>` is found at sending; None when there is nobody to write to any more."""
+def addressee(prefix: str) -> Callable[[Resolver], Resolver]:
+    """Register how the addresses of `<prefix>:<id>` are found at sending, many at once: id → address, where there is one."""
 
-    def register(resolver: Callable[[str], str | None]) -> Callable[[str], str | None]:
+    def register(resolver: Resolver) -> Resolver:
         RESOLVERS[prefix] = resolver
         return resolver
 
     return register
 
 
+def addresses_of(recipients: Iterable[str]) -> dict[str, str]:
+    """Opaque addressee → its address now; nothing for those whom nobody can write to any more."""
+    by_prefix: dict[str, set[str]] = defaultdict(set)
+    for recipient in recipients:
+        prefix, _, identifier = recipient.partition(":")
+        by_prefix[prefix].add(identifier)
+    return {
+        f"{prefix}:{identifier}": address
+        for prefix, identifiers in by_prefix.items()
+        for identifier, address in RESOLVERS[prefix](identifiers).items()
+        if address
+    }
+
+
 def address_of(recipient: str) -> str | None:
-    """The address of an opaque addressee now, or None."""
-    prefix, _, identifier = recipient.partition(":")
-    return RESOLVERS[prefix](identifier) or None
+    """The address of one opaque addressee now, or None."""
+    return addresses_of([recipient]).get(recipient)
 
 
 def link(name: str, *args: object) -> str:

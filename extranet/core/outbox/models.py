@@ -1,6 +1,7 @@
 """Mails to send, written with the facts that they tell (NOT-2)."""
 
 import uuid
+from typing import Any
 
 from django.db import models
 from django.db.models import Q
@@ -27,7 +28,19 @@ class Message(models.Model):
             "cancelled_at",
             "failed_at",
             "reply",
+            "cause",
         )
+
+    class Cause(models.TextChoices):
+        """Whose doing it is that the last try failed, or that what follows a sending is not noted yet."""
+
+        NONE = "", "rien"
+        ADDRESSEE = "destinataire", "le destinataire"
+        SERVER = "serveur", "le serveur de courriel"
+        PORTAL = "portail", "le portail"
+
+    loaded: Any = None
+    """What the loader of its kind has read for its writer; not a column."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField("courriel", max_length=60)
@@ -43,6 +56,7 @@ class Message(models.Model):
     cancelled_at = models.DateTimeField("annulé le", null=True)
     failed_at = models.DateTimeField("non distribuable le", null=True)
     reply = models.CharField("réponse du serveur", max_length=60, blank=True)
+    cause = models.CharField("en cause", max_length=12, blank=True, choices=Cause, default=Cause.NONE)
 
     class Meta:
         verbose_name = "courriel"
@@ -63,6 +77,7 @@ class Message(models.Model):
                 condition=Q(sent_at=None, cancelled_at=None, failed_at=None),
             ),
             models.Index(fields=["recipient", "created_at"], name="outbox_of_recipient"),
+            models.Index(fields=["cause", "failed_at"], name="outbox_in_trouble", condition=~Q(cause="")),
         ]
 
     def __str__(self) -> str:

@@ -1,6 +1,5 @@
 """Forms that look and speak the same on every page: the renderer, and the few widgets that need more than Django's."""
 
-import re
 import unicodedata
 from typing import Any
 
@@ -8,7 +7,7 @@ from django import forms
 from django.core.validators import RegexValidator, validate_email
 from django.forms.renderers import TemplatesSetting
 
-from extranet.core.typed import CONTROLS, CONTROLS_IN_LINES, INVISIBLE, e164
+from extranet.core.typed import CONTROLS, CONTROLS_IN_LINES, INVISIBLE, e164, is_address
 
 NOT_ALLOWED = "Ce texte contient des caractères qui ne sont pas permis."
 
@@ -103,13 +102,9 @@ class PhoneField(forms.CharField):
         return e164(typed)
 
 
-# As in the schema of demandes: a lieu receives a family's address in XML too.
-_PLAIN = re.compile(r"[!-~]+@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z](?:[A-Za-z0-9-]*[A-Za-z0-9])")
-
-
 def _plain_address(address: str) -> None:
     validate_email(address)
-    if not _PLAIN.fullmatch(address) or '"' in address:
+    if not is_address(address):
         raise forms.ValidationError("Écrivez une adresse sans accent ni espace, par exemple prenom.nom@exemple.fr.")
 
 

@@ -15,7 +15,7 @@ class Command(BaseCommand):
         now = clock.now()
         destruction.note_clock(clock.reading())
         done = sweep.run(now=now)
-        sent, left = outbox.send_due(now=now, limit=1_000_000)
+        sent, left = outbox.send_due(now=now, within=None)
         failed = [name for name, count in done.items() if count < 0]
         for name, count in done.items():
             self.stdout.write(f"{name}: {'failed' if count < 0 else count}")

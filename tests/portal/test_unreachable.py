@@ -1,0 +1,120 @@
+"""Agents see whose mails do not arrive, of their own Caf, with what to do, and nothing of families (NOT-2.b, CTL-1.d)."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils.html import escape
+
+from extranet.core.outbox import services as outbox
+from extranet.portal import unreachable
+from extranet.territory.models import Caf
+from tests.factories import (
+    NOW,
+    AgentFactory,
+    DemandeFactory,
+    DemandeHabilitationFactory,
+    HabilitationFactory,
+    LieuFactory,
+)
+
+pytestmark = [pytest.mark.django_db, pytest.mark.rule("NOT-2.b"), pytest.mark.rule("CTL-1.d")]
+URL = "/admin/courriels-non-distribues/"
+GONE = "550 5.1.1 no such user"
+
+
+class Case:
+    """One of each kind of addressee in a Caf, none of whom a mail reaches."""
+
+    def __init__(self, sink, name, caf, **situation):
+        self.lieu = LieuFactory(
+            nom=f"RPE {name}",
+            courriel=f"rpe@{name}.test",
+            gestionnaire__courriel_registre=f"mairie@{name}.test",
+            gestionnaire__nom=f"Mairie {name}",
+            **situation,
+        )
+        self.line = HabilitationFactory(lieu=self.lieu, user__email=f"personne@{name}.test")
+        self.application = DemandeHabilitationFactory(lieu_courriel=f"candidat@{name}.test", **situation)
+        self.demande = DemandeFactory(transmise=True, lieu=self.lieu, dossier__courriel=f"famille@{name}.test")
+        self.agent = AgentFactory(user__email=f"agent@{name}.test", **situation)
+        Caf.objects.filter(pk=caf).update(courriel_generique=f"boite@{name}.test")
+        post = {
+            f"user:{self.line.user_id}": "accounts.personnalise",
+            f"user:{self.agent.user_id}": "accounts.personnalise",
+            f"lieu:{self.lieu.uuid}": "accounts.personnalise",
+            f"gestionnaire:{self.lieu.gestionnaire.uuid}": "accounts.personnalise",
+            f"caf:{caf}": "accounts.personnalise",
+            f"demande-habilitation:{self.application.uuid}": "habilitations.accuse",
+        }
+        for recipient, kind in post.items():
+            outbox.post(kind, key=name, to=[recipient], now=NOW, demande=self.application.pk)
+        for kind in ("demandes.accuse", "demandes.orientee"):
+            outbox.post(kind, key=name, to=[f"demande:{self.demande.uuid}"], now=NOW, demande=self.demande.pk)
+        names = ("rpe", "mairie", "personne", "candidat", "famille", "agent", "boite")
+        self.addresses = [f"{one}@{name}.test" for one in names]
+        sink.refuse |= dict.fromkeys(self.addresses, GONE)
+
+
+@pytest.fixture
+def cases(smtp_sink, time_machine):
+    time_machine.move_to(NOW + timedelta(hours=1), tick=False)
+    seine, essonne = Case(smtp_sink, "melun", "caf-77"), Case(smtp_sink, "evry", "caf-91", essonne=True)
+    outbox.post("accounts.personnalise", key="good", to=[f"user:{AgentFactory().user_id}"], now=NOW)
+    assert outbox.send_due(now=NOW) == (1, 0)
+    return seine, essonne
+
+
+@pytest.mark.rule("ACC-3.a")
+@pytest.mark.parametrize("role", [{}, {"superviseur": True}, {"lecteur": True}])
+def test_an_agent_sees_its_own_caf_s_and_what_to_do(client, cases, role):
+    seine, essonne = cases
+    client.force_login(AgentFactory(**role).user)
+    page = client.get(URL).content.decode()
+    for address in seine.addresses:
+        assert (address in page) is (address != "famille@melun.test"), address
+    for secret in (*essonne.addresses, essonne.lieu.nom, essonne.demande.reference):
+        assert secret not in page
+    for said in (seine.demande.reference, seine.lieu.nom, "réponse 550", "avenant", "Demandez à"):
+        assert escape(said) in page or said in page, said
+    assert page.count(seine.demande.reference) == 1  # two of its mails failed
+    desk = client.get("/admin/").content.decode()
+    assert URL in desk
+    [card] = [one for one in desk.split('<li class="attente-carte') if URL in one]
+    assert ">7<" in card
+
+
+def test_the_cnaf_sees_all(client, cases):
+    client.force_login(AgentFactory(cnaf=True).user)
+    page = client.get(URL).content.decode()
+    assert all(case.lieu.nom in page and case.demande.reference in page for case in cases)
+
+
+def test_a_line_goes_once_a_later_mail_is_accepted_the_family_has_withdrawn_or_a_month_is_over(
+    client, cases, smtp_sink
+):
+    seine, _ = cases
+    agent = AgentFactory()
+    client.force_login(agent.user)
+    smtp_sink.refuse.clear()
+    later = NOW + timedelta(minutes=30)
+    outbox.post("accounts.personnalise", key="2", to=[f"user:{seine.line.user_id}"], now=later)
+    outbox.send_due(now=later)
+    type(seine.demande).objects.filter(pk=seine.demande.pk).update(state="retiree")
+    page = client.get(URL).content.decode()
+    assert "personne@melun.test" not in page
+    assert seine.demande.reference not in page
+    assert "rpe@melun.test" in page
+    assert unreachable.count(agent, NOW + timedelta(days=31)) == 0
+
+
+def test_without_any_it_says_so(client):
+    client.force_login(AgentFactory().user)
+    assert "Aucun." in client.get(URL).content.decode()
+    assert URL not in client.get("/admin/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"), [("450", "plus tard"), ("adresse", "faute de frappe"), ("550", "refuse cette adresse")]
+)
+def test_why_is_said_in_words(reply, words):
+    assert words in unreachable.reason("destinataire", reply)
