@@ -151,7 +151,7 @@ AUTHENTICATION_BACKENDS = ["extranet.core.accounts.backend.AddressBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "extranet.core.accounts.passwords.LengthAndEntropy"},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "extranet.core.accounts.passwords.NotCommon"},
     {"NAME": "extranet.core.accounts.passwords.NotAboutYou"},
 ]
 LOGIN_URL = "account_login"
