@@ -4,10 +4,12 @@ from datetime import date, datetime
 from typing import Any
 
 from django import forms
+from django.http import HttpRequest
 
 from demandes import rules
 from demandes.documents.reading import ATYPIQUES, CONTACTS, MODES, REGULARITES, RENDEZ_VOUS
 from demandes.workflow import Etat
+from extranet.core.accounts.confirmation import confirm_password
 from extranet.core.dates import paris_date
 from extranet.core.web.forms import (
     AddressField,
@@ -92,13 +94,12 @@ class AttestationForm(forms.Form):
         error_messages={"required": "Saisissez votre mot de passe pour signer."},
     )
 
-    def __init__(self, *args: Any, user: Any, **kwargs: Any):
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self.user = user
+        self.request = request
 
     def clean_mot_de_passe(self) -> str:
-        if not self.user.check_password(self.cleaned_data["mot_de_passe"]):
-            raise forms.ValidationError("Ce mot de passe n’est pas le bon.")
+        confirm_password(self.request, self.cleaned_data["mot_de_passe"])
         return ""
 
     @property

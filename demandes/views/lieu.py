@@ -16,6 +16,7 @@ from demandes.services import attestation as attestations
 from demandes.services import handover
 from demandes.workflow import ATTESTATION, DEMANDE, Etat
 from extranet.core import clock
+from extranet.core.accounts.confirmation import answered
 from extranet.core.dates import paris_date
 from extranet.core.documents import store
 from extranet.core.errors import Forbidden, Refused
@@ -164,7 +165,7 @@ def attestation(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Read the list, tick the four kinds of copies, give one's password again, sign."""
     _require_person(request)
     found = get_object_or_404(queries.attestations_of(request.user), uuid=uuid)
-    form = AttestationForm(request.POST or None, user=request.user)
+    form = AttestationForm(request.POST or None, request=request)
     status = 200
     if request.method == "POST":
         ATTESTATION.require(found, "sign")
@@ -175,7 +176,7 @@ def attestation(request: HttpRequest, uuid: UUID) -> HttpResponse:
             messages.success(request, "L’attestation est signée. La Caf peut la consulter.")
             return redirect("demandes:attestation", uuid=uuid)
         status = 422
-    return render(
+    page = render(
         request,
         "demandes/lieu/attestation.html",
         {
@@ -188,6 +189,7 @@ def attestation(request: HttpRequest, uuid: UUID) -> HttpResponse:
         },
         status=status,
     )
+    return answered(form, page)
 
 
 @require_GET

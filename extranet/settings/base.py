@@ -162,7 +162,7 @@ AUTHENTICATION_BACKENDS = ["extranet.core.accounts.backend.AddressBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "extranet.core.accounts.passwords.LengthAndEntropy"},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "extranet.core.accounts.passwords.NotCommon"},
     {"NAME": "extranet.core.accounts.passwords.NotAboutYou"},
 ]
 LOGIN_URL = "account_login"
@@ -179,7 +179,12 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
-ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/300s/key"}
+ACCOUNT_RATE_LIMITS = {
+    "login": None,  # "door" instead, which a device used before does not share with its neighbours (ACT-7)
+    "door": "30/m/ip",
+    "login_failed": "10/m/ip,5/300s/key",
+    "login_failed_own_device": "5/300s/key",
+}
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 
 SESSION_COOKIE_HTTPONLY = True

@@ -60,5 +60,7 @@ def tell_colleagues(user: Any, first: bool, now: datetime) -> None:
 
 
 def words_about(user: Any) -> Iterator[str]:
-    """ACT-3: names that a password of this person may not be made of."""
-    yield from Habilitation.objects.filter(user=user).values_list("lieu__nom", flat=True) if user.pk else ()
+    """ACT-3: names that a password of this person may not be made of: its lieux, and where they are."""
+    lieux = Habilitation.objects.filter(user=user).values_list("lieu__nom", "lieu__ville") if user.pk else ()
+    for names in lieux:
+        yield from names

@@ -3,14 +3,13 @@
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.internal import ratelimit
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 
 from extranet.core.accounts import throttle
+from extranet.core.accounts.throttle import TOO_MANY
 from extranet.core.web.middleware import MUST_CHOOSE
-
-TOO_MANY = "too_many_login_attempts"
 
 
 class Adapter(DefaultAccountAdapter):
@@ -33,21 +32,34 @@ class Adapter(DefaultAccountAdapter):
         """Mails of the portal leave by the outbox only."""
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        counted = throttle.counted_as(request, credentials.get("email", ""))
+        """ACT-7: count the try before anything is judged. On a device of one's own, only one's own tries count."""
+        email = credentials.get("email", "")
+        counted = throttle.counted_as(request, email)
         if throttle.is_held(counted):
             raise self.validation_error(TOO_MANY)
-        try:
-            super().pre_authenticate(request, email=counted)
-        except ValidationError:
+        action = "login_failed_own_device" if throttle.is_own_device(request, email) else "login_failed"
+        self._login_failed_rl_usage = ratelimit.consume(request, app="allauth.account", action=action, key=counted)
+        if not self._login_failed_rl_usage:
             throttle.note_wrong(counted)
-            raise
+            raise self.validation_error(TOO_MANY)
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         throttle.note_wrong(throttle.counted_as(request, credentials.get("email", "")))
 
+    def confirm_password(self, request: HttpRequest, password: str) -> None:
+        """The own password of who is logged in; see `confirmation.confirm_password`."""
+        user = request.user
+        self.pre_authenticate(request, email=user.email)
+        if not user.check_password(password):
+            self.authentication_failed(request, email=user.email)
+            raise self.validation_error("incorrect_password")
+        self._rollback_login_failed_rl_usage()
+        throttle.note_right(throttle.counted_as(request, user.email))
+
     def reauthenticate(self, user: AbstractBaseUser, password: str) -> bool:
-        """One's own password only: a mailed one opens the choice of a password and nothing else."""
-        return user.check_password(password)
+        """Asked by allauth's own page; the same as everywhere."""
+        self.confirm_password(self.request, password)
+        return True
 
     def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
         must_choose = request.session.get(MUST_CHOOSE)

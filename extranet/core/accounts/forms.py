@@ -3,8 +3,9 @@
 from typing import Any
 
 from django import forms
+from django.http import HttpRequest
 
-from extranet.core.accounts.models import User
+from extranet.core.accounts.confirmation import confirm_password
 from extranet.core.web.forms import LineField
 
 
@@ -42,13 +43,12 @@ class ChangementForm(ChoixForm):
     )
     field_order = ["actuel", "nouveau", "encore"]
 
-    def __init__(self, *args: Any, user: User, **kwargs: Any):
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self.user = user
+        self.request = request
 
     def clean_actuel(self) -> str:
-        if not self.user.check_password(self.cleaned_data["actuel"]):
-            raise forms.ValidationError("Ce mot de passe n’est pas le bon.")
+        confirm_password(self.request, self.cleaned_data["actuel"])
         return ""
 
 

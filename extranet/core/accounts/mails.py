@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from extranet.core.accounts.models import User
-from extranet.core.accounts.services import issue_password
+from extranet.core.accounts.services import asked_too_often, issue_password, person_of_request, spend_as_long
 from extranet.core.outbox.kinds import Mail, addressee, link, mail
 from extranet.core.outbox.models import Message
 
@@ -16,15 +16,26 @@ def persons(identifiers: Collection[str]) -> dict[str, str]:
     return {str(pk): email for pk, email in rows}
 
 
+@addressee("perdu")
+def asker(digest: str) -> str | None:
+    """ACT-5: the address of the active person who asked for a password; nobody takes as long as somebody."""
+    if user := person_of_request(digest):
+        return user.email
+    spend_as_long()
+    return None
+
+
 def _user(message: Message) -> User:
     return User.objects.get(pk=message.recipient.partition(":")[2])
 
 
 @mail("accounts.perdu", when="une personne a perdu son mot de passe", to="la personne")
 def perdu(message: Message, now: datetime) -> Mail | None:
-    """ACT-5; nothing when a password was chosen since it was asked for."""
-    user = _user(message)
-    if user.password_chosen_at and user.password_chosen_at >= message.created_at:
+    """ACT-5; nothing when a password was chosen since it was asked for, or when three left within the hour."""
+    user = person_of_request(message.recipient.partition(":")[2])
+    stale = user and user.password_chosen_at and user.password_chosen_at >= message.created_at
+    if user is None or stale or asked_too_often(message):
+        spend_as_long()
         return None
     text = issue_password(user, "perte", now=now)
     context = {"mot_de_passe": text, "lien": link("account_login"), "duree": "72 heures"}

@@ -6,11 +6,13 @@ import math
 import re
 import secrets
 import string
+import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.contrib.auth.password_validation import CommonPasswordValidator
 from django.core.exceptions import ValidationError
 
 from extranet.core.accounts.models import User
@@ -71,26 +73,90 @@ class LengthAndEntropy:
         return "8 caractères au moins, variés ; ou une phrase plus longue."
 
 
+class NotCommon(CommonPasswordValidator):
+    """ACT-3: not one of the twenty thousand most used, nor one of them dressed up with a year and a sign."""
+
+    def validate(self, password: str, user: User | None = None) -> None:
+        typed = password.strip().lower()
+        bare = re.sub(r"^[\W\d_]+|[\W\d_]+$", "", typed)
+        dressed = bare in self.passwords and bits(typed.replace(bare, "", 1)) < BITS
+        if typed in self.passwords or dressed:
+            raise ValidationError(
+                "Ce mot de passe est trop courant : ajouter une année ou un signe à un mot connu ne suffit pas. "
+                "Prenez plutôt quatre mots sans lien entre eux."
+            )
+
+    def get_help_text(self) -> str:
+        return "Pas un mot de passe courant."
+
+
 # Words about a person that other apps know (the names of its lieux).
 ABOUT: list[Callable[[User], Iterable[str]]] = []
 
+SERVICE = "caf cnaf rpe monenfant extranet relais guichet petite enfance"
+# What people write for a letter, so that it still looks like it.
+LOOKS_LIKE = str.maketrans("@4310!5$7€", "aaeioisste")
+
 
 class NotAboutYou:
-    """ACT-3: not made of the address, the name, or the lieu's name."""
+    """ACT-3: not made of the address, the name, the lieu's name or the service's: what is left without them is strong alone."""
 
     def validate(self, password: str, user: User | None = None) -> None:
-        if user is None:
-            return
-        texts = [user.email, user.nom, user.prenom, *(text for about in ABOUT for text in about(user))]
-        words = {word for text in texts for word in re.split(r"[\W_]+", text.lower()) if len(word) >= 4}
-        rest = password.lower()
-        for word in sorted(words, key=len, reverse=True):
-            rest = rest.replace(word, "")
-        if len(rest) < len(password) and bits(rest) < BITS / 2:
-            raise ValidationError("Votre mot de passe ressemble à votre adresse, à votre nom ou à celui de votre lieu.")
+        found, rest = without_words(password, self.words(user))
+        if found and bits(rest) < BITS:
+            named = ", ".join(f"« {word} »" for word in found)
+            raise ValidationError(
+                f"Votre mot de passe ressemble à votre adresse, à votre nom, à celui de votre lieu ou du service "
+                f"({named}) : le reste est trop facile à deviner. Ajoutez des mots sans rapport avec vous."
+            )
+
+    def words(self, user: User | None) -> list[str]:
+        """What may not carry a password: the address whole, its words, those of the names, and the service's.
+
+        Words of two letters count where they are the person's name.
+        """
+        texts, names = [SERVICE], list[str]()
+        if user is not None:
+            texts += [user.email, *(text for about in ABOUT for text in about(user))]
+            names = [user.nom, user.prenom]
+        whole = [user.email] if user is not None else []
+        long = [word for text in texts for part in (WORD, LETTERS_ONLY) for word in part.findall(text) if len(word) > 2]
+        return whole + long + [word for text in names for word in WORD.findall(text) if len(word) > 1]
 
     def get_help_text(self) -> str:
         return "Ni votre adresse, ni votre nom, ni celui de votre lieu."
+
+
+WORD, LETTERS_ONLY = re.compile(r"[^\W_]+"), re.compile(r"[^\W\d_]+")
+
+
+def without_words(password: str, words: Iterable[str]) -> tuple[list[str], str]:
+    """Which of `words` are in `password`, the longest first, and what is left of it without them.
+
+    Case, accents and what stands between letters do not count ("R.P.E."), nor signs that look like one ("Ch@telet").
+    """
+    named = {_squeezed(word): word.lower() for word in words}
+    spellings = [_letters(password), _letters(password.translate(LOOKS_LIKE))]
+    found, taken = list[str](), set[int]()
+    for word in sorted(filter(None, named), key=lambda word: (-len(word), word)):
+        for letters in spellings:
+            for match in re.finditer(word, "".join(letter for letter, _ in letters)):
+                places = set(range(letters[match.start()][1], letters[match.end() - 1][1] + 1))
+                if not places <= taken and word not in found:
+                    found.append(word)
+                taken |= places
+    return [named[word] for word in found], "".join(c for place, c in enumerate(password) if place not in taken)
+
+
+def _letters(text: str) -> list[tuple[str, int]]:
+    """Each letter or digit of `text` in lower case without accent, and its place; "œ" is two of one place."""
+    plain = ((unicodedata.normalize("NFKD", c.casefold()), place) for place, c in enumerate(text))
+    both = ((plain.replace("œ", "oe").replace("æ", "ae"), place) for plain, place in plain)
+    return [(letter, place) for letters, place in both for letter in letters if letter.isalnum()]
+
+
+def _squeezed(text: str) -> str:
+    return "".join(letter for letter, _ in _letters(text))
 
 
 class QuickHasher(PBKDF2PasswordHasher):

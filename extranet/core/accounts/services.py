@@ -9,6 +9,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
+from django.utils.crypto import salted_hmac
 
 from extranet.core.accounts import passwords
 from extranet.core.accounts.models import Jeton, OneTimeSecret, User
@@ -39,6 +40,7 @@ def issue_password(user: User, kind: str, *, now: datetime) -> str:
     Up to three unexpired ones open together, so that whichever mail arrives works.
     """
     text = passwords.draw()
+    digest = passwords.digest(user.pk, text)  # slow: before the lock, which would hold back whoever logs in meanwhile
     kept = OneTimeSecret.Kind(kind)
     with transaction.atomic(durable=True):
         User.objects.select_for_update().get(pk=user.pk)
@@ -48,7 +50,7 @@ def issue_password(user: User, kind: str, *, now: datetime) -> str:
         OneTimeSecret.objects.create(
             user=user,
             kind=kept,
-            digest=passwords.digest(user.pk, text),
+            digest=digest,
             created_at=now,
             expires_at=now + LIFE[kept],
         )
@@ -101,18 +103,42 @@ def choose_password(user: User, password: str, *, now: datetime) -> None:
 
 @transaction.atomic
 def request_password(email: str, *, now: datetime) -> None:
-    """ACT-5: post a new password to a known, active address, three an hour at most.
+    """ACT-5: ask for a new password. Nothing is looked up here: one row for any address, and the sending decides.
 
-    In every other case the row goes to nobody (the sending cancels it), so that the answer takes as long.
+    The row carries a keyed digest of what was typed, which tells nobody the address of a stranger.
     """
-    user = User.objects.select_for_update().filter(email=email.strip().lower(), is_active=True).first()
-    recipient = f"user:{user.pk if user else NOBODY}"
-    hour = Message.objects.filter(
-        kind="accounts.perdu", recipient=recipient, created_at__gt=now - timedelta(hours=1)
-    ).count()
-    if hour >= MAILS_AN_HOUR:
-        recipient = f"user:{NOBODY}"
-    outbox.post("accounts.perdu", key=secrets.token_hex(8), to=[recipient], now=now)
+    outbox.post("accounts.perdu", key=secrets.token_hex(8), to=[f"perdu:{_who_asks(email)}"], now=now)
+
+
+def _who_asks(email: str) -> str:
+    return salted_hmac("accounts.perdu", email.strip().lower(), algorithm="sha256").hexdigest()
+
+
+def person_of_request(digest: str) -> User | None:
+    """The active person whose address `digest` was made of, found by trying all of them: as long for a stranger's."""
+    asked = None
+    for user in User.objects.filter(is_active=True).only("pk", "email", "password_chosen_at").iterator():
+        if _who_asks(user.email) == digest:
+            asked = user
+    return asked
+
+
+def spend_as_long() -> None:
+    """The work of drawing a password, for one that is not sent: a worker that is busy longer would tell who exists."""
+    passwords.digest(None, "")
+
+
+def asked_too_often(message: Message) -> bool:
+    """ACT-5: three mails within the hour before this request had already been granted to its address."""
+    before = Q(created_at__lt=message.created_at) | Q(created_at=message.created_at, pk__lt=message.pk)
+    granted = Message.objects.filter(
+        before,
+        kind=message.kind,
+        recipient=message.recipient,
+        created_at__gt=message.created_at - timedelta(hours=1),
+        cancelled_at=None,
+    )
+    return granted.count() >= MAILS_AN_HOUR
 
 
 def invite(user: User, *, now: datetime) -> None:

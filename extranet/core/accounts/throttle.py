@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare, salted_hmac
 
+TOO_MANY = "too_many_login_attempts"  # the code of a refusal for too many tries
 WRONG_IN_A_ROW = 10
 HOLD = 15 * 60
 ROW = 24 * 3600  # a row of wrong tries is forgotten after a day
@@ -22,6 +23,11 @@ def counted_as(request: HttpRequest, email: str) -> str:
     device = request.get_signed_cookie(DEVICE, default="", salt=DEVICE)
     owner, _, number = (device or "").partition(":")
     return f"{address} {number}" if constant_time_compare(owner, _owner(address)) else address
+
+
+def is_own_device(request: HttpRequest, email: str) -> bool:
+    """This address has logged in from this browser: other people's tries, from wherever, do not hold it (ACT-7)."""
+    return counted_as(request, email) != email.strip().lower()
 
 
 def remember_device(response: HttpResponse, email: str) -> None:

@@ -16,7 +16,7 @@ urlpatterns = [
     # Accounts are opened by the Caf only; allauth wants the name.
     path("compte/inscription/", login_not_required(not_found), {"exception": None}, name="account_signup"),
     path("compte/inactif/", login_not_required(allauth.account_inactive), name="account_inactive"),
-    path("compte/confirmation/", allauth.reauthenticate, name="account_reauthenticate"),
+    path("compte/confirmation/", views.Confirmation.as_view(), name="account_reauthenticate"),
     path("compte/mot-de-passe/", views.changer, name="account_change_password"),
     path("compte/mot-de-passe/perdu/", views.perdu, name="account_reset_password"),
     path("compte/second-facteur/", include("allauth.mfa.urls")),

@@ -2,36 +2,43 @@
 
 from typing import Any
 
-from allauth.account.views import LoginView
+from allauth.account.views import LoginView, ReauthenticateView
 from allauth.core import ratelimit
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required
-from django.core.exceptions import NON_FIELD_ERRORS
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from extranet.core import clock
-from extranet.core.accounts import services
-from extranet.core.accounts.adapter import TOO_MANY
+from extranet.core.accounts import services, throttle
+from extranet.core.accounts.confirmation import answered
 from extranet.core.accounts.forms import ChangementForm, ChoixForm, PerduForm
-from extranet.core.accounts.throttle import HOLD
 from extranet.core.errors import Refused
 from extranet.core.web.middleware import MUST_CHOOSE
 
 
 class Connexion(LoginView):
-    """ACT-7: too many wrong tries are answered 429."""
+    """ACT-7: too many wrong tries are answered 429; so are too many of any kind from one network address."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        own = throttle.is_own_device(request, request.POST.get("login", ""))
+        if not own and (refusal := ratelimit.consume_or_429(request, action="door")):
+            return refusal
+        return super().dispatch(request, *args, **kwargs)
 
     def form_invalid(self, form: Any) -> HttpResponse:
-        response = super().form_invalid(form)
-        if form.has_error(NON_FIELD_ERRORS, TOO_MANY):
-            response.status_code = 429
-            response["Retry-After"] = str(HOLD)
-        return response
+        return answered(form, super().form_invalid(form))
+
+
+class Confirmation(ReauthenticateView):
+    """ACT-7: the password asked again by allauth."""
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        return answered(form, super().form_invalid(form))
 
 
 def _choose(request: HttpRequest, form: Any, template: str) -> HttpResponse:
@@ -46,7 +53,7 @@ def _choose(request: HttpRequest, form: Any, template: str) -> HttpResponse:
             update_session_auth_hash(request, request.user)  # type: ignore[arg-type]
             messages.success(request, "Votre mot de passe est enregistré.")
             return redirect("portal:entree")
-    return render(request, template, {"form": form}, status=422 if form.errors else 200)
+    return answered(form, render(request, template, {"form": form}, status=422 if form.errors else 200))
 
 
 @never_cache
@@ -64,9 +71,7 @@ def premiere(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def changer(request: HttpRequest) -> HttpResponse:
     """ACT-4."""
-    if refusal := ratelimit.consume_or_429(request, action="change_password", user=request.user):
-        return refusal
-    return _choose(request, ChangementForm(request.POST or None, user=request.user), "account/password_change.html")
+    return _choose(request, ChangementForm(request.POST or None, request=request), "account/password_change.html")
 
 
 @never_cache
