@@ -2,6 +2,9 @@
 
 from django import forms
 
+from extranet.core.web.forms import LineField
+from extranet.territory.models import Caf
+
 
 class ContactForm(forms.Form):
     """What the mails to lieux and families say of the Caf."""
@@ -19,4 +22,17 @@ class ContactForm(forms.Form):
         label="Téléphone",
         required=False,
         error_messages={"invalid": "Indiquez un numéro en chiffres, par exemple 01 60 00 00 00 ou 3230."},
+    )
+
+
+class DirectorForm(forms.Form):
+    """Who directs the Caf and signs its conventions."""
+
+    directeur_civilite = forms.ChoiceField(
+        label="Civilité", choices=[("", "Personne n’est nommé"), *Caf.Civilite.choices], required=False
+    )
+    directeur_prenom = LineField(label="Prénom", max_length=100, required=False)
+    directeur_nom = LineField(label="Nom", max_length=100, required=False)
+    directeur_qualite = LineField(
+        label="Qualité", max_length=150, required=False, help_text="Directrice, directeur, directrice par intérim…"
     )
