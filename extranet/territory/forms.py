@@ -7,7 +7,7 @@ from extranet.territory.models import Caf
 
 
 class ContactForm(forms.Form):
-    """What the mails to lieux and families say of the Caf."""
+    """What pages, mails and papers say of the Caf."""
 
     courriel_generique = forms.EmailField(
         label="Boîte aux lettres du service",

@@ -17,7 +17,7 @@ from extranet.territory.queries import cafs_visible_to, role_of
 
 @transaction.atomic
 def set_contact(*, caf_code: str, courriel_generique: str, adresse: str, telephone: str, by: Any, now: datetime) -> Caf:
-    """What the mails say of a Caf, and its mailbox. 404 for another Caf, 403 without the right."""
+    """What pages, mails and papers say of a Caf, and its mailbox. 404 for another Caf, 403 without the right."""
     caf = get_object_or_404(cafs_visible_to(by).select_for_update(), pk=caf_code)
     rights.check(role_of(by), "set_contact")
     caf.courriel_generique, caf.adresse, caf.telephone = courriel_generique.lower(), adresse, telephone
