@@ -16,6 +16,7 @@ from demandes.models import Attestation, Demande, LigneAttestation, Livraison, T
 from demandes.workflow import ALIVE, Etat, EtatLivraison
 from extranet.core.dates import paris_date
 from extranet.core.errors import Gone, NotFound
+from extranet.core.words import date_longue
 from extranet.territory.queries import search_key
 from habilitations import queries as habilitations
 
@@ -95,8 +96,15 @@ def demande_by_token(token: str, now: datetime) -> Demande:
     )
     if demande is None:
         raise NotFound
-    if demande.state not in ALIVE or demande.last_day < paris_date(now):
-        raise Gone
+    day = date_longue(paris_date(demande.destroyed_at)) if demande.destroyed_at else ""
+    if demande.state == Etat.RETIREE:
+        raise Gone(f"Vous avez retiré cette demande : vos données ont été détruites le {day}.")
+    if demande.state not in ALIVE:
+        raise Gone(f"Vos données ont été détruites le {day}, à la fin de leur conservation.")
+    if demande.last_day < paris_date(now):
+        raise Gone(
+            "La conservation de cette demande est finie : plus personne n’y a accès, et vos données sont en cours de destruction."
+        )
     return demande
 
 

@@ -19,6 +19,7 @@ PRODUCTION = {
     "EXTRANET_PUBLIC_URL": "https://extranet.test",
     "EMAIL_URL": "smtp+tls://user:password@smtp.test:587",
     "EXTRANET_TRUSTED_PROXIES": "127.0.0.1",
+    "EXTRANET_HOSTING": "Hébergeur Exemple, 75000 Paris, 01 00 00 00 00",
 }
 
 

@@ -1,6 +1,7 @@
 """The convention as PDF: parties, articles in the portal's own wording, annexe 1, places to sign (CON-1)."""
 
 from datetime import datetime
+from typing import Any
 
 from conventions import queries, rules
 from conventions.models import Acte
@@ -8,16 +9,18 @@ from extranet.core.dates import paris_date
 from extranet.core.documents.pdf import render
 
 # Changes with each change of the articles; what was handed over is kept as it was.
-TEXT_VERSION = "2026-1"
+TEXT_VERSION = "2026-2"
 
 
-def write(acte: Acte, now: datetime) -> bytes:
-    """The paper of `acte`, to be printed and signed in two copies."""
+TEMPLATE = "conventions/pdf/convention.html"
+
+
+def context_of(acte: Acte) -> dict[str, Any]:
+    """What TEMPLATE names: the parties, the lines of annexe 1, the version of its text."""
     convention = acte.convention
     lieu = convention.lieu
     communes, personnes = queries.lines_of(acte)
-    context = {
-        "acte": acte,
+    return {
         "convention": convention,
         "lieu": lieu,
         "gestionnaire": lieu.gestionnaire,
@@ -26,5 +29,11 @@ def write(acte: Acte, now: datetime) -> bytes:
         "communes": communes,
         "personnes": personnes,
         "preparee_le": paris_date(acte.prepared_at),
+        "caf_adresse": ", ".join(filter(None, map(str.strip, lieu.caf.adresse.splitlines()))),
+        "version": TEXT_VERSION,
     }
-    return render("conventions/pdf/convention.html", context, title=f"Convention {convention.numero}", now=now)
+
+
+def write(acte: Acte, now: datetime) -> bytes:
+    """The paper of `acte` in the text of TEXT_VERSION, to be printed and signed in two copies."""
+    return render(TEMPLATE, context_of(acte), title=f"Convention {acte.convention.numero}", now=now)

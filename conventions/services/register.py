@@ -92,7 +92,9 @@ def keep_pdf(acte: Acte, *, now: datetime) -> Acte:
             locked = Acte.objects.select_for_update(of=("self",)).get(pk=acte.pk)
             if locked.pdf_id is None:
                 kept = store.keep(content, media_type="application/pdf", nature="acte", now=now)
-                Acte.objects.filter(pk=acte.pk).update(pdf=kept, pdf_sha256=kept.sha256)
+                Acte.objects.filter(pk=acte.pk).update(
+                    pdf=kept, pdf_sha256=kept.sha256, text_version=document.TEXT_VERSION
+                )
                 journal.record("convention.pdf", acte.convention, by="systeme", at=now, sha256=kept.sha256)
         acte.refresh_from_db()
     return acte

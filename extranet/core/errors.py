@@ -37,7 +37,9 @@ class Gone(Answer):
     """It was there for this person and has been destroyed."""
 
     status = 410
-    sentence = "Ces données ont été détruites à leur échéance."
+    sentence = (
+        "Ces données ont été détruites : leur durée de conservation est finie, ou la famille a retiré sa demande."
+    )
 
 
 class Busy(Answer):

@@ -1,5 +1,6 @@
 """Home: find one's lieu, and the ways in for the three publics."""
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -58,4 +59,4 @@ def entree(request: HttpRequest) -> HttpResponse:
 @require_GET
 def page(request: HttpRequest, name: str) -> HttpResponse:
     """Privacy, legal notice, accessibility."""
-    return render(request, f"portal/{name}.html")
+    return render(request, f"portal/{name}.html", {"hebergeur": settings.HOSTING})

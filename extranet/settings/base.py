@@ -17,6 +17,7 @@ DATA_DIR = Path(env("EXTRANET_DATA_DIR", default=str(BASE_DIR / "var"))).resolve
 PUBLIC_URL = env("EXTRANET_PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 TRUSTED_PROXIES = env.list("EXTRANET_TRUSTED_PROXIES", default=[])  # addresses or networks in front of the web server
 CLOCK_SHIFT = env("EXTRANET_CLOCK_SHIFT", default="")
+HOSTING = env("EXTRANET_HOSTING", default="")  # who hosts: name, address, telephone, as the legal notice says it
 SEAL_KEY_FILE = env("EXTRANET_SEAL_KEY_FILE", default="")  # both empty: made once in DATA_DIR/cles
 SEAL_CERT_FILE = env("EXTRANET_SEAL_CERT_FILE", default="")
 SECRET_KEY = env("EXTRANET_SECRET_KEY", default="")

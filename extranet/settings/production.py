@@ -15,6 +15,7 @@ _missing = [
         "EXTRANET_PUBLIC_URL",
         "EXTRANET_DATA_DIR",
         "EXTRANET_TRUSTED_PROXIES",
+        "EXTRANET_HOSTING",
     )
     if not env(name, default="")
 ]

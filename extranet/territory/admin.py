@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from extranet.territory import services
 from extranet.territory.acts import Act, ActsMixin
-from extranet.territory.forms import ContactForm
+from extranet.territory.forms import ContactForm, DirectorForm
 from extranet.territory.models import Agent, Caf, Commune, Departement, Epci
 from extranet.territory.queries import search_key
 from extranet.territory.scoping import NATIONAL, CafScopedAdmin
@@ -87,7 +87,7 @@ class CafAdmin(ActsMixin, CafScopedAdmin):
     list_display = ["nom", "code", "siege", "courriel_generique", "telephone"]
     list_filter = ["type"]
     search_fields = ["nom", "code", "siege"]
-    journal_words = {"caf.coordonnees": "Coordonnées modifiées"}
+    journal_words = {"caf.coordonnees": "Coordonnées modifiées", "caf.direction": "Direction modifiée"}
     acts = [
         Act(
             slug="coordonnees",
@@ -99,10 +99,22 @@ class CafAdmin(ActsMixin, CafScopedAdmin):
                 "adresse": caf.adresse,
                 "telephone": caf.telephone,
             },
-            explain="Ces coordonnées figurent dans les courriels adressés aux lieux d’information et aux familles.",
+            explain="Ces coordonnées figurent sur les pages que lisent les familles, dans l’accusé de réception des demandes "
+            "d’habilitation et, pour l’adresse, sur les conventions.",
             run=lambda caf, data, by, now: services.set_contact(caf_code=caf.pk, by=by, now=now, **data),
             done="Les coordonnées sont enregistrées.",
-        )
+        ),
+        Act(
+            slug="direction",
+            label="Nommer la direction",
+            right="set_director",
+            form=DirectorForm,
+            initial=lambda caf: {name: getattr(caf, name) for name in services.DIRECTION},
+            explain="La personne nommée ici figure comme signataire de la Caf sur les conventions préparées désormais. "
+            "Celles qui sont déjà établies ne changent pas.",
+            run=lambda caf, data, by, now: services.set_director(caf_code=caf.pk, by=by, now=now, **data),
+            done="La direction est enregistrée.",
+        ),
     ]
 
 

@@ -2,11 +2,12 @@
 
 from django import forms
 
-from extranet.core.web.forms import AddressField
+from extranet.core.web.forms import AddressField, LineField
+from extranet.territory.models import Caf
 
 
 class ContactForm(forms.Form):
-    """What the mails to lieux and families say of the Caf."""
+    """What pages, mails and papers say of the Caf."""
 
     courriel_generique = AddressField(
         label="Boîte aux lettres du service",
@@ -21,4 +22,17 @@ class ContactForm(forms.Form):
         label="Téléphone",
         required=False,
         error_messages={"invalid": "Indiquez un numéro en chiffres, par exemple 01 60 00 00 00 ou 3230."},
+    )
+
+
+class DirectorForm(forms.Form):
+    """Who directs the Caf and signs its conventions."""
+
+    directeur_civilite = forms.ChoiceField(
+        label="Civilité", choices=[("", "Personne n’est nommé"), *Caf.Civilite.choices], required=False
+    )
+    directeur_prenom = LineField(label="Prénom", max_length=100, required=False)
+    directeur_nom = LineField(label="Nom", max_length=100, required=False)
+    directeur_qualite = LineField(
+        label="Qualité", max_length=150, required=False, help_text="Directrice, directeur, directrice par intérim…"
     )

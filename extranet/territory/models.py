@@ -20,16 +20,27 @@ class Prefix(models.Lookup):
 
 
 class Caf(models.Model):
-    """A departmental fund (or the CSS of Mayotte). Its address, mailbox and telephone are its own."""
+    """A departmental fund (or the CSS of Mayotte). Its address, mailbox, telephone and director are its own."""
 
     class Donnees:
         famille = ()
-        professionnel = ("courriel_generique", "telephone")
+        professionnel = (
+            "courriel_generique",
+            "telephone",
+            "directeur_civilite",
+            "directeur_nom",
+            "directeur_prenom",
+            "directeur_qualite",
+        )
         neutre = ("code", "nom", "type", "siege", "adresse")
 
     class Type(models.TextChoices):
         CAF = "caf", "caisse d’allocations familiales"
         CSSM = "cssm", "caisse de sécurité sociale de Mayotte"
+
+    class Civilite(models.TextChoices):
+        MADAME = "Mme", "Madame"
+        MONSIEUR = "M.", "Monsieur"
 
     code = models.CharField("code", primary_key=True, max_length=10)
     nom = models.CharField("nom", max_length=80)
@@ -38,11 +49,23 @@ class Caf(models.Model):
     adresse = models.TextField("adresse postale", max_length=300, blank=True)
     telephone = models.CharField("téléphone", max_length=20, blank=True)
     courriel_generique = models.EmailField("boîte aux lettres du service", blank=True)
+    # CON-2: who signs conventions for the Caf; all four, or none.
+    directeur_civilite = models.CharField("civilité de la direction", max_length=3, choices=Civilite, blank=True)
+    directeur_nom = models.CharField("nom de la direction", max_length=100, blank=True)
+    directeur_prenom = models.CharField("prénom de la direction", max_length=100, blank=True)
+    directeur_qualite = models.CharField("qualité de la direction", max_length=150, blank=True)
 
     class Meta:
         verbose_name = "Caf"
         verbose_name_plural = "Caf"
         ordering = ["code"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(directeur_civilite="", directeur_nom="", directeur_prenom="", directeur_qualite="")
+                | ~(Q(directeur_civilite="") | Q(directeur_nom="") | Q(directeur_prenom="") | Q(directeur_qualite="")),
+                name="a_director_is_named_whole",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.nom
@@ -50,6 +73,13 @@ class Caf(models.Model):
     @property
     def journal_caf(self) -> str:
         return self.pk
+
+    @property
+    def directeur(self) -> str:
+        """« Madame Claire Dubois », as papers name who directs the Caf; empty while nobody is named."""
+        if not self.directeur_nom:
+            return ""
+        return f"{self.get_directeur_civilite_display()} {self.directeur_prenom} {self.directeur_nom}"
 
 
 class Departement(models.Model):

@@ -18,12 +18,34 @@ from extranet.territory.queries import cafs_visible_to, role_of
 
 @transaction.atomic
 def set_contact(*, caf_code: str, courriel_generique: str, adresse: str, telephone: str, by: Any, now: datetime) -> Caf:
-    """What the mails say of a Caf, and its mailbox. 404 for another Caf, 403 without the right."""
+    """What pages, mails and papers say of a Caf, and its mailbox. 404 for another Caf, 403 without the right."""
     caf = get_object_or_404(cafs_visible_to(by).select_for_update(), pk=caf_code)
     rights.check(role_of(by), "set_contact")
     caf.courriel_generique, caf.adresse, caf.telephone = courriel_generique.lower(), adresse, telephone
     caf.save(update_fields=["courriel_generique", "adresse", "telephone"])
     journal.record("caf.coordonnees", caf, by=by, at=now)
+    return caf
+
+
+DIRECTION = ("directeur_civilite", "directeur_nom", "directeur_prenom", "directeur_qualite")
+
+
+@transaction.atomic
+def set_director(*, caf_code: str, by: Any, now: datetime, **direction: str) -> Caf:
+    """CON-2: who signs for the Caf, as the papers made from now on name it: the four DIRECTION values, or four empty ones.
+
+    404 for another Caf, 403 without the right, Refused beside what is missing.
+    """
+    caf = get_object_or_404(cafs_visible_to(by).select_for_update(), pk=caf_code)
+    rights.check(role_of(by), "set_director")
+    if any(direction.values()):
+        missing = [name for name in DIRECTION if not direction[name]]
+        if missing:
+            raise Refused(dict.fromkeys(missing, "Complétez cette ligne, ou videz les quatre."))
+    for name in DIRECTION:
+        setattr(caf, name, direction[name])
+    caf.save(update_fields=DIRECTION)
+    journal.record("caf.direction", caf, by=by, at=now, nommee=bool(caf.directeur_nom))
     return caf
 
 

@@ -21,6 +21,7 @@ SAFE = {
     "REDIS_URL": "redis://127.0.0.1:1/0",
     "EMAIL_URL": "smtp+tls://a:b@smtp.test:587",
     "EXTRANET_TRUSTED_PROXIES": "172.30.77.1",
+    "EXTRANET_HOSTING": "Hébergeur Exemple, 1 rue de la Machine, 75000 Paris, 01 00 00 00 00",
 }
 
 
@@ -42,6 +43,7 @@ def start(changes):
         ("REDIS_URL", None),
         ("EMAIL_URL", None),
         ("EXTRANET_TRUSTED_PROXIES", None),
+        ("EXTRANET_HOSTING", None),
         ("EXTRANET_PUBLIC_URL", "http://extranet.test"),
         ("EXTRANET_CLOCK_SHIFT", "+16d"),
     ],

@@ -40,6 +40,7 @@ def web(django_db_setup, django_db_blocker, tmp_path_factory):
         "EXTRANET_PUBLIC_URL": f"https://{HOST}",
         "EXTRANET_DATA_DIR": str(tmp_path_factory.mktemp("production")),
         "EXTRANET_TRUSTED_PROXIES": "127.0.0.1",
+        "EXTRANET_HOSTING": "Hébergeur Exemple, 75000 Paris, 01 00 00 00 00",
         "DATABASE_URL": address,
         "REDIS_URL": os.environ["REDIS_URL"],
         "EMAIL_URL": "smtp+tls://a:b@smtp.test:587",
