@@ -183,14 +183,14 @@ def preview(recue: Recue, commune: Any) -> Demande:
 
 
 @transaction.atomic
-def receive(recue: Recue, *, lieu: Lieu | None, nonce: str, now: datetime) -> Demande:
+def receive(recue: Recue, *, lieu: Lieu | None, nonce: str, now: datetime, places: Places | None = None) -> Demande:
     """Take one demande of the form in and transmit it (DEM-4). The same `nonce` again gives the demande that it made.
 
-    Refused carries the sentence of each field that cannot be taken.
+    `places`, where the caller has just read them. Refused carries the sentence of each field that cannot be taken.
     """
     if known := Demande.objects.filter(nonce=nonce).first():
         return known
-    done = check(recue, now, Places.of(now, commune=recue.commune))
+    done = check(recue, now, places or Places.of(now, commune=recue.commune))
     if done.faults:
         raise Refused(done.faults)
     if lieu is not None and done.voulu is None:

@@ -108,6 +108,12 @@ CACHES = {
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": str(DATA_DIR / "cache")}
 }
+# Drafts of public forms: the same store without the spare memory, since a page has to know whether one was kept.
+CACHES["brouillons"] = CACHES["default"] | (
+    {"BACKEND": "django.core.cache.backends.redis.RedisCache", "KEY_PREFIX": "brouillon"}
+    if REDIS_URL
+    else {"LOCATION": str(DATA_DIR / "brouillons")}
+)
 
 # --- work in the background ---------------------------------------------------------------------------------------
 
