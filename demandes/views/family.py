@@ -105,7 +105,7 @@ def _context(place: Place, draft: Draft | None) -> dict[str, Any]:
 def _take(request: HttpRequest, drafts: Drafts, place: Place | None, now: datetime) -> HttpResponse:
     """Keep what was typed, then lead to the page that comes next."""
     data = request.POST
-    draft = drafts.read() or Draft()
+    draft = drafts.resume()
     names = Enfants.names(CHILDREN)
     typed = {name: data.getlist(name) for name in data if name in DemandeForm.base_fields or names.fullmatch(name)}
     row = Enfants.change(typed, CHILDREN, data)

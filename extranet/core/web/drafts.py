@@ -93,6 +93,13 @@ class Drafts:
             raise NoDraft(lost=True)
         return found
 
+    def resume(self) -> Draft:
+        """For a page that posts what was typed: its draft, else a new one, so that its own fields are never lost."""
+        try:
+            return self.read() or Draft()
+        except NoDraft:
+            return Draft()
+
     def seal(self, draft: Draft) -> str:
         """For the page."""
         words = json.dumps(asdict(draft), ensure_ascii=False, separators=(",", ":"))
@@ -122,7 +129,7 @@ class Drafts:
 
     def _open(self, sealed: str) -> Draft | None:
         try:
-            words = self._fernet(self._asked).decrypt_at_time(sealed, ttl=LIFE, current_time=self._now)
+            words = self._fernet(self._asked).decrypt_at_time(sealed.encode(), ttl=LIFE, current_time=self._now)
         except InvalidToken:
             return None
         return Draft(**json.loads(words))
