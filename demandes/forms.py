@@ -7,6 +7,7 @@ from django import forms
 
 from demandes import rules
 from demandes.documents.reading import ATYPIQUES, CONTACTS, MODES, REGULARITES, RENDEZ_VOUS
+from demandes.models import Demande
 from demandes.workflow import Etat
 from extranet.core.dates import paris_date
 from extranet.core.web.forms import (
@@ -329,6 +330,33 @@ class EnfantsFormSet(Rows):
 Enfants = forms.formset_factory(
     EnfantForm, formset=EnfantsFormSet, extra=1, max_num=EnfantsFormSet.MOST, absolute_max=EnfantsFormSet.MOST
 )
+
+
+def as_typed(demande: Demande) -> dict[str, list[str]] | None:
+    """What the form would have had to be typed for `demande` (DEM-4.c); None where it cannot show all of it.
+
+    A delivered demande may have other hours each day, or two ranges a day.
+    """
+    d, besoin = demande.dossier, demande.dossier.besoin
+    hours = besoin.get("horaires") or []
+    days, ranges = [jour for jour, _, _ in hours], {(de, a) for _, de, a in hours}
+    if len(ranges) > 1 or len(set(days)) < len(days):
+        return None
+    de, a = ranges.pop() if ranges else ("", "")
+    one = {name: getattr(d, name) for name in ("prenom", "nom", "courriel", "telephone", "code_postal", "ville")}
+    one |= {name: getattr(d, name) for name in ("contact_prefere", "creneau", "rendez_vous", "message")}
+    one |= {"allocataire": {True: "oui", False: "non", None: ""}[d.allocataire], "de": de, "a": a}
+    one |= {name: besoin.get(name) or "" for name in ("a_partir_du", "regularite")}
+    one |= {"enfants-TOTAL_FORMS": str(len(d.enfants)), "enfants-INITIAL_FORMS": "0"}
+    for rank, enfant in enumerate(d.enfants):
+        born = enfant.get("date_naissance")
+        one |= {
+            f"enfants-{rank}-prenom": enfant.get("prenom", ""),
+            f"enfants-{rank}-situation": "ne" if born else "attendu",
+            f"enfants-{rank}-date": born or enfant["date_prevue"],
+        }
+    several = {"modes": list(demande.modes), "jours": days, "atypiques": list(besoin.get("atypiques") or [])}
+    return {name: [str(value)] for name, value in one.items()} | several
 
 
 class RetraitForm(forms.Form):

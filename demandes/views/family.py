@@ -15,21 +15,22 @@ from conventions import queries as conventions
 from conventions.models import Lieu
 from demandes import queries
 from demandes.documents.reading import sections_to_family
-from demandes.forms import DemandeForm, Enfants, RetraitForm
+from demandes.forms import DemandeForm, Enfants, RetraitForm, as_typed
 from demandes.models import Demande
 from demandes.services import destruction, intake
 from demandes.services.transmission import Places
-from demandes.workflow import DEMANDE, Etat
+from demandes.workflow import DEMANDE, NOT_PICKED_UP, Etat
 from extranet.core import clock
 from extranet.core.dates import paris_date
-from extranet.core.errors import Refused
-from extranet.core.web.drafts import Draft, Drafts, needs_draft
+from extranet.core.errors import Refused, WrongState
+from extranet.core.web.drafts import Draft, Drafts, NoDraft, needs_draft
 from extranet.core.web.forms import faults_of
 from extranet.core.words import date_longue
 from extranet.territory import queries as territory
 from extranet.territory.queries import Match
 
 CHILDREN = "enfants"
+CORRECTED = "Votre correction est enregistrée."
 PROGRAM = "-"  # in the place of a token: the page that a program gets
 CARDS = ("enfants", "besoin", "vous")  # of the form's page, in its order
 
@@ -40,15 +41,35 @@ class Place(NamedTuple):
     found: Match
     lieux: list[Lieu]
     lieu: Lieu | None
+    corrects: Demande | None = None
 
     @property
     def query(self) -> dict[str, str]:
         """For addresses."""
+        if self.corrects:
+            return {"corriger": "1"}
         commune = {"commune": self.found.commune.pk}
         return commune if self.lieu is None or len(self.lieux) == 1 else commune | {"lieu": str(self.lieu.uuid)}
 
+    @property
+    def is_settled(self) -> bool:
+        """Where it goes is known: chosen, or where it is already."""
+        return self.lieu is not None or self.corrects is not None
 
-def _place(request: HttpRequest, now: datetime) -> Place | None:
+    @property
+    def pour(self) -> str:
+        """The lieu, as the summary names it to the sending."""
+        return str(self.lieu.uuid) if self.lieu else ""
+
+
+def _place(request: HttpRequest, draft: Draft | None, now: datetime) -> Place | None:
+    """What the address says, or what the draft corrects. Raises WrongState once that is picked up."""
+    if draft and draft.about:
+        demande = queries.demande_by_token(draft.about, now)
+        if demande.state not in NOT_PICKED_UP:
+            raise WrongState("Le lieu d’information a récupéré votre demande entre-temps : dites-lui ce qui a changé.")
+        lieux = [demande.lieu] if demande.lieu else []
+        return Place(Match(demande.commune), lieux, demande.lieu, corrects=demande)
     code = request.GET.get("commune", "")
     found = territory.commune_by_code(code) if code.isalnum() else None
     if found is None:
@@ -71,13 +92,14 @@ def _address(step: str, place: Place | None, draft: Draft | None, anchor: str = 
 def nouvelle(request: HttpRequest) -> HttpResponse:
     """First the commune and the lieu, then the rest on one page. What is posted is kept as a draft, whatever it is."""
     now = clock.now()
-    drafts, place = Drafts(request, now), _place(request, now)
+    drafts = Drafts(request, now)
     if request.method == "POST":
-        return _take(request, drafts, place, now)
+        return _take(request, drafts, now)
     draft = drafts.read()
+    place = _place(request, draft, now)
     if place is None:
         return _choose_commune(request, draft)
-    if place.lieu is None:
+    if not place.is_settled:
         near = [] if place.lieux else conventions.covered_near(place.found.commune, now)[:6]
         context = _context(place, draft) | {"caf": place.found.commune.caf, "voisines": near}
         return render(request, "demandes/famille/lieux.html", context)
@@ -98,20 +120,25 @@ def _context(place: Place, draft: Draft | None) -> dict[str, Any]:
         "commune": place.found.commune,
         "lieux": place.lieux,
         "lieu": place.lieu,
+        "pour": place.pour,
+        "corrige": place.corrects is not None,
         "brouillon": draft.key if draft else "",
     }
 
 
-def _take(request: HttpRequest, drafts: Drafts, place: Place | None, now: datetime) -> HttpResponse:
+def _take(request: HttpRequest, drafts: Drafts, now: datetime) -> HttpResponse:
     """Keep what was typed, then lead to the page that comes next."""
     data = request.POST
     draft = drafts.resume()
+    if "corriger" in request.GET and not draft.about:
+        raise NoDraft(lost=True)  # it would become another demande
+    place = _place(request, draft, now)
     names = Enfants.names(CHILDREN)
     typed = {name: data.getlist(name) for name in data if name in DemandeForm.base_fields or names.fullmatch(name)}
     row = Enfants.change(typed, CHILDREN, data)
     draft.typed = {}
     draft.type(typed)
-    if place is None or place.lieu is None:  # no longer there, or another commune is wanted: nothing typed is lost
+    if place is None or not place.is_settled:  # no longer there, or another commune is wanted: nothing typed is lost
         there = _address("nouvelle", place, draft)
         return drafts.go(draft, there, otherwise=lambda: _without_place(request, drafts, draft))
     here = place
@@ -141,8 +168,8 @@ class _Filled:
         self.enfants = Enfants(draft.data, prefix=CHILDREN, form_kwargs={"now": now})
         self.places = Places.at(place.found, place.lieux)
         self.recue: intake.Recue | None = None
-        if self.form.is_valid() and self.enfants.is_valid() and place.lieu:
-            self.recue = _recue(self.form, self.enfants, place.found.commune, place.lieu, now)
+        if self.form.is_valid() and self.enfants.is_valid():
+            self.recue = _recue(self.form, self.enfants, place, now)
             # What the service would refuse is said here, before the family reads everything again.
             for name, sentence in intake.check(self.recue, now, self.places).faults.items():
                 self.form.add_error(name if name in self.form.fields else None, sentence)
@@ -171,7 +198,6 @@ def _form_page(
         "fautes": faults,
         "action": _address("nouvelle", place, draft),
         "scelle": drafts.seal(draft) if draft else "",
-        "corrige": bool(draft and draft.about),
     }
     return render(request, "demandes/famille/formulaire.html", context, status=422 if again and faults else 200)
 
@@ -188,11 +214,12 @@ def _without_place(request: HttpRequest, drafts: Drafts, draft: Draft) -> HttpRe
 def relire(request: HttpRequest) -> HttpResponse:
     """DEM-4.a: everything on one page, then sending."""
     now = clock.now()
-    drafts, place = Drafts(request, now), _place(request, now)
+    drafts = Drafts(request, now)
     draft = drafts.read()
     if draft is not None and draft.sent and request.method != "POST":
         return redirect(draft.sent)
-    if draft is None or place is None or place.lieu is None:
+    place = _place(request, draft, now)
+    if draft is None or place is None or not place.is_settled:
         return redirect(_address("nouvelle", place, draft))
     if request.method != "POST":
         if _Filled(draft, place, now).faults:
@@ -202,7 +229,7 @@ def relire(request: HttpRequest) -> HttpResponse:
         there = _address("nouvelle", place, draft, card)
         return drafts.go(draft, there, otherwise=lambda: _form_page(request, drafts, place, draft, now))
     # Sent only to the lieu that the family has read: another may have come in its place since.
-    if request.POST.get("pour") != str(place.lieu.uuid):
+    if request.POST.get("pour") != place.pour:
         return _judge(request, drafts, place, draft, now)
     return _send(request, drafts, place, draft, now)
 
@@ -215,7 +242,6 @@ def _summary_page(request: HttpRequest, drafts: Drafts, place: Place, draft: Dra
         "sections": sections_to_family(intake.preview(filled.recue, place.found.commune)),
         "action": _address("relire", place, draft),
         "scelle": drafts.seal(draft),
-        "corrige": bool(draft.about),
     }
     return render(request, "demandes/famille/recapitulatif.html", context)
 
@@ -228,20 +254,23 @@ def _send(request: HttpRequest, drafts: Drafts, place: Place, draft: Draft, now:
         # A program filled the hidden field: it gets the page of a person, and nothing is kept (DEM-6).
         return drafts.finish(draft, reverse("demandes:envoyee", args=[PROGRAM]))
     try:
+        if place.corrects:
+            intake.correct(place.corrects, filled.recue, now=now, places=filled.places)
+            return drafts.finish(draft, reverse("demandes:suivi", args=[draft.about]), said=CORRECTED)
         demande = intake.receive(filled.recue, lieu=place.lieu, nonce=draft.nonce, now=now, places=filled.places)
     except Refused:  # changed in between: the page says what now
         return redirect(_address("relire", place, draft))
     return drafts.finish(draft, reverse("demandes:envoyee", args=[queries.link_token(demande.uuid)]))
 
 
-def _recue(form: DemandeForm, enfants: Any, commune: Any, lieu: Lieu, now: datetime) -> intake.Recue:
+def _recue(form: DemandeForm, enfants: Any, place: Place, now: datetime) -> intake.Recue:
     v = form.cleaned_data
     return intake.Recue(
         reference="",
         deposee_le=now,
         modifiee_le=None,
-        commune=commune.pk,
-        lieu=lieu.code,
+        commune=place.found.commune.pk,
+        lieu=place.lieu.code if place.lieu else "",
         nom=v["nom"],
         prenom=v["prenom"],
         courriel=v["courriel"],
@@ -275,7 +304,13 @@ def envoyee(request: HttpRequest, token: str) -> HttpResponse:
     return render(
         request,
         "demandes/famille/envoyee.html",
-        {"demande": demande, "reference": demande.reference, "lieu": demande.lieu, "token": token},
+        {
+            "demande": demande,
+            "reference": demande.reference,
+            "lieu": demande.lieu,
+            "token": token,
+            "prevenue": queries.is_acknowledged(demande),
+        },
     )
 
 
@@ -284,9 +319,11 @@ def envoyee(request: HttpRequest, token: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs_draft
 def suivi(request: HttpRequest, token: str) -> HttpResponse:
-    """The private link. Opening it changes nothing; withdrawing is a POST with the address typed."""
+    """The private link. Opening it changes nothing; correcting and withdrawing are POSTs with something typed (DEM-4)."""
     now = clock.now()
     demande, drafts = queries.demande_by_token(token, now), Drafts(request, now)
+    if request.method == "POST" and "corriger" in request.POST:
+        return _begin_correction(request, drafts, demande, token, now)
     if request.method == "POST":
         form = _withdrawal(demande, request.POST)
         if form.is_valid():
@@ -295,16 +332,34 @@ def suivi(request: HttpRequest, token: str) -> HttpResponse:
         draft = Draft(typed={"courriel": request.POST.getlist("courriel")[:1]})
         there = f"{request.path}?{urlencode({'brouillon': draft.key})}#erreurs"
         return drafts.go(draft, there, otherwise=lambda: _link_page(request, demande, form))
-    draft_or_none = drafts.read()
-    return _link_page(request, demande, _withdrawal(demande, draft_or_none.data if draft_or_none else None))
+    kept = drafts.read()
+    form = _withdrawal(demande, kept.data if kept and kept.typed else None)
+    return _link_page(request, demande, form, said=kept.said if kept else "")
+
+
+def _begin_correction(
+    request: HttpRequest, drafts: Drafts, demande: Demande, token: str, now: datetime
+) -> HttpResponse:
+    """DEM-4.c: the form with what the demande says, until the lieu has picked it up."""
+    typed = as_typed(demande)
+    if typed is None:
+        return redirect(request.path)
+    draft = Draft(about=token)
+    draft.type(typed)
+    place = _place(request, draft, now)
+    assert place is not None
+    there = _address("nouvelle", place, draft)
+    return drafts.go(draft, there, otherwise=lambda: _form_page(request, drafts, place, draft, now))
 
 
 def _withdrawal(demande: Demande, data: Any) -> RetraitForm:
     return RetraitForm(data, attendu=demande.dossier.courriel or demande.dossier.telephone)
 
 
-def _link_page(request: HttpRequest, demande: Demande, form: RetraitForm) -> HttpResponse:
+def _link_page(request: HttpRequest, demande: Demande, form: RetraitForm, *, said: str = "") -> HttpResponse:
     context = {
+        "dit": said,
+        "corrigeable": demande.state in NOT_PICKED_UP and as_typed(demande) is not None,
         "demande": demande,
         "sections": sections_to_family(demande),
         "form": form,

@@ -37,7 +37,7 @@ class Gone(Answer):
     """It was there for this person and has been destroyed."""
 
     status = 410
-    sentence = "Ces données ont été détruites à leur échéance."
+    sentence = "Ces données ont été détruites, à leur échéance ou à la demande de la famille."
 
 
 class Refused(Answer):

@@ -44,7 +44,7 @@ class Draft:
     typed: dict[str, list[str]] = field(default_factory=dict)
     nonce: str = ""  # of the sending: another as soon as something else is typed
     said: str = ""  # a sentence for the next page
-    about: str = ""  # what is corrected, where it is not something new
+    about: str = ""  # the private link of what is corrected, where it is not something new
     sent: str = ""  # where the confirmation is, once it is sent; nothing typed is left then
 
     def type(self, typed: dict[str, list[str]]) -> None:
@@ -112,9 +112,10 @@ class Drafts:
         response.set_cookie(self._cookie, self._secret, max_age=LIFE, httponly=True, secure=secure, samesite="Lax")
         return response
 
-    def finish(self, draft: Draft, address: str) -> HttpResponse:
+    def finish(self, draft: Draft, address: str, *, said: str = "") -> HttpResponse:
         """It is sent: nothing typed is kept any more, and whoever comes back to the draft is led to `address`."""
-        return self.go(Draft(key=draft.key, sent=address), address, otherwise=lambda: redirect(address))
+        done = Draft(key=draft.key, sent=address, said=said)
+        return self.go(done, address, otherwise=lambda: redirect(address))
 
     def _keep(self, draft: Draft) -> bool:
         sealed = self.seal(draft)
