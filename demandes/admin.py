@@ -18,7 +18,7 @@ from demandes import rights, rules
 from demandes.documents.reading import MODES
 from demandes.models import Attestation, Demande, LigneAttestation, Livraison
 from demandes.services import deliveries, transmission
-from demandes.workflow import DEMANDE, Etat, EtatAttestation
+from demandes.workflow import ALIVE, DEMANDE, Etat, EtatAttestation
 from extranet.core import clock
 from extranet.core.dates import paris_date
 from extranet.core.documents import store
@@ -75,6 +75,7 @@ class DemandeAdmin(ActsMixin):
     journal_words = {
         "demande.recue": "Reçue",
         "demande.modifiee": "Modifiée à la source",
+        "demande.corrigee": "Corrigée par la famille",
         "demande.transmise": "Transmise au lieu",
         "demande.reprise": "Reprise au lieu",
         "demande.recuperee": "Récupérée par le lieu",
@@ -96,7 +97,7 @@ class DemandeAdmin(ActsMixin):
         "a_recuperer",
         "picked_up_at",
         "closed_at",
-        "last_day",
+        "conservation",
         "destroyed_at",
     ]
     acts = [
@@ -134,7 +135,12 @@ class DemandeAdmin(ActsMixin):
 
     @admin.display(description="conservée jusqu’au", ordering="last_day")
     def fin(self, demande: Demande) -> str:
-        return f"{demande.last_day:%d/%m/%Y}"
+        return f"{demande.last_day:%d/%m/%Y}" if demande.state in ALIVE else "—"
+
+    @admin.display(description="conservée jusqu’au")
+    def conservation(self, demande: Demande) -> str:
+        """Nothing where nothing is kept any more: `destroyed_at` says when it went."""
+        return date_longue(demande.last_day) if demande.state in ALIVE else "—"
 
     @admin.display(description="à récupérer jusqu’au")
     def a_recuperer(self, demande: Demande) -> str:

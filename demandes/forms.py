@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from demandes import rules
 from demandes.documents.reading import ATYPIQUES, CONTACTS, MODES, REGULARITES, RENDEZ_VOUS
+from demandes.models import Demande
 from demandes.workflow import Etat
 from extranet.core.accounts.confirmation import confirm_password
 from extranet.core.dates import paris_date
@@ -18,6 +19,7 @@ from extranet.core.web.forms import (
     LinesField,
     PhoneField,
     PostalCodeField,
+    Rows,
     TimeInput,
 )
 from extranet.core.words import JOURS
@@ -111,63 +113,25 @@ class AttestationForm(forms.Form):
 
 # --- a family ------------------------------------------------------------------------------------------------------
 
+UNSURE = "ne-sait-pas"
+
 
 class DemandeForm(forms.Form):
-    """DEM-3: nothing but what the lieu needs to answer."""
+    """DEM-3: nothing but what the lieu needs to answer; in the order of the page: the need, then the parent."""
 
-    prenom = LineField(
-        label="Votre prénom",
-        max_length=100,
-        widget=forms.TextInput(attrs={"autocomplete": "given-name"}),
-    )
-    nom = LineField(
-        label="Votre nom",
-        max_length=100,
-        widget=forms.TextInput(attrs={"autocomplete": "family-name"}),
-    )
-    courriel = AddressField(
-        label="Votre courriel",
-        help_text="Vous y recevrez la référence et le lien pour suivre votre demande.",
-        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
-    )
-    telephone = PhoneField(label="Votre téléphone", required=False)
-    code_postal = PostalCodeField(
-        label="Votre code postal",
-        widget=forms.TextInput(attrs={"autocomplete": "postal-code", "inputmode": "numeric"}),
-    )
-    ville = LineField(
-        label="Votre commune de résidence",
-        max_length=100,
-        widget=forms.TextInput(attrs={"autocomplete": "address-level2"}),
-    )
-    allocataire = forms.ChoiceField(
-        label="Êtes-vous allocataire de la Caf ?",
-        required=False,
-        choices=[("oui", "Oui"), ("non", "Non"), ("", "Je préfère ne pas répondre")],
-        widget=forms.RadioSelect,
-    )
-    contact_prefere = forms.ChoiceField(
-        label="Comment préférez-vous être joint ?",
-        required=False,
-        choices=[("", "Peu importe"), *CONTACTS.items()],
-        widget=forms.RadioSelect,
-    )
-    creneau = LineField(
-        label="À quel moment ?",
-        required=False,
-        max_length=200,
-        help_text="Par exemple : le mardi matin.",
-    )
     modes = forms.MultipleChoiceField(
         label="Quel mode d’accueil cherchez-vous ?",
-        choices=list(MODES.items()),
+        choices=[*MODES.items(), (UNSURE, "Je ne sais pas encore")],
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": "Choisissez au moins un mode d’accueil."},
+        error_messages={"required": "Cochez au moins un mode d’accueil, ou « Je ne sais pas encore »."},
     )
     a_partir_du = forms.DateField(
         label="À partir de quand ?",
         widget=DateInput,
-        error_messages={"invalid": "Écrivez une date, par exemple 01/03/2027."},
+        error_messages={
+            "required": "Indiquez à partir de quand, même environ.",
+            "invalid": "Écrivez une date, par exemple 01/03/2027.",
+        },
     )
     regularite = forms.ChoiceField(
         label="À quel rythme ?",
@@ -201,12 +165,65 @@ class DemandeForm(forms.Form):
         max_length=2000,
         help_text="N’écrivez pas d’informations de santé : vous en parlerez de vive voix si besoin.",
     )
+    prenom = LineField(
+        label="Votre prénom",
+        max_length=100,
+        widget=forms.TextInput(attrs={"autocomplete": "given-name"}),
+        error_messages={"required": "Indiquez votre prénom."},
+    )
+    nom = LineField(
+        label="Votre nom",
+        max_length=100,
+        widget=forms.TextInput(attrs={"autocomplete": "family-name"}),
+        error_messages={"required": "Indiquez votre nom."},
+    )
+    courriel = AddressField(
+        label="Votre courriel",
+        help_text="Vous y recevrez la référence et le lien pour suivre votre demande.",
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+        error_messages={"required": "Indiquez votre adresse de courriel."},
+    )
+    telephone = PhoneField(label="Votre téléphone", required=False)
+    code_postal = PostalCodeField(
+        label="Votre code postal",
+        widget=forms.TextInput(attrs={"autocomplete": "postal-code", "inputmode": "numeric"}),
+        error_messages={"required": "Indiquez le code postal où vous habitez."},
+    )
+    ville = LineField(
+        label="Votre commune de résidence",
+        max_length=100,
+        widget=forms.TextInput(attrs={"autocomplete": "address-level2"}),
+        error_messages={"required": "Indiquez la commune où vous habitez."},
+    )
+    allocataire = forms.ChoiceField(
+        label="Êtes-vous allocataire de la Caf ?",
+        required=False,
+        choices=[("oui", "Oui"), ("non", "Non"), ("", "Je préfère ne pas répondre")],
+        widget=forms.RadioSelect,
+    )
+    contact_prefere = forms.ChoiceField(
+        label="Comment préférez-vous être joint ?",
+        required=False,
+        choices=[("", "Peu importe"), *CONTACTS.items()],
+        widget=forms.RadioSelect,
+    )
+    creneau = LineField(
+        label="À quel moment ?",
+        required=False,
+        max_length=200,
+        help_text="Par exemple : le mardi matin.",
+    )
     # A field that people do not see; programs fill it (DEM-6).
     site_web = forms.CharField(required=False, widget=forms.TextInput(attrs={"tabindex": "-1", "autocomplete": "off"}))
 
     def __init__(self, *args: Any, now: datetime, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.today = paris_date(now)
+
+    def clean_modes(self) -> list[str]:
+        """DEM-3.f: whoever does not know yet is told about all three."""
+        modes = self.cleaned_data["modes"]
+        return list(MODES) if UNSURE in modes else modes
 
     def clean_a_partir_du(self) -> date:
         day = self.cleaned_data["a_partir_du"]
@@ -216,6 +233,11 @@ class DemandeForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
+        by_telephone = "telephone" in (values.get("contact_prefere"), values.get("rendez_vous", "").partition("-")[0])
+        if by_telephone and not values.get("telephone") and "telephone" not in self.errors:
+            self.add_error(
+                "telephone", "Indiquez un numéro, puisque vous préférez le téléphone, ou choisissez une autre façon."
+            )
         jours, de, a = values.get("jours"), values.get("de"), values.get("a")
         if {"jours", "de", "a"} & self.errors.keys() or not (jours or de or a):
             return values
@@ -236,22 +258,33 @@ class DemandeForm(forms.Form):
         return [[jour, f"{values['de']:%H:%M}", f"{values['a']:%H:%M}"] for jour in values["jours"]]
 
 
-SIX_OR_MORE = "Cet enfant a six ans ou plus : effacez cette ligne. Votre demande reste possible pour les plus jeunes."
+SIX_OR_MORE = (
+    "Cet enfant a six ans ou plus : corrigez la date, ou retirez-le. Votre demande reste possible pour les plus jeunes."
+)
 
 
 class EnfantForm(forms.Form):
-    """One child: born, or expected."""
+    """One child: born, or expected; one date (DEM-3.b, DEM-3.c)."""
 
     prenom = LineField(
         label="Prénom",
         required=False,
         max_length=100,
     )
-    date_naissance = forms.DateField(label="Né(e) le", required=False, widget=DateInput)
-    date_prevue = forms.DateField(
-        label="ou attendu(e) pour le",
-        required=False,
+    situation = forms.ChoiceField(
+        label="Est-il déjà né ?",
+        choices=[("ne", "Déjà né(e)"), ("attendu", "Attendu(e) : naissance ou adoption")],
+        widget=forms.RadioSelect,
+        error_messages={"required": "Dites si cet enfant est déjà né ou attendu."},
+    )
+    date = forms.DateField(
+        label="Sa date de naissance, ou la date prévue",
+        help_text="La date prévue est celle de la naissance, ou de l’arrivée d’un enfant adopté.",
         widget=DateInput,
+        error_messages={
+            "required": "Indiquez sa date de naissance, ou la date prévue.",
+            "invalid": "Écrivez une date valide, par exemple 01/03/2026.",
+        },
     )
 
     def __init__(self, *args: Any, now: datetime, **kwargs: Any):
@@ -260,49 +293,71 @@ class EnfantForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
-        born, expected = values.get("date_naissance"), values.get("date_prevue")
-        if self.errors:
+        day, situation = values.get("date"), values.get("situation")
+        if not (day and situation):
             return values
-        if born and expected:
-            self.add_error("date_prevue", "Donnez une seule date : naissance, ou arrivée prévue.")
-        elif born and born > self.today:
-            self.add_error("date_naissance", "Cette date est à venir : utilisez « attendu(e) pour le ».")
-        elif born and not rules.is_under_six(born, self.today):
-            self.add_error("date_naissance", SIX_OR_MORE)
-        elif expected and not rules.is_plausible_due_date(expected, self.today):
-            self.add_error(
-                "date_prevue", "Cette date n’est pas plausible : entre il y a six semaines et dans dix-huit mois."
-            )
-        elif values.get("prenom") and not (born or expected):
-            self.add_error("date_naissance", "Indiquez la date de naissance, ou la date prévue.")
+        if situation == "attendu":
+            if not rules.is_plausible_due_date(day, self.today):
+                self.add_error("date", "Donnez une date prévue entre il y a six semaines et dans dix-huit mois.")
+        elif day > self.today:
+            self.add_error("date", "Cette date est à venir : choisissez « Attendu(e) », ou corrigez-la.")
+        elif not rules.is_under_six(day, self.today):
+            self.add_error("date", SIX_OR_MORE)
         return values
 
+    def enfant(self) -> dict[str, str]:
+        """The child as the dossier keeps it; empty for a row where nothing was typed."""
+        values = self.cleaned_data
+        if not values:
+            return {}
+        kept = "date_prevue" if values["situation"] == "attendu" else "date_naissance"
+        return ({"prenom": values["prenom"]} if values["prenom"] else {}) | {kept: str(values["date"])}
 
-class EnfantsFormSet(forms.BaseFormSet):
+
+class EnfantsFormSet(Rows):
     """One to ten children."""
 
-    MOST = 10
+    titre = "Enfant"
 
     def clean(self) -> None:
-        if any(self.errors):
-            return
-        if not self.enfants():
-            raise forms.ValidationError("Indiquez au moins un enfant : sa date de naissance, ou la date prévue.")
+        if not any(self.errors) and not self.enfants():
+            raise forms.ValidationError("Indiquez au moins un enfant : s’il est né ou attendu, et sa date.")
 
     def enfants(self) -> list[dict[str, str]]:
         """The children as the dossier keeps them."""
-        found = []
-        for form in self.forms:
-            values = getattr(form, "cleaned_data", {})
-            child = {
-                name: str(values[name]) for name in ("prenom", "date_naissance", "date_prevue") if values.get(name)
-            }
-            if child.keys() - {"prenom"}:
-                found.append(child)
-        return found
+        return [child for form in self.forms if (child := form.enfant())]
 
 
-Enfants = forms.formset_factory(EnfantForm, formset=EnfantsFormSet, extra=1, max_num=EnfantsFormSet.MOST)
+Enfants = forms.formset_factory(
+    EnfantForm, formset=EnfantsFormSet, extra=1, max_num=EnfantsFormSet.MOST, absolute_max=EnfantsFormSet.MOST
+)
+
+
+def as_typed(demande: Demande) -> dict[str, list[str]] | None:
+    """What the form would have had to be typed for `demande` (DEM-4.c); None where it cannot show all of it.
+
+    A delivered demande may have other hours each day, or two ranges a day.
+    """
+    d, besoin = demande.dossier, demande.dossier.besoin
+    hours = besoin.get("horaires") or []
+    days, ranges = [jour for jour, _, _ in hours], {(de, a) for _, de, a in hours}
+    if len(ranges) > 1 or len(set(days)) < len(days):
+        return None
+    de, a = ranges.pop() if ranges else ("", "")
+    one = {name: getattr(d, name) for name in ("prenom", "nom", "courriel", "telephone", "code_postal", "ville")}
+    one |= {name: getattr(d, name) for name in ("contact_prefere", "creneau", "rendez_vous", "message")}
+    one |= {"allocataire": {True: "oui", False: "non", None: ""}[d.allocataire], "de": de, "a": a}
+    one |= {name: besoin.get(name) or "" for name in ("a_partir_du", "regularite")}
+    one |= {"enfants-TOTAL_FORMS": str(len(d.enfants)), "enfants-INITIAL_FORMS": "0"}
+    for rank, enfant in enumerate(d.enfants):
+        born = enfant.get("date_naissance")
+        one |= {
+            f"enfants-{rank}-prenom": enfant.get("prenom", ""),
+            f"enfants-{rank}-situation": "ne" if born else "attendu",
+            f"enfants-{rank}-date": born or enfant["date_prevue"],
+        }
+    several = {"modes": list(demande.modes), "jours": days, "atypiques": list(besoin.get("atypiques") or [])}
+    return {name: [str(value)] for name, value in one.items()} | several
 
 
 class RetraitForm(forms.Form):
@@ -312,6 +367,7 @@ class RetraitForm(forms.Form):
         label="Pour confirmer, écrivez l’adresse de courriel de votre demande",
         max_length=254,
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+        error_messages={"required": "Écrivez l’adresse de courriel de votre demande."},
     )
 
     def __init__(self, *args: Any, attendu: str, **kwargs: Any):

@@ -16,6 +16,7 @@ from demandes.models import Attestation, Demande, LigneAttestation, Livraison, T
 from demandes.workflow import ALIVE, Etat, EtatLivraison
 from extranet.core.dates import paris_date
 from extranet.core.errors import Gone, NotFound
+from extranet.core.outbox.models import Message
 from extranet.core.words import date_longue
 from extranet.territory.queries import search_key
 from habilitations import queries as habilitations
@@ -96,16 +97,24 @@ def demande_by_token(token: str, now: datetime) -> Demande:
     )
     if demande is None:
         raise NotFound
-    day = date_longue(paris_date(demande.destroyed_at)) if demande.destroyed_at else ""
     if demande.state == Etat.RETIREE:
-        raise Gone(f"Vous avez retiré cette demande : vos données ont été détruites le {day}.")
-    if demande.state not in ALIVE:
-        raise Gone(f"Vos données ont été détruites le {day}, à la fin de leur conservation.")
-    if demande.last_day < paris_date(now):
         raise Gone(
-            "La conservation de cette demande est finie : plus personne n’y a accès, et vos données sont en cours de destruction."
+            f"Cette demande a été retirée le {_day(demande.destroyed_at)}. Ses données ont été détruites aussitôt."
         )
+    if demande.state == Etat.PURGEE:
+        raise Gone(f"Vos données ont été détruites le {_day(demande.destroyed_at)}, à la fin de leur conservation.")
+    if demande.last_day < paris_date(now):
+        raise Gone(f"La conservation de vos données a pris fin le {date_longue(demande.last_day)}.")
     return demande
+
+
+def _day(moment: datetime | None) -> str:
+    return date_longue(paris_date(moment)) if moment else ""
+
+
+def is_acknowledged(demande: Demande) -> bool:
+    """DEM-4.f: whether a mail to the family is on its way or gone; not the fourth of a day for one address."""
+    return Message.objects.filter(kind="demandes.accuse", key=str(demande.uuid)).exists()
 
 
 # --- the system ----------------------------------------------------------------------------------------------------

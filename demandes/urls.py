@@ -8,8 +8,10 @@ app_name = "demandes"
 
 families = [
     path("demandes/nouvelle/", family.nouvelle, name="nouvelle"),
+    path("demandes/nouvelle/relire/", family.relire, name="relire"),
     path("demandes/envoyee/<str:token>/", family.envoyee, name="envoyee"),
     path("demandes/suivi/<str:token>/", family.suivi, name="suivi"),
+    path("demandes/retiree/", family.retiree, name="retiree"),
 ]
 
 lieux = [

@@ -15,6 +15,7 @@ class Etat(TextChoices):
 
 
 ALIVE = frozenset({Etat.A_ORIENTER, Etat.TRANSMISE, Etat.RECUPEREE, Etat.TRAITEE})
+NOT_PICKED_UP = frozenset({Etat.A_ORIENTER, Etat.TRANSMISE})  # what it says can still change (DEM-4.c, ING-4.b)
 
 DEMANDE = Table(
     Etat,

@@ -7,30 +7,38 @@ from django.core.validators import RegexValidator
 
 from conventions.models import Civilite, NatureGestionnaire, NatureLieu
 from conventions.rules import siren_is_valid
-from extranet.core.web.forms import AddressField, LineField, PhoneField, PostalCodeField
+from extranet.core.web.forms import AddressField, LineField, PhoneField, PostalCodeField, Rows
 from extranet.territory.models import Caf
 
 SITE = "Écrivez l’adresse d’un site, par exemple https://www.exemple.fr."
 
 
-def text(label: str, longest: int, **kwargs: Any) -> forms.CharField:
-    """One line of text."""
-    return LineField(label=label, max_length=longest, **kwargs)
+def text(label: str, longest: int, missing: str, **kwargs: Any) -> forms.CharField:
+    """One line of text; `missing` asks for it."""
+    return LineField(label=label, max_length=longest, error_messages={"required": missing}, **kwargs)
+
+
+def asks(missing: str) -> dict[str, Any]:
+    """What is said when nothing was typed."""
+    return {"error_messages": {"required": missing}}
 
 
 class LieuForm(forms.Form):
     """The Caf, and the lieu."""
 
     caf = forms.ModelChoiceField(
-        label="Caf de votre département", queryset=Caf.objects.order_by("nom"), empty_label="Choisissez"
+        label="Caf de votre département",
+        queryset=Caf.objects.order_by("nom"),
+        empty_label="Choisissez",
+        **asks("Choisissez la Caf de votre département."),
     )
-    lieu_nom = text("Nom du lieu", 200)
-    lieu_nature = forms.ChoiceField(label="Nature du lieu", choices=NatureLieu)
-    lieu_adresse = text("Adresse", 200)
-    lieu_code_postal = PostalCodeField(label="Code postal")
-    lieu_ville = text("Ville", 100)
-    lieu_telephone = PhoneField(label="Téléphone")
-    lieu_courriel = AddressField(label="Courriel du lieu")
+    lieu_nom = text("Nom du lieu", 200, "Indiquez le nom du lieu.")
+    lieu_nature = forms.ChoiceField(label="Nature du lieu", choices=NatureLieu, **asks("Choisissez la nature du lieu."))
+    lieu_adresse = text("Adresse", 200, "Indiquez l’adresse du lieu.")
+    lieu_code_postal = PostalCodeField(label="Code postal", **asks("Indiquez le code postal du lieu."))
+    lieu_ville = text("Ville", 100, "Indiquez la ville du lieu.")
+    lieu_telephone = PhoneField(label="Téléphone", **asks("Indiquez le téléphone du lieu."))
+    lieu_courriel = AddressField(label="Courriel du lieu", **asks("Indiquez le courriel du lieu."))
     lieu_site = forms.URLField(
         label="Site internet",
         required=False,
@@ -44,16 +52,31 @@ class LieuForm(forms.Form):
 class GestionnaireForm(forms.Form):
     """Who runs the lieu and signs the convention."""
 
-    gestionnaire_nom = text("Raison sociale", 200, help_text="Commune, intercommunalité, association…")
-    gestionnaire_nature = forms.ChoiceField(label="Nature", choices=NatureGestionnaire)
-    gestionnaire_siren = forms.CharField(label="SIREN", max_length=20, help_text="Neuf chiffres.")
-    gestionnaire_adresse = text("Adresse du siège", 200)
-    gestionnaire_code_postal = PostalCodeField(label="Code postal")
-    gestionnaire_ville = text("Ville", 100)
-    representant_civilite = forms.ChoiceField(label="Civilité du représentant légal", choices=Civilite)
-    representant_nom = text("Nom du représentant légal", 100)
-    representant_prenom = text("Prénom du représentant légal", 100)
-    representant_qualite = text("Qualité", 150, help_text="Maire, présidente, directeur…")
+    gestionnaire_nom = text(
+        "Raison sociale",
+        200,
+        "Indiquez la raison sociale du gestionnaire.",
+        help_text="Commune, intercommunalité, association…",
+    )
+    gestionnaire_nature = forms.ChoiceField(
+        label="Nature", choices=NatureGestionnaire, **asks("Choisissez la nature du gestionnaire.")
+    )
+    gestionnaire_siren = forms.CharField(
+        label="SIREN", max_length=20, help_text="Neuf chiffres.", **asks("Indiquez le SIREN du gestionnaire.")
+    )
+    gestionnaire_adresse = text("Adresse du siège", 200, "Indiquez l’adresse du siège.")
+    gestionnaire_code_postal = PostalCodeField(label="Code postal", **asks("Indiquez le code postal du siège."))
+    gestionnaire_ville = text("Ville", 100, "Indiquez la ville du siège.")
+    representant_civilite = forms.ChoiceField(
+        label="Civilité du représentant légal",
+        choices=Civilite,
+        **asks("Choisissez la civilité du représentant légal."),
+    )
+    representant_nom = text("Nom du représentant légal", 100, "Indiquez le nom du représentant légal.")
+    representant_prenom = text("Prénom du représentant légal", 100, "Indiquez le prénom du représentant légal.")
+    representant_qualite = text(
+        "Qualité", 150, "Indiquez la qualité du représentant légal.", help_text="Maire, présidente, directeur…"
+    )
 
     def clean_gestionnaire_siren(self) -> str:
         digits = "".join(self.cleaned_data["gestionnaire_siren"].split())
@@ -62,30 +85,25 @@ class GestionnaireForm(forms.Form):
         return digits
 
 
-class CommunesForm(forms.Form):
-    """The communes wanted: chosen ones travel in the page."""
-
-    q = forms.CharField(label="Commune, code postal ou intercommunalité", required=False, max_length=100)
-
-
 class PersonneForm(forms.Form):
     """A person to habilitate."""
 
-    civilite = forms.ChoiceField(label="Civilité", choices=Civilite)
-    nom = text("Nom", 100)
-    prenom = text("Prénom", 100)
-    courriel = AddressField(label="Courriel professionnel, personnel à chacun")
-    service = text("Service", 150)
-    fonction = text("Fonction", 150)
+    civilite = forms.ChoiceField(label="Civilité", choices=Civilite, **asks("Choisissez la civilité."))
+    nom = text("Nom", 100, "Indiquez le nom.")
+    prenom = text("Prénom", 100, "Indiquez le prénom.")
+    courriel = AddressField(label="Courriel professionnel, personnel à chacun", **asks("Indiquez le courriel."))
+    service = text("Service", 150, "Indiquez le service.")
+    fonction = text("Fonction", 150, "Indiquez la fonction.")
 
     def has_changed(self) -> bool:
         """Nobody was typed where only the civilité is there: its list has no empty line."""
         return bool({*self.changed_data} - {"civilite"})
 
 
-class PersonnesFormSet(forms.BaseFormSet):
+class PersonnesFormSet(Rows):
     """One to ten persons, each with its own address (HAB-4)."""
 
+    titre = "Personne"
     default_error_messages = {"too_few_forms": "Indiquez au moins une personne."}
 
     def clean(self) -> None:
@@ -101,14 +119,13 @@ class PersonnesFormSet(forms.BaseFormSet):
         return [form.cleaned_data for form in self.forms if form.cleaned_data]
 
 
-MOST = 10
 Personnes = forms.formset_factory(
     PersonneForm,
     formset=PersonnesFormSet,
     extra=0,
     min_num=1,
     validate_min=True,
-    max_num=MOST,
+    max_num=PersonnesFormSet.MOST,
     validate_max=True,
-    absolute_max=MOST,
+    absolute_max=PersonnesFormSet.MOST,
 )

@@ -7,5 +7,6 @@ from habilitations.views import application
 app_name = "habilitations"
 urlpatterns = [
     path("habilitations/nouvelle/", application.nouvelle, name="nouvelle"),
+    path("habilitations/nouvelle/<slug:nom>/", application.etape, name="etape"),
     path("habilitations/envoyee/<str:reference>/", application.envoyee, name="envoyee"),
 ]

@@ -18,6 +18,22 @@ RENDEZ_VOUS = {
     "accessibilite": "Un lieu accessible (fauteuil, poussette double…)",
     "telephone-seulement": "Par téléphone seulement",
 }
+# What is said to the family itself, in the order of its form; anything else is said alike.
+FAMILLE = {
+    "Les enfants": "Vos enfants",
+    "Le besoin": "Votre besoin",
+    "Son message": "Votre message",
+    "La famille": "Vous",
+}
+_TO_FAMILY = {
+    "Nom": "Votre nom",
+    "Téléphone": "Votre téléphone",
+    "Courriel": "Votre courriel",
+    "Préfère être joint": "Vous préférez être joint",
+    "Moment qui convient": "Moment qui vous convient",
+    "Habite": "Vous habitez",
+    "Allocataire de la Caf": "Vous êtes allocataire de la Caf",
+}
 CONTACTS = {"courriel": "Par courriel", "telephone": "Par téléphone"}
 
 
@@ -57,6 +73,16 @@ def sections(demande: Demande) -> list[Section]:
     if d.message:
         found.append(Section("Son message", [("", d.message)]))
     return [Section(s.titre, [(label, value) for label, value in s.lignes if value]) for s in found]
+
+
+def sections_to_family(demande: Demande) -> list[Section]:
+    """The same, as it is said to the family."""
+    own = {section.titre: section.lignes for section in sections(demande)}
+    return [
+        Section(said, [(_TO_FAMILY.get(label, label), value) for label, value in own[titre]])
+        for titre, said in FAMILLE.items()
+        if titre in own
+    ]
 
 
 def _enfant(enfant: dict[str, str]) -> str:

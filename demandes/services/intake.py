@@ -19,10 +19,10 @@ from demandes.documents.recue import CRENEAU, MESSAGE, NOM, Cleaning, Lue, Recue
 from demandes.models import MODES, Demande, Dossier, Livraison, Rejet
 from demandes.services import transmission
 from demandes.services.transmission import Places
-from demandes.workflow import ALIVE, DEMANDE, Etat
+from demandes.workflow import ALIVE, DEMANDE, NOT_PICKED_UP, Etat
 from extranet.core import bulk
 from extranet.core.dates import paris_date
-from extranet.core.errors import Refused
+from extranet.core.errors import Refused, WrongState
 from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
 from extranet.core.typed import e164
@@ -181,14 +181,14 @@ def preview(recue: Recue, commune: Any) -> Demande:
 
 
 @transaction.atomic
-def receive(recue: Recue, *, lieu: Lieu | None, nonce: str, now: datetime) -> Demande:
+def receive(recue: Recue, *, lieu: Lieu | None, nonce: str, now: datetime, places: Places | None = None) -> Demande:
     """Take one demande of the form in and transmit it (DEM-4). The same `nonce` again gives the demande that it made.
 
-    Refused carries the sentence of each field that cannot be taken.
+    `places`, where the caller has just read them. Refused carries the sentence of each field that cannot be taken.
     """
     if known := Demande.objects.filter(nonce=nonce).first():
         return known
-    done = check(recue, now, Places.of(now, commune=recue.commune))
+    done = check(recue, now, places or Places.of(now, commune=recue.commune))
     if done.faults:
         raise Refused(done.faults)
     if lieu is not None and done.voulu is None:
@@ -213,19 +213,47 @@ def receive(recue: Recue, *, lieu: Lieu | None, nonce: str, now: datetime) -> De
         return Demande.objects.get(nonce=nonce)
     Dossier.objects.create(demande=demande, **_dossier(done.recue))
     journal.record("demande.recue", demande, by="famille", at=now, origine=demande.source)
-    if outbox.may_acknowledge(done.recue.courriel, now):
-        outbox.post(
-            "demandes.accuse", key=str(demande.uuid), to=[f"demande:{demande.uuid}"], now=now, demande=demande.pk
-        )
+    _acknowledge(demande, done.recue.courriel, now, key=str(demande.uuid))
     if lieu is not None:
         transmission.transmit(Demande.objects.filter(pk=demande.pk), lieu_id=lieu.pk, now=now)
         demande.refresh_from_db()
     return demande
 
 
+@transaction.atomic
+def correct(demande: Demande, recue: Recue, *, now: datetime, places: Places) -> None:
+    """DEM-4.c: the family puts `recue` in the place of what its demande says, until it is picked up. Commune and lieu stay.
+
+    Once more with the same changes nothing. `content` stays too: it is what the source said, so that the same record
+    of a delivery is no news. Raises Refused, WrongState.
+    """
+    demande = Demande.objects.select_for_update(of=("self",)).get(pk=demande.pk)
+    if demande.state not in NOT_PICKED_UP:
+        raise WrongState("Le lieu d’information a récupéré votre demande entre-temps : dites-lui ce qui a changé.")
+    done = check(recue, now, places)
+    if done.faults:
+        raise Refused(done.faults)
+    dossier, values, modes = demande.dossier, _dossier(done.recue), _modes(done.recue)
+    before = [{name: getattr(row, name) for name in new} for row, new in ((dossier, values), (demande, modes))]
+    if before == [values, modes]:
+        return
+    for name, value in values.items():
+        setattr(dossier, name, value)
+    dossier.save(update_fields=list(values))
+    Demande.objects.filter(pk=demande.pk).update(modifiee_le=now, **modes)
+    journal.record("demande.corrigee", demande, by="famille", at=now)
+    if values["courriel"] != before[0]["courriel"]:  # whoever mistyped the address has not had the link
+        _acknowledge(demande, values["courriel"], now, key=f"{demande.uuid}:{now:%Y%m%d%H%M%S}")
+
+
 def _new_reference() -> str:
     letters = "".join(secrets.choice(LETTERS) for _ in range(8))
     return f"F-{letters[:4]}-{letters[4:]}"
+
+
+def _acknowledge(demande: Demande, courriel: str, now: datetime, *, key: str) -> None:
+    if outbox.may_acknowledge(courriel, now):
+        outbox.post("demandes.accuse", key=key, to=[f"demande:{demande.uuid}"], now=now, demande=demande.pk)
 
 
 def _modes(recue: Recue) -> dict[str, bool]:
@@ -331,7 +359,7 @@ def _update(batch: _Batch, lue: Lue, done: Checked, known: Demande, places: Plac
             known.modifiee_le = recue.modifiee_le
             Demande.objects.filter(pk=known.pk).update(modifiee_le=recue.modifiee_le)
         return
-    if known.state not in (Etat.A_ORIENTER, Etat.TRANSMISE):
+    if known.state not in NOT_PICKED_UP:
         batch.set_aside(lue, "deja-recuperee", "Demande déjà récupérée par le lieu : nouvelle version non reprise.")
         return
     batch.counts.updated += 1

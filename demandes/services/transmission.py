@@ -20,7 +20,7 @@ from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
 from extranet.core.outbox.models import Message
 from extranet.territory import queries as territory
-from extranet.territory.queries import CodeEntry
+from extranet.territory.queries import CodeEntry, Match
 from habilitations import queries as habilitations
 
 NOBODY = "Ce lieu n’a aucune personne habilitée active : il ne pourrait pas être prévenu."
@@ -43,9 +43,14 @@ class Places:
         found = territory.commune_by_code(commune)
         if found is None:
             return cls()
-        code, lieux = found.commune.pk, list(conventions.lieux_covering(found.commune.pk, now))
-        entry = CodeEntry(code, found.former, found.commune.caf_id or "", "")
-        return cls({commune: entry}, {code: [lieu.pk for lieu in lieux]}, {lieu.code: lieu.pk for lieu in lieux})
+        return cls.at(found, list(conventions.lieux_covering(found.commune.pk, now)), code=commune)
+
+    @classmethod
+    def at(cls, found: Match, lieux: list[Lieu], *, code: str = "") -> "Places":
+        """One commune, looked up already (by `code`, where that is a former one), and the lieux that cover it."""
+        own = found.commune.pk
+        entry = CodeEntry(own, found.former and code != own, found.commune.caf_id or "", "")
+        return cls({code or own: entry}, {own: [lieu.pk for lieu in lieux]}, {lieu.code: lieu.pk for lieu in lieux})
 
     def covering(self, code: str) -> list[int]:
         """The lieux of a commune; an arrondissement also has those of its city."""

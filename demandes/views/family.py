@@ -1,13 +1,12 @@
-"""What families see: the form in two pages, and their private link (DEM-1 to DEM-4)."""
+"""What families see: the form, its summary, and their private link (DEM-1 to DEM-4). Each page is the answer to a GET."""
 
-import re
-import secrets
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -16,110 +15,263 @@ from django.views.decorators.http import require_http_methods, require_safe
 from conventions import queries as conventions
 from conventions.models import Lieu
 from demandes import queries
-from demandes.documents.reading import sections
-from demandes.forms import DemandeForm, Enfants, RetraitForm
+from demandes.documents.reading import sections_to_family
+from demandes.forms import DemandeForm, Enfants, RetraitForm, as_typed
 from demandes.models import Demande
 from demandes.services import destruction, intake
 from demandes.services.transmission import Places
-from demandes.workflow import DEMANDE
+from demandes.workflow import DEMANDE, NOT_PICKED_UP, Etat
 from extranet.core import clock
-from extranet.core.errors import Refused
+from extranet.core.dates import paris_date
+from extranet.core.errors import Refused, WrongState
+from extranet.core.web.drafts import Draft, Drafts, NoDraft, needs_draft
+from extranet.core.web.forms import faults_of
 from extranet.core.words import date_longue
 from extranet.territory import queries as territory
+from extranet.territory.queries import Match
+
+CHILDREN = "enfants"
+CORRECTED = "Votre correction est enregistrée."
+PROGRAM = "-"  # in the place of a token: the page that a program gets
+CARDS = ("enfants", "besoin", "vous")  # of the form's page, in its order
+
+
+class Place(NamedTuple):
+    """Where the family asks, and the lieu that it has chosen, or the only one."""
+
+    found: Match
+    lieux: list[Lieu]
+    lieu: Lieu | None
+    corrects: Demande | None = None
+
+    @property
+    def query(self) -> dict[str, str]:
+        """For addresses."""
+        if self.corrects:
+            return {"corriger": "1"}
+        commune = {"commune": self.found.commune.pk}
+        return commune if self.lieu is None or len(self.lieux) == 1 else commune | {"lieu": str(self.lieu.uuid)}
+
+    @property
+    def is_settled(self) -> bool:
+        """Where it goes is known: chosen, or where it is already."""
+        return self.lieu is not None or self.corrects is not None
+
+    @property
+    def pour(self) -> str:
+        """The lieu, as the summary names it to the sending."""
+        return str(self.lieu.uuid) if self.lieu else ""
+
+
+def _place(request: HttpRequest, draft: Draft | None, now: datetime) -> Place | None:
+    """What the address says, or what the draft corrects. Raises WrongState once that is picked up."""
+    if draft and draft.about:
+        demande = queries.demande_by_token(draft.about, now)
+        if demande.state not in NOT_PICKED_UP:
+            raise WrongState("Le lieu d’information a récupéré votre demande entre-temps : dites-lui ce qui a changé.")
+        lieux = [demande.lieu] if demande.lieu else []
+        return Place(Match(demande.commune), lieux, demande.lieu, corrects=demande)
+    code = request.GET.get("commune", "")
+    found = territory.commune_by_code(code) if code.isalnum() else None
+    if found is None:
+        return None
+    lieux = list(conventions.lieux_covering(found.commune.pk, now))
+    wanted = request.GET.get("lieu", "")
+    lieu = lieux[0] if len(lieux) == 1 else next((one for one in lieux if str(one.uuid) == wanted), None)
+    return Place(found, lieux, lieu)
+
+
+def _address(step: str, place: Place | None, draft: Draft | None, anchor: str = "", **more: str) -> str:
+    asked = (place.query if place else {}) | ({"brouillon": draft.key} if draft else {}) | more
+    return reverse(f"demandes:{step}") + (f"?{urlencode(asked)}" if asked else "") + (f"#{anchor}" if anchor else "")
 
 
 @never_cache
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@needs_draft
 def nouvelle(request: HttpRequest) -> HttpResponse:
-    """First the commune and the lieu, then the rest on one page, then everything to be read and sent."""
-    code = request.GET.get("commune", "")
-    found = territory.commune_by_code(code) if code.isalnum() else None
-    if found is None:
-        return _choose_commune(request)
-    commune = found.commune
-    lieux = list(conventions.lieux_covering(commune.pk, clock.now()))
-    wanted = request.GET.get("lieu", "")
-    lieu = lieux[0] if len(lieux) == 1 else next((one for one in lieux if str(one.uuid) == wanted), None)
-    if lieu is None:
-        near = [] if lieux else conventions.covered_near(commune, clock.now())[:6]
-        context = {"commune": commune, "lieux": lieux, "caf": commune.caf, "voisines": near}
+    """First the commune and the lieu, then the rest on one page. What is posted is kept as a draft, whatever it is."""
+    now = clock.now()
+    drafts = Drafts(request, now)
+    if request.method == "POST":
+        return _take(request, drafts, now)
+    draft = drafts.read()
+    place = _place(request, draft, now)
+    if place is None:
+        return _choose_commune(request, draft)
+    if not place.is_settled:
+        near = [] if place.lieux else conventions.covered_near(place.found.commune, now)[:6]
+        context = _context(place, draft) | {"caf": place.found.commune.caf, "voisines": near}
         return render(request, "demandes/famille/lieux.html", context)
-    return _form(request, commune, lieu)
+    return _form_page(request, drafts, place, draft, now)
 
 
-def _choose_commune(request: HttpRequest) -> HttpResponse:
+def _choose_commune(request: HttpRequest, draft: Draft | None) -> HttpResponse:
     text = request.GET.get("q", "").strip()[:100]
     found = territory.communes_matching(text) if text else []
     if len(found) == 1:
-        return redirect(f"{reverse('demandes:nouvelle')}?commune={found[0].commune.pk}")
-    return render(request, "demandes/famille/commune.html", {"q": text, "communes": found})
+        return redirect(_address("nouvelle", Place(found[0], [], None), draft))
+    context = {"q": text, "communes": found, "brouillon": draft.key if draft else ""}
+    return render(request, "demandes/famille/commune.html", context)
 
 
-def _form(request: HttpRequest, commune: Any, lieu: Lieu) -> HttpResponse:
-    """The form, its summary, and sending. What was typed travels in the pages and nowhere else: no draft is kept."""
+def _context(place: Place, draft: Draft | None) -> dict[str, Any]:
+    return {
+        "commune": place.found.commune,
+        "lieux": place.lieux,
+        "lieu": place.lieu,
+        "pour": place.pour,
+        "corrige": place.corrects is not None,
+        "brouillon": draft.key if draft else "",
+    }
+
+
+def _take(request: HttpRequest, drafts: Drafts, now: datetime) -> HttpResponse:
+    """Keep what was typed, then lead to the page that comes next."""
+    data = request.POST
+    draft = drafts.resume()
+    if "corriger" in request.GET and not draft.about:
+        raise NoDraft(lost=True)  # it would become another demande
+    place = _place(request, draft, now)
+    names = Enfants.names(CHILDREN)
+    typed = {name: data.getlist(name) for name in data if name in DemandeForm.base_fields or names.fullmatch(name)}
+    row = Enfants.change(typed, CHILDREN, data)
+    draft.typed = {}
+    draft.type(typed)
+    if place is None or not place.is_settled:  # no longer there, or another commune is wanted: nothing typed is lost
+        there = _address("nouvelle", place, draft)
+        return drafts.go(draft, there, otherwise=lambda: _without_place(request, drafts, draft))
+    here = place
+    if "changer" in data:
+        there = _address("nouvelle", None, draft)
+        return drafts.go(draft, there, otherwise=lambda: _form_page(request, drafts, here, draft, now))
+    if row:
+        there = _address("nouvelle", place, draft, row)
+        return drafts.go(draft, there, otherwise=lambda: _form_page(request, drafts, here, draft, now))
+    return _judge(request, drafts, here, draft, now)
+
+
+def _judge(request: HttpRequest, drafts: Drafts, place: Place, draft: Draft, now: datetime) -> HttpResponse:
+    """To the summary where nothing is wrong, else back to the form."""
+    if _Filled(draft, place, now).faults:
+        there = _address("nouvelle", place, draft, "erreurs", revoir="1")
+        return drafts.go(draft, there, otherwise=lambda: _form_page(request, drafts, place, draft, now, again=True))
+    there = _address("relire", place, draft)
+    return drafts.go(draft, there, otherwise=lambda: _summary_page(request, drafts, place, draft, now))
+
+
+class _Filled:
+    """The form and the children of a draft, held against every rule: here, and those of the service."""
+
+    def __init__(self, draft: Draft, place: Place, now: datetime):
+        self.form = DemandeForm(draft.data, now=now)
+        self.enfants = Enfants(draft.data, prefix=CHILDREN, form_kwargs={"now": now})
+        self.places = Places.at(place.found, place.lieux)
+        self.recue: intake.Recue | None = None
+        if self.form.is_valid() and self.enfants.is_valid():
+            self.recue = _recue(self.form, self.enfants, place, now)
+            # What the service would refuse is said here, before the family reads everything again.
+            for name, sentence in intake.check(self.recue, now, self.places).faults.items():
+                self.form.add_error(name if name in self.form.fields else None, sentence)
+        self.faults = faults_of(self.enfants, self.form)
+
+
+def _form_page(
+    request: HttpRequest, drafts: Drafts, place: Place, draft: Draft | None, now: datetime, *, again: bool = False
+) -> HttpResponse:
+    """The form with what was typed; what is wrong is said only once the family has asked to go on."""
+    if draft is None or not draft.typed:
+        form, enfants = DemandeForm(now=now), Enfants(prefix=CHILDREN, form_kwargs={"now": now})
+        faults = []
+    elif again or "revoir" in request.GET:
+        filled = _Filled(draft, place, now)
+        form, enfants, faults = filled.form, filled.enfants, filled.faults
+    else:
+        form = DemandeForm(draft.data, now=now)
+        enfants = Enfants(draft.data, prefix=CHILDREN, form_kwargs={"now": now})
+        for errors in (form.errors, *enfants.errors, enfants.non_form_errors()):
+            errors.clear()
+        faults = []
+    context = _context(place, draft) | {
+        "form": form,
+        "enfants": enfants,
+        "fautes": faults,
+        "action": _address("nouvelle", place, draft),
+        "scelle": drafts.seal(draft) if draft else "",
+    }
+    return render(request, "demandes/famille/formulaire.html", context, status=422 if again and faults else 200)
+
+
+def _without_place(request: HttpRequest, drafts: Drafts, draft: Draft) -> HttpResponse:
+    """Nobody answers for this commune any more, and the draft cannot be kept: the browser's page still has it."""
+    return render(request, "erreurs/brouillon.html", {"perdu": False}, status=503)
+
+
+@never_cache
+@login_not_required
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs_draft
+def relire(request: HttpRequest) -> HttpResponse:
+    """DEM-4.a: everything on one page, then sending."""
     now = clock.now()
-    data = request.POST.copy() if request.method == "POST" else None
-    if data is not None:
-        _number_the_children(data, one_more="ajouter" in data)
-    form = DemandeForm(data, now=now)
-    enfants = Enfants(data, prefix="enfants", form_kwargs={"now": now})
-    context = {"form": form, "enfants": enfants, "commune": commune, "lieu": lieu}
-    if data is None or "ajouter" in data or "corriger" in data:
-        _leave_unjudged(form, enfants)
-        return render(request, "demandes/famille/formulaire.html", context)
-    if not (form.is_valid() and enfants.is_valid()):
-        return render(request, "demandes/famille/formulaire.html", context, status=422)
-    recue = _recue(form, enfants, commune, lieu, now)
-    # What the service would refuse is said here, before the family reads everything again.
-    if faults := intake.check(recue, now, Places.of(now, commune=commune.pk)).faults:
-        return _refused(request, context, faults)
+    drafts = Drafts(request, now)
+    draft = drafts.read()
+    if draft is not None and draft.sent and request.method != "POST":
+        return redirect(draft.sent)
+    place = _place(request, draft, now)
+    if draft is None or place is None or not place.is_settled:
+        return redirect(_address("nouvelle", place, draft))
+    if request.method != "POST":
+        if _Filled(draft, place, now).faults:
+            return redirect(_address("nouvelle", place, draft, "erreurs", revoir="1"))
+        return _summary_page(request, drafts, place, draft, now)
+    if (card := request.POST.get("modifier", "")) in CARDS:
+        there = _address("nouvelle", place, draft, card)
+        return drafts.go(draft, there, otherwise=lambda: _form_page(request, drafts, place, draft, now))
     # Sent only to the lieu that the family has read: another may have come in its place since.
-    if "valider" in data and NONCE.fullmatch(data.get("envoi", "")) and data.get("pour") == str(lieu.uuid):
-        return _send(request, context, recue, data["envoi"])
-    typed = [(name, value) for name in data for value in data.getlist(name) if name not in NOT_TYPED]
-    lines = sections(intake.preview(recue, commune))
-    return render(
-        request,
-        "demandes/famille/recapitulatif.html",
-        context | {"sections": lines, "typed": typed, "envoi": secrets.token_urlsafe(16)},
-    )
+    if request.POST.get("pour") != place.pour:
+        return _judge(request, drafts, place, draft, now)
+    return _send(request, drafts, place, draft, now)
 
 
-NOT_TYPED = frozenset({"csrfmiddlewaretoken", "envoi", "pour", "valider"})
-NONCE = re.compile("[A-Za-z0-9_-]{16,40}")
+def _summary_page(request: HttpRequest, drafts: Drafts, place: Place, draft: Draft, now: datetime) -> HttpResponse:
+    filled = _Filled(draft, place, now)
+    if filled.recue is None:
+        return _form_page(request, drafts, place, draft, now, again=True)
+    context = _context(place, draft) | {
+        "sections": sections_to_family(intake.preview(filled.recue, place.found.commune)),
+        "action": _address("relire", place, draft),
+        "scelle": drafts.seal(draft),
+    }
+    return render(request, "demandes/famille/recapitulatif.html", context)
 
 
-def _number_the_children(data: QueryDict, *, one_more: bool) -> None:
-    """How many rows of children the page has: the count travels with it, and may come back as anything."""
-    total = data.get("enfants-TOTAL_FORMS", "")
-    rows = int(total) if re.fullmatch("[0-9]{1,3}", total) else 1
-    data["enfants-TOTAL_FORMS"] = str(max(1, min(rows + one_more, Enfants.MOST)))
-    data["enfants-INITIAL_FORMS"] = "0"
+def _send(request: HttpRequest, drafts: Drafts, place: Place, draft: Draft, now: datetime) -> HttpResponse:
+    filled = _Filled(draft, place, now)
+    if filled.recue is None or filled.faults:
+        return _judge(request, drafts, place, draft, now)
+    if filled.form.cleaned_data["site_web"]:
+        # A program filled the hidden field: it gets the page of a person, and nothing is kept (DEM-6).
+        return drafts.finish(draft, reverse("demandes:envoyee", args=[PROGRAM]))
+    try:
+        if place.corrects:
+            intake.correct(place.corrects, filled.recue, now=now, places=filled.places)
+            return drafts.finish(draft, reverse("demandes:suivi", args=[draft.about]), said=CORRECTED)
+        demande = intake.receive(filled.recue, lieu=place.lieu, nonce=draft.nonce, now=now, places=filled.places)
+    except Refused:  # changed in between: the page says what now
+        return redirect(_address("relire", place, draft))
+    return drafts.finish(draft, reverse("demandes:envoyee", args=[queries.link_token(demande.uuid)]))
 
 
-def _leave_unjudged(form: DemandeForm, enfants: Any) -> None:
-    """Show what was typed without a word on what is still missing: nobody has sent it yet."""
-    for faults in (form.errors, *enfants.errors, enfants.non_form_errors()):
-        faults.clear()
-
-
-def _refused(request: HttpRequest, context: dict[str, Any], faults: dict[str, str]) -> HttpResponse:
-    """The form again, each sentence beside its field."""
-    form = context["form"]
-    for name, sentence in faults.items():
-        form.add_error(name if name in form.fields else None, sentence)
-    return render(request, "demandes/famille/formulaire.html", context, status=422)
-
-
-def _recue(form: DemandeForm, enfants: Any, commune: Any, lieu: Lieu, now: datetime) -> intake.Recue:
+def _recue(form: DemandeForm, enfants: Any, place: Place, now: datetime) -> intake.Recue:
     v = form.cleaned_data
     return intake.Recue(
         reference="",
         deposee_le=now,
         modifiee_le=None,
-        commune=commune.pk,
-        lieu=lieu.code,
+        commune=place.found.commune.pk,
+        lieu=place.lieu.code if place.lieu else "",
         nom=v["nom"],
         prenom=v["prenom"],
         courriel=v["courriel"],
@@ -142,61 +294,84 @@ def _recue(form: DemandeForm, enfants: Any, commune: Any, lieu: Lieu, now: datet
     )
 
 
-def _send(request: HttpRequest, context: dict[str, Any], recue: intake.Recue, nonce: str) -> HttpResponse:
-    lieu = context["lieu"]
-    if context["form"].cleaned_data["site_web"]:
-        # A program filled the hidden field: it gets the page of a person, and nothing is kept (DEM-6).
-        return render(request, "demandes/famille/envoyee.html", {"lieu": lieu, "reference": "—", "token": ""})
-    try:
-        demande = intake.receive(recue, lieu=lieu, nonce=nonce, now=recue.deposee_le)
-    except Refused as refusal:
-        return _refused(request, context, refusal.faults)
-    return redirect("demandes:envoyee", token=queries.link_token(demande.uuid))
-
-
 @never_cache
 @login_not_required
 @require_safe
 def envoyee(request: HttpRequest, token: str) -> HttpResponse:
     """Said once it is done: the reference, who answers, what comes next."""
+    if token == PROGRAM:
+        return render(request, "demandes/famille/envoyee.html", {"reference": "—"})
     demande = queries.demande_by_token(token, clock.now())
     return render(
         request,
         "demandes/famille/envoyee.html",
-        {"demande": demande, "reference": demande.reference, "lieu": demande.lieu, "token": token},
+        {
+            "demande": demande,
+            "reference": demande.reference,
+            "lieu": demande.lieu,
+            "token": token,
+            "prevenue": queries.is_acknowledged(demande),
+        },
     )
 
 
 @never_cache
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@needs_draft
 def suivi(request: HttpRequest, token: str) -> HttpResponse:
-    """The private link. Opening it changes nothing; withdrawing is a POST with the address typed."""
+    """The private link. Opening it changes nothing; correcting and withdrawing are POSTs with something typed (DEM-4)."""
     now = clock.now()
-    demande = queries.demande_by_token(token, now)
-    attendu = demande.dossier.courriel or demande.dossier.telephone
-    form = RetraitForm(request.POST or None, attendu=attendu)
-    if request.method == "POST" and form.is_valid():
-        confirmed = destruction.withdraw_and_confirm(demande, now=now)
-        messages.success(
-            request,
-            f"Votre demande {demande.reference} est retirée et vos données sont détruites. "
-            + (CONFIRMED if confirmed else NOT_CONFIRMED),
-        )
-        return redirect("portal:accueil")
-    return render(
-        request,
-        "demandes/famille/suivi.html",
-        {
-            "demande": demande,
-            "sections": sections(demande),
-            "form": form,
-            "etape": _etape(demande),
-            "detruite_le": date_longue(demande.last_day),
-            "retirable": DEMANDE.may(demande, "withdraw"),
-        },
-        status=422 if form.errors else 200,
-    )
+    demande, drafts = queries.demande_by_token(token, now), Drafts(request, now)
+    if request.method == "POST" and "corriger" in request.POST:
+        return _begin_correction(request, drafts, demande, token, now)
+    if request.method == "POST":
+        form = _withdrawal(demande, request.POST)
+        if form.is_valid():
+            confirmed = destruction.withdraw_and_confirm(demande, now=now)
+            messages.info(request, f"Demande {demande.reference}. {CONFIRMED if confirmed else NOT_CONFIRMED}")
+            return redirect("demandes:retiree")
+        draft = Draft(typed={"courriel": request.POST.getlist("courriel")[:1]})
+        there = f"{request.path}?{urlencode({'brouillon': draft.key})}#erreurs"
+        return drafts.go(draft, there, otherwise=lambda: _link_page(request, demande, form))
+    kept = drafts.read()
+    form = _withdrawal(demande, kept.data if kept and kept.typed else None)
+    return _link_page(request, demande, form, said=kept.said if kept else "")
+
+
+def _begin_correction(
+    request: HttpRequest, drafts: Drafts, demande: Demande, token: str, now: datetime
+) -> HttpResponse:
+    """DEM-4.c: the form with what the demande says, until the lieu has picked it up."""
+    typed = as_typed(demande)
+    if typed is None:
+        return redirect(request.path)
+    draft = Draft(about=token)
+    draft.type(typed)
+    place = _place(request, draft, now)
+    assert place is not None
+    there = _address("nouvelle", place, draft)
+    return drafts.go(draft, there, otherwise=lambda: _form_page(request, drafts, place, draft, now))
+
+
+def _withdrawal(demande: Demande, data: Any) -> RetraitForm:
+    return RetraitForm(data, attendu=demande.dossier.courriel or demande.dossier.telephone)
+
+
+def _link_page(request: HttpRequest, demande: Demande, form: RetraitForm, *, said: str = "") -> HttpResponse:
+    context = {
+        "dit": said,
+        "corrigeable": demande.state in NOT_PICKED_UP and as_typed(demande) is not None,
+        "demande": demande,
+        "sections": sections_to_family(demande),
+        "form": form,
+        "etape": _etape(demande),
+        "detruite_le": date_longue(demande.last_day),
+        "retirable": DEMANDE.may(demande, "withdraw"),
+        "action": request.path,
+    }
+    refused = request.method == "POST" and form.errors
+    return render(request, "demandes/famille/suivi.html", context, status=422 if refused else 200)
 
 
 CONFIRMED = "Un courriel vous le confirme."
@@ -204,10 +379,19 @@ NOT_CONFIRMED = "Aucun courriel ne vous le confirmera : notez cette référence.
 
 
 def _etape(demande: Demande) -> str:
-    """Where the demande stands, in the family's words."""
-    return {
-        "a-orienter": "La Caf choisit le lieu qui vous répondra.",
-        "transmise": "Votre demande est arrivée au lieu d’information. Il ne l’a pas encore ouverte.",
-        "recuperee": "Le lieu d’information s’occupe de votre demande.",
-        "traitee": "Le lieu d’information vous a répondu.",
-    }[demande.state]
+    """Where the demande stands, in the family's words: what the portal knows, no more."""
+    if demande.state == Etat.A_ORIENTER:
+        return "Votre demande n’est pas encore confiée à un lieu d’information : la Caf en choisit un."
+    if demande.state == Etat.TRANSMISE:
+        return "Votre demande est transmise au lieu d’information, qui ne l’a pas encore récupérée."
+    if demande.state == Etat.RECUPEREE:
+        return f"Le lieu d’information a récupéré votre demande le {date_longue(paris_date(demande.picked_up_at))}."
+    return "Le lieu d’information a indiqué qu’il a traité votre demande."
+
+
+@never_cache
+@login_not_required
+@require_safe
+def retiree(request: HttpRequest) -> HttpResponse:
+    """Said once a demande is withdrawn: nothing of it is left to show."""
+    return render(request, "demandes/famille/retiree.html")

@@ -1,129 +1,227 @@
-"""A lieu applies: four steps, a summary, then sending. What is typed travels in the pages; nothing is kept before."""
+"""A lieu applies: four steps, a summary, then sending. Each page is the answer to a GET; what is typed is a sealed draft."""
 
-import secrets
+from datetime import datetime
+from functools import cached_property
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_not_required
-from django.core.signing import BadSignature, Signer
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from extranet.core import clock
 from extranet.core.errors import Refused
-from extranet.core.web.forms import PhoneField
+from extranet.core.web.drafts import Draft, Drafts, needs_draft
+from extranet.core.web.forms import Fault, PhoneField, faults_of
 from extranet.core.words import telephone
 from extranet.territory import queries as territory
 from extranet.territory.models import Caf, Commune
-from habilitations.forms import MOST, CommunesForm, GestionnaireForm, LieuForm, PersonneForm, Personnes
+from habilitations.forms import GestionnaireForm, LieuForm, Personnes
 from habilitations.services import applications
 
-STEPS = ["Le lieu", "Le gestionnaire", "Les communes", "Les personnes", "Relire et envoyer"]
-# Buttons and technical fields: what is not carried from page to page.
-NOT_CARRIED = frozenset(
-    {"csrfmiddlewaretoken", "etape", "aller", "chercher", "ajouter", "retirer", "ajouter-epci", "valider", "envoi", "q"}
-)
+STEPS = {
+    "lieu": "Le lieu",
+    "gestionnaire": "Le gestionnaire",
+    "communes": "Les communes",
+    "personnes": "Les personnes",
+    "relire": "Relire et envoyer",
+}
+NAMES = list(STEPS)
+PEOPLE = "personnes"
+NO_COMMUNE = "Choisissez au moins une commune du territoire de cette Caf."
+ELSEWHERE = "Les communes qui ne sont pas du territoire de cette Caf sont retirées de votre choix."
+OPEN_TOO_LONG = "Cette page était ouverte depuis plus d’une heure : les étapes précédentes sont à remplir de nouveau."
 
 
 @never_cache
 @login_not_required
 @require_http_methods(["GET", "POST"])
+@needs_draft
 def nouvelle(request: HttpRequest) -> HttpResponse:
-    """One address; the step that the page shows is in its form."""
-    if request.method == "GET":
-        return _page(request, QueryDict(mutable=True), 1)
-    data = request.POST.copy()
-    step = int(data["etape"]) if data.get("etape") in ("1", "2", "3", "4", "5") else 1
-    _number_the_persons(data, one_more=step == 4 and "ajouter" in data)
-    if "valider" in data:
-        return _send(request, data)
-    if data.get("aller", "") in ("1", "2", "3", "4"):
-        return _page(request, data, int(data["aller"]))
-    if step == 3 and (caf := _caf(data)) and (answer := _change_communes(request, data, caf)):
-        return answer
-    if step == 4 and "ajouter" in data:
-        return _page(request, data, 4)
-    return _page(request, data, min(step, 4), check=True)
+    """The first step."""
+    return _step(request, "lieu")
 
 
-def _forms(data: QueryDict, bound: bool) -> dict[int, Any]:
-    values = data if bound else None
-    return {
-        1: LieuForm(values),
-        2: GestionnaireForm(values),
-        3: CommunesForm(values),
-        4: Personnes(values, prefix="personnes"),
-    }
+@never_cache
+@login_not_required
+@require_http_methods(["GET", "POST"])
+@needs_draft
+def etape(request: HttpRequest, nom: str) -> HttpResponse:
+    """Any other step; the summary is the last one (HAB-3.a)."""
+    if nom not in NAMES[1:]:
+        raise Http404
+    return _step(request, nom)
 
 
-def _page(request: HttpRequest, data: QueryDict, step: int, *, check: bool = False, **more: Any) -> HttpResponse:
-    """The page of a step with what was typed; with `check`, the next one when this one and those before are right."""
-    status = 200
-    forms = _forms(data, True)
-    if check:
-        wrong = next((n for n in range(1, step + 1) if not _is_right(n, forms, data)), None)
-        if wrong is None:
-            step, check = step + 1, False
-        else:
-            step, status = wrong, 422
-            if wrong == 3:
-                more["erreur"] = "Choisissez au moins une commune du territoire de cette Caf."
-    communes = _chosen(data)
-    if step == 3 and len(communes) < len(set(data.getlist("communes"))):
-        # Another Caf's, chosen before going back to change the Caf: they could not be seen, nor taken away.
-        more["erreur"] = "Les communes qui ne sont pas du territoire de cette Caf sont retirées de votre choix."
-        data.setlist("communes", [commune.pk for commune in communes])
-    typed = check or any(name.startswith(PREFIXES[step]) for name in data)
-    form = forms.get(step) if typed else _forms(data, False).get(step)
-    if typed and not check and step == 4:
-        form = _people_as_typed(data)
-    elif typed and not check and form is not None:
-        form.is_valid()
-        form.errors.clear()
-    context = {
-        "etapes": STEPS,
-        "etape": step,
-        "form": form,
-        "portes": _carried(data, step),
-        "communes": communes,
-        "caf": _caf(data),
-        **more,
-    }
-    if step == 5:
-        context |= {"sections": _summary(forms, data), "envoi": Signer().sign(secrets.token_urlsafe(16))}
-    return render(request, "habilitations/nouvelle.html", context, status=status)
+def _step(request: HttpRequest, step: str) -> HttpResponse:
+    now = clock.now()
+    drafts = Drafts(request, now)
+    if request.method == "POST" and step != "relire":
+        return _Post(request, drafts, drafts.resume(), step, now).answer()
+    draft = drafts.read()
+    if draft is None:
+        return redirect("habilitations:nouvelle") if step != "lieu" else _page(request, drafts, None, step)
+    if request.method == "POST":
+        return _Post(request, drafts, draft, step, now).answer()
+    if step == "communes" and not _Filled(draft).caf:
+        return redirect(_address("lieu", draft))
+    if step == "relire":
+        if draft.sent:
+            return redirect(draft.sent)
+        if wrong := _Filled(draft).first_wrong(NAMES[:4]):
+            return redirect(_address(wrong, draft, "erreurs", revoir="1"))
+    return _page(request, drafts, draft, step)
 
 
-PREFIXES = {
-    1: ("caf", "lieu_"),
-    2: ("gestionnaire_", "representant_"),
-    3: ("communes",),
-    4: ("personnes-",),
-    5: ("caf", "lieu_"),
-}
+def _address(step: str, draft: Draft, anchor: str = "", **more: str) -> str:
+    path = reverse("habilitations:nouvelle") if step == "lieu" else reverse("habilitations:etape", args=[step])
+    return f"{path}?{urlencode({'brouillon': draft.key} | more)}" + (f"#{anchor}" if anchor else "")
 
 
-def _is_right(step: int, forms: dict[int, Any], data: QueryDict) -> bool:
-    if step == 3:
-        codes, caf = data.getlist("communes"), _caf(data)
-        return bool(codes) and caf is not None and len(_chosen(data)) == len(set(codes))
-    return bool(forms[step].is_valid())
+class _Post:
+    """What was posted from a step: kept whatever it is, then led to the page that comes next."""
+
+    def __init__(self, request: HttpRequest, drafts: Drafts, draft: Draft, step: str, now: datetime):
+        self.request, self.drafts, self.draft, self.step, self.now = request, drafts, draft, step, now
+        self.data = request.POST
+
+    def answer(self) -> HttpResponse:
+        if self.step == "relire":
+            return self._send() if "valider" in self.data else self._go(self._named("modifier") or "relire")
+        begins = self.step != "lieu" and not self.draft.typed
+        row = self._keep()
+        if begins:
+            self.draft.said = OPEN_TOO_LONG
+        if back := self._named("aller"):
+            return self._go(back)
+        if row:
+            return self._go(self.step, row)
+        return self._judge(self.step)
+
+    def _named(self, button: str) -> str:
+        wanted = self.data.get(button, "")
+        return wanted if wanted in NAMES[:4] else ""
+
+    def _go(self, step: str, anchor: str = "", *, again: bool = False) -> HttpResponse:
+        there = _address(step, self.draft, anchor, **({"revoir": "1"} if again else {}))
+        page = lambda: _page(self.request, self.drafts, self.draft, step, again=again)  # noqa: E731
+        return self.drafts.go(self.draft, there, otherwise=page)
+
+    def _judge(self, step: str) -> HttpResponse:
+        """The next step where this one and those before are right, else the first that is not."""
+        rank = NAMES.index(step) + 1
+        if wrong := _Filled(self.draft).first_wrong(NAMES[:rank]):
+            return self._go(wrong, "erreurs", again=True)
+        return self._go(NAMES[rank])
+
+    def _keep(self) -> str:
+        """Keep what the step's page has; where to look on it when one of its own buttons was pressed."""
+        data, form = self.data, FORMS.get(self.step)
+        if form:
+            self.draft.type({name: data.getlist(name) for name in form.base_fields})
+            return ""
+        if self.step == "communes":
+            return self._choose()
+        names = Personnes.names(PEOPLE)
+        typed = {name: data.getlist(name) for name in data if names.fullmatch(name)}
+        row = Personnes.change(typed, PEOPLE, data)
+        for name in [name for name in self.draft.typed if name.startswith(f"{PEOPLE}-")]:
+            del self.draft.typed[name]
+        self.draft.type(typed)
+        return row
+
+    def _choose(self) -> str:
+        """Search, add, add a whole EPCI, take away (HAB-2)."""
+        data, filled = self.data, _Filled(self.draft)
+        codes = [commune.pk for commune in filled.communes]
+        elsewhere = len(codes) < len(set(self.draft.typed.get("communes", [])))
+        anchor, q = "", ""
+        if added := data.get("ajouter"):
+            codes, anchor = [*codes, added], "choisies"
+        elif (siren := data.get("ajouter-epci", "")).isdecimal() and siren.isascii():
+            codes += territory.communes_of_epci(siren).filter(caf=filled.caf).values_list("pk", flat=True)
+            anchor = "choisies"
+        elif gone := data.get("retirer"):
+            codes, anchor = [code for code in codes if code != gone], "choisies"
+        elif "chercher" in data:
+            q, anchor = data.get("q", "").strip()[:100], "trouvees"
+        chosen = _of_caf(codes, filled.caf)
+        self.draft.type({"communes": [commune.pk for commune in chosen], "q": [q] if q else []})
+        if elsewhere or len(chosen) < len(set(codes)):
+            self.draft.said = ELSEWHERE
+        return anchor
+
+    def _send(self) -> HttpResponse:
+        filled = _Filled(self.draft)
+        if wrong := filled.first_wrong(NAMES[:4]):
+            return self._go(wrong, "erreurs", again=True)
+        values = {**filled.form("lieu").cleaned_data, **filled.form("gestionnaire").cleaned_data}
+        caf = values.pop("caf")
+        try:
+            made = applications.submit(
+                values=values | {"caf_id": caf.pk},
+                communes=[commune.pk for commune in filled.communes],
+                personnes=filled.form("personnes").personnes(),
+                nonce=self.draft.nonce,
+                now=self.now,
+            )
+        except Refused as refusal:
+            self.draft.said = refusal.sentence
+            return self._go("communes" if "communes" in refusal.faults else "personnes")
+        return self.drafts.finish(self.draft, reverse("habilitations:envoyee", args=[made.reference]))
 
 
-def _carried(data: QueryDict, step: int) -> list[tuple[str, str]]:
-    """What other steps hold, as (name, value), for hidden fields."""
-    own = PREFIXES[step] if step < 5 else ()
-    return [
-        (name, value)
-        for name in data
-        if name not in NOT_CARRIED and not (own and name.startswith(own) and step != 3)
-        for value in data.getlist(name)
-    ]
+FORMS: dict[str, Any] = {"lieu": LieuForm, "gestionnaire": GestionnaireForm}
 
 
-def _caf(data: QueryDict) -> Caf | None:
-    return Caf.objects.filter(pk=_code(data.get("caf", ""))).first()
+class _Filled:
+    """The forms of a draft, each read once."""
+
+    def __init__(self, draft: Draft):
+        self.draft = draft
+        self._forms: dict[str, Any] = {}
+
+    def form(self, step: str) -> Any:
+        """The form of a step with what was typed; unbound where nothing was."""
+        if step not in self._forms:
+            typed = self.draft.typed
+            if step in FORMS:
+                there = any(name in typed for name in FORMS[step].base_fields)
+                self._forms[step] = FORMS[step](self.draft.data if there else None)
+            else:
+                there = f"{PEOPLE}-TOTAL_FORMS" in typed
+                self._forms[step] = Personnes(self.draft.data if there else None, prefix=PEOPLE)
+        return self._forms[step]
+
+    def faults(self, step: str) -> list[Fault]:
+        if step == "communes":
+            right = self.communes and len(self.communes) == len(set(self.draft.typed["communes"]))
+            return [] if right else [Fault("id_q", NO_COMMUNE)]
+        form = self.form(step)
+        return faults_of(form) if form.is_bound else [Fault("", "Cette étape est à remplir.")]
+
+    def first_wrong(self, steps: list[str]) -> str | None:
+        """The first of `steps` that is not right."""
+        return next((step for step in steps if self.faults(step)), None)
+
+    @cached_property
+    def caf(self) -> Caf | None:
+        """The chosen Caf."""
+        typed = self.draft.typed.get("caf") or [""]
+        return Caf.objects.filter(pk=_code(typed[-1])).first()
+
+    @cached_property
+    def communes(self) -> list[Commune]:
+        """The chosen communes that are of the chosen Caf (HAB-2)."""
+        return _of_caf(self.draft.typed.get("communes", []), self.caf)
+
+
+def _of_caf(codes: list[str], caf: Caf | None) -> list[Commune]:
+    rows = Commune.objects.filter(pk__in=[_code(code) for code in codes[:2_000]], caf=caf, actuelle=True)
+    return list(rows.select_related("departement").order_by("nom", "pk")) if caf and codes else []
 
 
 def _code(typed: str) -> str:
@@ -131,69 +229,73 @@ def _code(typed: str) -> str:
     return typed if typed.isascii() and typed.isprintable() else ""
 
 
-def _chosen(data: QueryDict) -> list[Commune]:
-    """The chosen communes that are of the chosen Caf (HAB-2)."""
-    codes = [_code(code) for code in data.getlist("communes")[:2_000]]
-    rows = Commune.objects.filter(pk__in=codes, caf=_code(data.get("caf", "")), actuelle=True)
-    return list(rows.select_related("departement").order_by("nom", "pk"))
-
-
-def _change_communes(request: HttpRequest, data: QueryDict, caf: Caf) -> HttpResponse | None:
-    """Search, add, add a whole EPCI, take away; None when the page was simply sent on."""
-    codes = list(dict.fromkeys(data.getlist("communes")))
-    if added := data.get("ajouter"):
-        codes += [added]
-    elif (siren := data.get("ajouter-epci", "")).isdecimal():
-        codes += list(territory.communes_of_epci(_code(siren)).filter(caf=caf).values_list("pk", flat=True))
-    elif gone := data.get("retirer"):
-        codes = [code for code in codes if code != gone]
-    elif "chercher" in data:
-        text = data.get("q", "").strip()
-        found = [match for match in territory.communes_matching(text, caf=caf.pk) if match.commune.pk not in codes]
-        epcis = territory.epcis_matching(text)
-        own = [epci for epci in epcis if territory.communes_of_epci(epci.pk).filter(caf=caf).exists()]
-        return _page(request, data, 3, trouvees=found, epcis=own, q=text, cherche=True)
+def _page(request: HttpRequest, drafts: Drafts, draft: Draft | None, step: str, *, again: bool = False) -> HttpResponse:
+    """The page of a step with what was typed; what is wrong is said only once one has asked to go on."""
+    filled = _Filled(draft or Draft())
+    context: dict[str, Any] = {
+        "etapes": list(STEPS.values()),
+        "etape": NAMES.index(step) + 1,
+        "nom": step,
+        "action": _address(step, draft) if draft else reverse("habilitations:nouvelle"),
+        "scelle": drafts.seal(draft) if draft else "",
+        "dit": draft.said if draft else "",
+        "caf": filled.caf,
+    }
+    judged = draft is not None and (again or "revoir" in request.GET)
+    if step == "relire":
+        context["sections"] = _summary(filled)
+    elif step == "communes":
+        context |= _communes(filled)
+        context["fautes"] = filled.faults(step) if judged else []
     else:
-        return None
-    data.setlist("communes", list(dict.fromkeys(codes)))
-    data.pop("q", None)
-    return _page(request, data, 3)
+        form = filled.form(step)
+        context["form"] = form
+        context["fautes"] = faults_of(form) if judged and form.is_bound else []
+        if form.is_bound and not judged:
+            _leave_unjudged(form)
+    status = 422 if request.method == "POST" and context.get("fautes") else 200
+    return render(request, f"habilitations/{PAGES.get(step, 'champs')}.html", context, status=status)
 
 
-def _number_the_persons(data: QueryDict, *, one_more: bool) -> None:
-    """How many rows of persons the page has: the count travels with it, and may come back as anything."""
-    total = data.get("personnes-TOTAL_FORMS", "")
-    rows = int(total) if total in COUNTS else 1
-    data["personnes-TOTAL_FORMS"] = str(min(rows + one_more, MOST))
-    data["personnes-INITIAL_FORMS"] = "0"
+PAGES = {"communes": "communes", "personnes": "personnes", "relire": "relire"}
 
 
-COUNTS = frozenset(map(str, range(1, 100)))
+def _leave_unjudged(form: Any) -> None:
+    several = isinstance(form, Personnes)
+    for errors in (*form.errors, form.non_form_errors()) if several else (form.errors,):
+        errors.clear()
 
 
-def _people_as_typed(data: QueryDict) -> Any:
-    """The persons with what was typed, not judged yet."""
-    rows = range(int(data["personnes-TOTAL_FORMS"]))
-    typed = [{name: data.get(f"personnes-{rank}-{name}", "") for name in PersonneForm.base_fields} for rank in rows]
-    return Personnes(prefix="personnes", initial=typed)
+def _communes(filled: _Filled) -> dict[str, Any]:
+    """What is chosen, and what the last search has found."""
+    chosen = {commune.pk for commune in filled.communes}
+    context: dict[str, Any] = {"communes": filled.communes}
+    if len(chosen) < len(set(filled.draft.typed.get("communes", []))):
+        context["dit"] = ELSEWHERE  # chosen before going back to change the Caf
+    if (q := "".join(filled.draft.typed.get("q", []))) and filled.caf:
+        caf = filled.caf
+        found = [match for match in territory.communes_matching(q, caf=caf.pk) if match.commune.pk not in chosen]
+        epcis = territory.epcis_matching(q)
+        own = [epci for epci in epcis if territory.communes_of_epci(epci.pk).filter(caf=caf).exists()]
+        context |= {"trouvees": found, "epcis": own, "q": q, "cherche": True}
+    return context
 
 
-def _summary(forms: dict[int, Any], data: QueryDict) -> list[tuple[str, int, list[tuple[str, str]]]]:
+def _summary(filled: _Filled) -> list[tuple[str, str, list[tuple[str, str]]]]:
     """(title, step, lines) of everything that will be sent."""
-    sections = []
-    for step, title in ((1, "Le lieu"), (2, "Le gestionnaire")):
-        forms[step].is_valid()
-        lines = [(str(f.label), _said(f, forms[step].cleaned_data.get(f.name))) for f in forms[step]]
-        sections.append((title, step, lines))
-    sections.append(("Les communes", 3, [("", ", ".join(str(commune) for commune in _chosen(data)))]))
-    people = []
-    if forms[4].is_valid():
-        people = [
-            (f"{line['prenom']} {line['nom']}", f"{line['courriel']}, {line['fonction']}, {line['service']}")
-            for line in forms[4].personnes()
-        ]
-    sections.append(("Les personnes à habiliter", 4, people))
-    return sections
+    parts = []
+    for step in FORMS:
+        form = filled.form(step)
+        form.is_valid()
+        parts.append((STEPS[step], step, [(str(f.label), _said(f, form.cleaned_data.get(f.name))) for f in form]))
+    parts.append((STEPS["communes"], "communes", [("", ", ".join(str(commune) for commune in filled.communes))]))
+    people = filled.form("personnes")
+    lines = [
+        (f"{line['prenom']} {line['nom']}", f"{line['courriel']}, {line['fonction']}, {line['service']}")
+        for line in (people.personnes() if people.is_valid() else [])
+    ]
+    parts.append(("Les personnes à habiliter", "personnes", lines))
+    return parts
 
 
 def _said(field: Any, value: Any) -> str:
@@ -201,29 +303,6 @@ def _said(field: Any, value: Any) -> str:
     if isinstance(field.field, PhoneField):
         return telephone(value)
     return str(choices.get(value, value or ""))
-
-
-def _send(request: HttpRequest, data: QueryDict) -> HttpResponse:
-    forms = _forms(data, True)
-    if wrong := next((n for n in range(1, 5) if not _is_right(n, forms, data)), None):
-        return _page(request, data, wrong, check=True)
-    try:
-        nonce = Signer().unsign(data.get("envoi", ""))
-    except BadSignature:
-        return _page(request, data, 4, check=True)
-    values = {**forms[1].cleaned_data, **forms[2].cleaned_data}
-    caf = values.pop("caf")
-    try:
-        made = applications.submit(
-            values=values | {"caf_id": caf.pk},
-            communes=data.getlist("communes"),
-            personnes=forms[4].personnes(),
-            nonce=nonce,
-            now=clock.now(),
-        )
-    except Refused as refusal:
-        return _page(request, data, 3 if "communes" in refusal.faults else 4, erreur=refusal.sentence)
-    return redirect("habilitations:envoyee", reference=made.reference)
 
 
 @never_cache

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.urls import reverse
+from lxml import html
 
 from demandes import queries
 from demandes.models import Demande, Dossier
@@ -99,7 +100,7 @@ def test_opening_the_link_changes_nothing(client, demande):
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        ("", "obligatoire"),
+        ("", "Écrivez l’adresse de courriel de votre demande."),
         ("autre@famille.test", "pas l’adresse de cette demande"),
         ("zibeline@famille.test\x00", "nul"),
         ("x" * 300, "254 caractères"),
@@ -108,9 +109,14 @@ def test_opening_the_link_changes_nothing(client, demande):
 )
 def test_withdrawing_needs_the_address_of_the_demande(client, demande, typed, words):
     before = stored()
-    answer = client.post(page_of(demande), {"courriel": typed})
-    assert answer.status_code == 422
-    assert words in answer.content.decode()
+    answer = client.post(page_of(demande), {"courriel": typed}, follow=True)
+    [(address, status)] = answer.redirect_chain
+    assert (answer.status_code, status, address.endswith("#erreurs")) == (200, 302, True)
+    assert not typed.strip() or typed not in address
+    card = html.document_fromstring(answer.content.decode()).xpath("//section[@id='retirer']")[0]
+    assert words in card.xpath("string(.//*[@role='alert']//a[@href='#id_courriel'])") + card.text_content()
+    assert card.xpath("string(.//input[@name='courriel']/@value)") == typed.replace("\x00", "\ufffd")
+    assert "<title>Erreur : " in answer.content.decode()
     assert stored() == before
 
 
@@ -120,8 +126,9 @@ def test_withdrawing_destroys_the_dossier_at_once_and_tells_a_lieu_that_has_a_co
     send_due(now=NOW)
     if state != "transmise":
         Demande.objects.update(state=state, picked_up_at=NOW)
-    assert client.post(page_of(demande), {"courriel": " ZIBELINE@famille.test "}).status_code == 302
-    assert "vos données sont détruites" in client.get("/").content.decode()
+    done = client.post(page_of(demande), {"courriel": " ZIBELINE@famille.test "})
+    assert (done.status_code, done["Location"]) == (302, "/demandes/retiree/")
+    assert "Vos données sont détruites" in client.get(done["Location"]).content.decode()
     demande.refresh_from_db()
     assert (demande.state, demande.destroyed_at, demande.content) == ("retiree", NOW, "")
     assert not Dossier.objects.exists()

@@ -145,13 +145,14 @@ class Walk:
         }.items():
             page.fill(f"[name={name}]", value)
         today = clock.today()
-        page.fill("[name=enfants-0-date_naissance]", (today - timedelta(days=3_000)).isoformat())
+        page.check("[name=enfants-0-situation][value=ne]")
+        page.fill("[name=enfants-0-date]", (today - timedelta(days=3_000)).isoformat())
         page.check("[name=modes][value=creche-collective]")
         page.fill("[name=a_partir_du]", (today + timedelta(days=30)).isoformat())
         page.click("text=Relire avant d’envoyer")
         assert "six ans ou plus" in page.inner_text("main")
         assert page.input_value("[name=nom]") == "Secrète"
-        page.fill("[name=enfants-0-date_naissance]", (today - timedelta(days=400)).isoformat())
+        page.fill("[name=enfants-0-date]", (today - timedelta(days=400)).isoformat())
         page.click("text=Relire avant d’envoyer")
         page.click("text=Envoyer ma demande")
         return re.search(r"F-[\w-]+", page.inner_text("main")).group()

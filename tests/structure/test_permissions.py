@@ -51,12 +51,20 @@ territory:communes              GET   200    200  200  choix 200  200  200  200 
 territory:epcis                 GET   200    200  200  choix 200  200  200  200  200
 
 demandes:nouvelle               GET   200    200  200  choix 200  200  200  200  200
+demandes:nouvelle               POST  302    302  302  choix 302  302  302  302  302
+demandes:relire                 GET   302    302  302  choix 302  302  302  302  302
+demandes:relire                 POST  302    302  302  choix 302  302  302  302  302
+demandes:retiree                GET   200    200  200  choix 200  200  200  200  200
 demandes:envoyee                GET   200    200  200  choix 200  200  200  200  200
 demandes:envoyee[forged]        GET   404    404  404  choix 404  404  404  404  404
 demandes:suivi                  GET   200    200  200  choix 200  200  200  200  200
 demandes:suivi[forged]          GET   404    404  404  choix 404  404  404  404  404
 demandes:suivi[destroyed]       GET   410    410  410  choix 410  410  410  410  410
 habilitations:nouvelle          GET   200    200  200  choix 200  200  200  200  200
+habilitations:nouvelle          POST  302    302  302  choix 302  302  302  302  302
+habilitations:etape             GET   302    302  302  choix 302  302  302  302  302
+habilitations:etape             POST  302    302  302  choix 302  302  302  302  302
+habilitations:etape[unknown]    GET   404    404  404  choix 404  404  404  404  404
 habilitations:envoyee           GET   200    200  200  choix 200  200  200  200  200
 habilitations:envoyee[forged]   GET   404    404  404  choix 404  404  404  404  404
 

@@ -83,6 +83,8 @@ class World:
             "demandes:suivi[destroyed]": [link_token(self.destroyed.uuid)],
             "demandes:envoyee[forged]": [link_token(self.demande.uuid)[:-4] + "AAAA"],
             "demandes:suivi[forged]": [link_token(self.demande.uuid)[:-4] + "AAAA"],
+            "habilitations:etape": ["communes"],
+            "habilitations:etape[unknown]": ["ailleurs"],
             "habilitations:envoyee": ["H-2026-ABCDEF"],
             "habilitations:envoyee[forged]": ["X-2026-ABCDEF"],
             "demandes:detail": [self.demande.uuid],

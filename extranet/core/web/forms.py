@@ -1,7 +1,9 @@
 """Forms that look and speak the same on every page: the renderer, and the few widgets that need more than Django's."""
 
+import re
 import unicodedata
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from django import forms
 from django.core.validators import RegexValidator, validate_email
@@ -128,3 +130,85 @@ class CommuneInput(forms.TextInput):
         if code_name:
             found["data-communes-code"] = code_name
         super().__init__(attrs=found | (attrs or {}))
+
+
+# --- what is to be corrected ---------------------------------------------------------------------------------------
+
+
+class Fault(NamedTuple):
+    """A sentence that says which field and what to do, and the field's id in the page."""
+
+    anchor: str
+    sentence: str
+
+
+def faults_of(*parts: Any) -> list[Fault]:
+    """The faults of forms and formsets, in the order of the page."""
+    return [fault for part in parts if part is not None for fault in _faults(part)]
+
+
+def _faults(part: Any) -> Iterator[Fault]:
+    if isinstance(part, forms.BaseFormSet):
+        for sentence in part.non_form_errors():
+            yield Fault(f"{part.prefix}-0", str(sentence))
+        for rank, row in enumerate(part.forms):
+            name = f"{getattr(part, 'titre', 'Ligne')} {rank + 1}"
+            yield from (Fault(anchor, f"{name}{_glue(said)}") for anchor, said in _faults(row))
+        return
+    for sentence in part.non_field_errors():
+        yield Fault("", str(sentence))
+    for field in part:
+        anchor = f"{field.auto_id}_0" if field.use_fieldset else field.auto_id
+        for error in field.errors.as_data():
+            for sentence in error.messages:
+                # What is missing is asked for by a sentence of its own; any other needs the field's name before it.
+                said = sentence if error.code == "required" else f"{str(field.label).rstrip(' ?')}{_glue(sentence)}"
+                yield Fault(anchor, said)
+
+
+def _glue(sentence: str) -> str:
+    return f"\u00a0: {sentence[:1].lower()}{sentence[1:]}"
+
+
+# --- rows that are added and taken away ----------------------------------------------------------------------------
+
+
+class Rows(forms.BaseFormSet):  # type: ignore[type-arg]
+    """One group of fields a child or a person. What was typed, by name, gains and loses rows."""
+
+    titre = "Ligne"
+    MOST = 10
+
+    @classmethod
+    def names(cls, prefix: str) -> re.Pattern[str]:
+        """Of every field of every row, and of the count."""
+        fields = "|".join(cls.form.base_fields)  # type: ignore[attr-defined]
+        return re.compile(f"{prefix}-(TOTAL_FORMS|[0-9]{{1,2}}-({fields}))")
+
+    @classmethod
+    def number(cls, typed: dict[str, list[str]], prefix: str) -> int:
+        """How many rows the page has: the count travels with it, and may come back as anything."""
+        total = (typed.get(f"{prefix}-TOTAL_FORMS") or [""])[-1]
+        rows = max(1, min(int(total), cls.MOST)) if re.fullmatch("[0-9]{1,3}", total) else 1
+        typed[f"{prefix}-TOTAL_FORMS"], typed[f"{prefix}-INITIAL_FORMS"] = [str(rows)], ["0"]
+        return rows
+
+    @classmethod
+    def change(cls, typed: dict[str, list[str]], prefix: str, data: Any) -> str:
+        """Add or take away the row that a button of the page names; where to look then, "" when none was pressed."""
+        rows = cls.number(typed, prefix)
+        if "ajouter" in data:
+            typed[f"{prefix}-TOTAL_FORMS"] = [str(min(rows + 1, cls.MOST))]
+            return f"{prefix}-{min(rows, cls.MOST - 1)}"
+        if "retirer" not in data:
+            return ""
+        gone = data["retirer"].removeprefix(f"{prefix}-")
+        if not re.fullmatch("[0-9]{1,2}", gone) or int(gone) >= rows:
+            return f"{prefix}-0"
+        kept = [rank for rank in range(rows) if rank != int(gone)]
+        fields = list(cls.form.base_fields)  # type: ignore[attr-defined]
+        before = {rank: {name: typed.pop(f"{prefix}-{rank}-{name}", None) for name in fields} for rank in range(rows)}
+        for rank, old in enumerate(kept):
+            typed |= {f"{prefix}-{rank}-{name}": value for name, value in before[old].items() if value is not None}
+        typed[f"{prefix}-TOTAL_FORMS"] = [str(max(1, len(kept)))]
+        return f"{prefix}-{max(0, int(gone) - 1)}"

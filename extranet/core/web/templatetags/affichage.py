@@ -1,10 +1,12 @@
-"""How dates, moments, telephone numbers and names are written for people, in templates."""
+"""How dates, moments, telephone numbers and what is to be corrected are written for people, in templates."""
 
 from datetime import datetime
+from typing import Any
 
 from django import template
 
 from extranet.core import words
+from extranet.core.web.forms import Fault, faults_of
 
 register = template.Library()
 register.filter("jour", words.jour, expects_localtime=True)
@@ -20,3 +22,9 @@ register.filter("le", words.le)
 def moment(value: datetime | None) -> str:
     """« 24 novembre 2026 à 9 h 05 »."""
     return f"{words.date_longue(value)} à {value.hour}{words.NBSP}h{words.NBSP}{value:%M}" if value else ""
+
+
+@register.simple_tag
+def fautes_de(known: list[Fault] | None, *parts: Any) -> list[Fault]:
+    """What the view has worked out, else the faults of `parts` that are there."""
+    return known or faults_of(*[part for part in parts if part and part.is_bound])

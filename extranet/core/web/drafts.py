@@ -1,0 +1,158 @@
+"""What somebody is typing, between two pages: sealed, short-lived, opened by that browser only.
+
+Each page is the answer to a GET, so what was typed lies somewhere between two requests: in the shared cache, under a
+key that the address carries, sealed by a secret that only a cookie of the browser holds. Who reads the cache, its
+file or the log opens nothing; the next person on a shared computer, who has another address, finds nothing.
+Each page carries the draft too, sealed the same way: what is sent is what was read, in each window, and a form can be
+finished while the cache does not answer. Docs: decisions/0010.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import logging
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from functools import wraps
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken
+from django.conf import settings
+from django.core.cache import caches
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.datastructures import MultiValueDict
+from redis.exceptions import RedisError
+
+logger = logging.getLogger(__name__)
+
+LIFE = 3600  # seconds since the last change
+LONGEST = 200_000  # characters, sealed; whatever is longer cannot be right, and stays in its page
+_KEY = re.compile("[A-Za-z0-9_-]{16}")
+_SECRET = re.compile("[A-Za-z0-9_-]{43}")
+
+
+@dataclass(slots=True)
+class Draft:
+    """What was typed (name → values), and what makes of it one sending."""
+
+    key: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+    typed: dict[str, list[str]] = field(default_factory=dict)
+    nonce: str = ""  # of the sending: another as soon as something else is typed
+    said: str = ""  # a sentence for the next page
+    about: str = ""  # the private link of what is corrected, where it is not something new
+    sent: str = ""  # where the confirmation is, once it is sent; nothing typed is left then
+
+    def type(self, typed: dict[str, list[str]]) -> None:
+        """Put `typed` in the place of what was there under these names; it is another sending from now on."""
+        self.typed |= typed
+        self.nonce, self.sent, self.said = secrets.token_urlsafe(16), "", ""
+
+    @property
+    def data(self) -> MultiValueDict[str, str]:
+        """For the forms."""
+        return MultiValueDict(self.typed)
+
+
+class NoDraft(Exception):
+    """The draft of an address is gone (`lost`), or cannot be read for the moment."""
+
+    def __init__(self, *, lost: bool):
+        self.lost = lost
+
+
+class Drafts:
+    """The drafts of the browser that asks."""
+
+    def __init__(self, request: HttpRequest, now: datetime):
+        self._cookie = "__Host-brouillon" if settings.SESSION_COOKIE_SECURE else "brouillon"
+        given = request.COOKIES.get(self._cookie, "")
+        self._secret = given if _SECRET.fullmatch(given) else secrets.token_urlsafe(32)
+        self._now = int(now.timestamp())
+        self._asked = request.GET.get("brouillon", "")
+        self._carried = request.POST.get("scelle", "")
+
+    def read(self) -> Draft | None:
+        """The draft that the page carries, else the one kept under the address's key; None where there is no key.
+
+        Raises NoDraft.
+        """
+        if not _KEY.fullmatch(self._asked):
+            return None
+        found = self._open(self._carried)
+        if found is None:
+            try:
+                found = self._open(caches["brouillons"].get(self._asked) or "")
+            except (RedisError, OSError) as error:
+                raise NoDraft(lost=False) from error
+        if found is None:
+            raise NoDraft(lost=True)
+        return found
+
+    def resume(self) -> Draft:
+        """For a page that posts what was typed: its draft, else a new one, so that its own fields are never lost."""
+        try:
+            return self.read() or Draft()
+        except NoDraft:
+            return Draft()
+
+    def seal(self, draft: Draft) -> str:
+        """For the page."""
+        words = json.dumps(asdict(draft), ensure_ascii=False, separators=(",", ":"))
+        return self._fernet(draft.key).encrypt_at_time(words.encode(), self._now).decode()
+
+    def go(self, draft: Draft, address: str, *, otherwise: Callable[[], HttpResponse]) -> HttpResponse:
+        """Keep the draft and go to `address`; where it cannot be kept, answer the page, which carries it."""
+        response = redirect(address) if self._keep(draft) else otherwise()
+        secure = bool(settings.SESSION_COOKIE_SECURE)
+        response.set_cookie(self._cookie, self._secret, max_age=LIFE, httponly=True, secure=secure, samesite="Lax")
+        return response
+
+    def finish(self, draft: Draft, address: str, *, said: str = "") -> HttpResponse:
+        """It is sent: nothing typed is kept any more, and whoever comes back to the draft is led to `address`."""
+        done = Draft(key=draft.key, sent=address, said=said)
+        return self.go(done, address, otherwise=lambda: redirect(address))
+
+    def _keep(self, draft: Draft) -> bool:
+        sealed = self.seal(draft)
+        if len(sealed) > LONGEST:
+            return False
+        try:
+            caches["brouillons"].set(draft.key, sealed, timeout=LIFE)
+        except (RedisError, OSError):
+            logger.warning("drafts: the cache does not answer, pages carry them")
+            return False
+        return True
+
+    def _open(self, sealed: str) -> Draft | None:
+        try:
+            words = self._fernet(self._asked).decrypt_at_time(sealed.encode(), ttl=LIFE, current_time=self._now)
+        except InvalidToken:
+            return None
+        return Draft(**json.loads(words))
+
+    def _fernet(self, key: str) -> Fernet:
+        """Of one draft of one browser: the installation's secret alone does not open it, nor the cookie alone."""
+        own = hmac.digest(settings.SECRET_KEY.encode(), f"brouillon:{key}:{self._secret}".encode(), hashlib.sha256)
+        return Fernet(base64.urlsafe_b64encode(own))
+
+
+def needs_draft(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Say on a page, with the way to begin again or to try again, that a draft is not there."""
+
+    @wraps(view)
+    def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except NoDraft as absent:
+            status = 410 if absent.lost else 503
+            response = render(request, "erreurs/brouillon.html", {"perdu": absent.lost}, status=status)
+            if not absent.lost:
+                response["Retry-After"] = "10"
+            return response
+
+    return inner
