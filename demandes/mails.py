@@ -12,6 +12,7 @@ from extranet.core.dates import paris_date
 from extranet.core.outbox.kinds import Mail, addressee, link, mail
 from extranet.core.outbox.models import Message
 from extranet.core.words import date_longue
+from habilitations import queries as habilitations
 
 SHOWN = 50
 
@@ -33,15 +34,20 @@ def _waiting(message: Message, now: datetime) -> tuple[Transmission, list[Demand
     return transmission, list(waiting.order_by("last_day", "reference"))
 
 
+def _still_acts(message: Message, lieu_id: int, now: datetime) -> bool:
+    """ACC-6: a person whose access ended since the mail was posted gets none."""
+    return habilitations.persons_of(lieu_id, now).filter(user=message.recipient.removeprefix("user:")).exists()
+
+
 def _rank(message: Message) -> int:
     """The day of a reminder, from its key."""
     return int(message.key.rpartition(":")[2])
 
 
-def _batch(message: Message, now: datetime, subject: str) -> Mail | None:
+def _batch(message: Message, now: datetime, subject: str, *, to_agents: bool = False) -> Mail | None:
     """A mail about what of a transmission is not picked up: count, references, link, last day; nothing of families."""
     transmission, waiting = _waiting(message, now)
-    if not waiting:
+    if not waiting or not (to_agents or _still_acts(message, transmission.lieu_id, now)):
         return None
     day = rules.last_day_to_pick_up(transmission.notified_at or now, waiting[0].last_day)
     count = len(waiting)
@@ -81,7 +87,7 @@ def retard(message: Message, now: datetime) -> Mail | None:
 @mail("demandes.retard-caf", when="seizième jour sans récupération", to="agents de la Caf")
 def retard_caf(message: Message, now: datetime) -> Mail | None:
     """NOT-4."""
-    return _batch(message, now, "Demandes en retard de récupération")
+    return _batch(message, now, "Demandes en retard de récupération", to_agents=True)
 
 
 @mail(

@@ -60,9 +60,9 @@ def counts_for(user: Any, now: datetime) -> dict[str, int]:
     return dict(rows)
 
 
-def attestations_of(user: Any) -> QuerySet[Attestation]:
+def attestations_of(user: Any, now: datetime) -> QuerySet[Attestation]:
     """CNS-3, CON-6: attestations of the lieux of `user`, even after the convention's end."""
-    lieux = habilitations.lieux_to_attest(user)
+    lieux = habilitations.lieux_to_attest(user, now)
     return Attestation.objects.filter(lieu__in=lieux).select_related("lieu").annotate(nombre=Count("lignes"))
 
 

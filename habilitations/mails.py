@@ -8,6 +8,7 @@ from extranet.core.accounts.services import issue_password
 from extranet.core.dates import paris_date
 from extranet.core.outbox.kinds import Mail, addressee, link, mail
 from extranet.core.outbox.models import Message
+from habilitations import queries
 from habilitations.models import DemandeHabilitation, Habilitation
 from habilitations.workflow import EtatDemandeHabilitation
 
@@ -57,16 +58,17 @@ def refusee(message: Message, now: datetime) -> Mail:
     return _mail(message, f"Votre demande d’habilitation {demande.reference} n’est pas retenue", demande=demande)
 
 
-def _line(message: Message) -> Habilitation:
-    rows = Habilitation.objects.select_related("user", "lieu__caf", "lieu__gestionnaire", "personne")
-    return rows.get(pk=message.about["habilitation"])
+def _line(message: Message, now: datetime) -> Habilitation | None:
+    """None once that access is closed: suspended, or its line of annexe 1 over."""
+    rows = queries.active(now).select_related("user", "lieu__caf", "lieu__gestionnaire", "personne")
+    return rows.filter(pk=message.about["habilitation"]).first()
 
 
 @mail("habilitations.activation", when="la Caf ouvre l’accès d’une personne", to="la personne")
 def activation(message: Message, now: datetime) -> Mail | None:
     """ACT-1, ACT-2: the password is made here; a person who has its own already gets none."""
-    line = _line(message)
-    if line.suspended_at:
+    line = _line(message, now)
+    if line is None:
         return None
     new = line.user.password_chosen_at is None
     return _mail(
@@ -82,14 +84,16 @@ def activation(message: Message, now: datetime) -> Mail | None:
 @mail("habilitations.acces-ouverts", when="la Caf ouvre l’accès d’une personne", to="le gestionnaire")
 def acces_ouverts(message: Message, now: datetime) -> Mail | None:
     """ACT-1: to the address of the public register or the signed act."""
-    line = _line(message)
-    if line.suspended_at:
+    line = _line(message, now)
+    if line is None:
         return None
     return _mail(message, f"Une personne a maintenant accès aux demandes de {line.lieu.nom}", ligne=line)
 
 
 @mail("habilitations.compte-ouvert", when="une personne a choisi son mot de passe", to="les autres personnes du lieu")
-def compte_ouvert(message: Message, now: datetime) -> Mail:
+def compte_ouvert(message: Message, now: datetime) -> Mail | None:
     """ACT-3."""
-    line = _line(message)
+    line = _line(message, now)
+    if line is None:
+        return None
     return _mail(message, f"Un accès vient de s’ouvrir pour {line.lieu.nom}", ligne=line)

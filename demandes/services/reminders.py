@@ -39,7 +39,7 @@ def remind(*, now: datetime) -> int:
             outbox.post(
                 "demandes.rappel",
                 key=f"{transmission.uuid}:{day}",
-                to=[f"user:{line.user_id}" for line in habilitations.persons_of(transmission.lieu_id)],
+                to=[f"user:{line.user_id}" for line in habilitations.persons_of(transmission.lieu_id, now)],
                 now=now,
                 transmission=transmission.pk,
             )
@@ -66,7 +66,7 @@ def tell_late(*, now: datetime) -> int:
 @transaction.atomic
 def _tell_late(transmission: Transmission, now: datetime) -> None:
     key, about = str(transmission.uuid), {"transmission": transmission.pk}
-    persons = [f"user:{line.user_id}" for line in habilitations.persons_of(transmission.lieu_id)]
+    persons = [f"user:{line.user_id}" for line in habilitations.persons_of(transmission.lieu_id, now)]
     outbox.post("demandes.retard", key=key, to=persons, now=now, **about)
     outbox.post("demandes.retard-caf", key=key, to=agents_of(transmission.lieu.caf_id), now=now, **about)
     waiting = queries.waiting_on(paris_date(now)).filter(transmission=transmission, dossier__isnull=False)

@@ -68,7 +68,7 @@ def transmit(
 
     None, and nothing changes, when the lieu has no active person to tell, or nothing waits any more.
     """
-    persons = [f"user:{line.user_id}" for line in habilitations.persons_of(lieu_id)]
+    persons = [f"user:{line.user_id}" for line in habilitations.persons_of(lieu_id, now)]
     if not persons or not demandes.filter(state=Etat.A_ORIENTER).exists():
         return None
     batch = Transmission.objects.create(lieu_id=lieu_id, livraison=livraison, transmitted_at=now)

@@ -31,7 +31,7 @@ def suspend(*, habilitation_id: int, reason: str, by: Any, now: datetime) -> Hab
     if Habilitation.objects.filter(pk=line.pk, suspended_at=None).update(suspended_at=now, reason=reason) != 1:
         raise WrongState("Cette habilitation est déjà suspendue.")
     journal.record("habilitation.suspendue", line, by=by, at=now)
-    if not Habilitation.objects.filter(user=user, suspended_at=None).exists():
+    if not queries.bound(now).filter(user=user).exists():
         accounts.suspend(user, by=by, now=now)
     line.refresh_from_db()
     return line
@@ -44,6 +44,8 @@ def resend(*, habilitation_id: int, by: Any, now: datetime) -> None:
     rights.check(role_of(by), "resend")
     if line.suspended_at:
         raise WrongState("Cette habilitation est suspendue.")
+    if not queries.active(now).filter(pk=line.pk).exists():
+        raise WrongState("Cette personne n’est plus dans l’annexe 1 en vigueur aujourd’hui.")
     key = f"{line.pk}:{now:%Y%m%d%H%M}"
     outbox.post("habilitations.activation", key=key, to=[f"user:{line.user_id}"], now=now, habilitation=line.pk)
     journal.record("habilitation.mot-de-passe-renvoye", line, by=by, at=now)
@@ -53,8 +55,8 @@ def tell_colleagues(user: Any, first: bool, now: datetime) -> None:
     """ACT-3: the lieu's other persons learn that the account was opened."""
     if not first:
         return
-    for line in Habilitation.objects.filter(user=user, suspended_at=None):
-        others = queries.persons_of(line.lieu_id).exclude(user=user)
+    for line in queries.active(now).filter(user=user):
+        others = queries.persons_of(line.lieu_id, now).exclude(user=user)
         to = [f"user:{other.user_id}" for other in others]
         outbox.post("habilitations.compte-ouvert", key=str(line.pk), to=to, now=now, habilitation=line.pk)
 
