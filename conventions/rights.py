@@ -2,7 +2,7 @@
 
 from extranet.core.errors import Forbidden
 
-_WRITERS = frozenset({"gestionnaire", "superviseur"})
+_WRITERS = frozenset({"instructeur", "superviseur"})
 ACTS: dict[str, frozenset[str]] = {
     "record_signature": _WRITERS,
     "record_deliberation": _WRITERS,

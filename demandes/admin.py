@@ -9,12 +9,11 @@ from django.http import FileResponse, Http404, HttpRequest
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from conventions import queries as conventions
 from conventions.models import Lieu
-from demandes import rights, rules
+from demandes import queries, rights, rules
 from demandes.documents.reading import MODES
 from demandes.models import Attestation, Demande, LigneAttestation, Livraison, Rejet
-from demandes.services import deliveries, transmission
+from demandes.services import deliveries, orientation
 from demandes.workflow import DEMANDE, Etat, EtatAttestation
 from extranet.core import clock
 from extranet.core.dates import paris_date
@@ -25,36 +24,44 @@ from extranet.territory.scoping import CafScopedAdmin, CafScopedInline
 
 
 class LieuForm(forms.Form):
-    """The lieux that cover the commune of the demande."""
+    """The lieux that can have all the demandes chosen."""
 
     about_object = True
     lieu = forms.ModelChoiceField(
         label="Lieu d’information",
         queryset=Lieu.objects.none(),
-        empty_label=None,
-        help_text="Les lieux de votre Caf qui couvrent cette commune aujourd’hui.",
+        empty_label="Choisissez un lieu",
+        help_text="Les lieux de votre Caf qui couvrent la commune aujourd’hui et où une personne peut répondre.",
+        error_messages={"required": "Choisissez le lieu qui recevra la demande."},
     )
 
-    def __init__(self, *args: Any, obj: Demande, **kwargs: Any):
+    def __init__(self, *args: Any, objs: list[Demande], **kwargs: Any):
         super().__init__(*args, **kwargs)
-        covering = conventions.lieux_covering(obj.commune_id, clock.now()).filter(caf=obj.caf_id)
-        self.fields["lieu"].queryset = covering.exclude(pk=obj.lieu_id)  # type: ignore[attr-defined]
+        found = orientation.lieux_for(objs, clock.now())
+        self.fields["lieu"].queryset = found  # type: ignore[attr-defined]
+        if objs and not found.exists():
+            self.fields[
+                "lieu"
+            ].help_text = (
+                "Aucun lieu ne couvre toutes ces communes : revenez à la liste et confiez-les commune par commune."
+            )
 
 
 class EnRetard(admin.SimpleListFilter):
-    """Late or not, worked out from dates."""
+    """Late, or with a lieu where nobody can pick it up: worked out from dates."""
 
-    title = "délai de quinze jours"
+    title = "à surveiller"
     parameter_name = "delai"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("retard", "en retard")]
+        return [("retard", "en retard"), ("sans-personne", "lieu sans personne")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Demande]) -> QuerySet[Demande]:
-        if self.value() != "retard":
-            return queryset
-        limit = rules.notified_before_is_late(clock.today())
-        return queryset.filter(state=Etat.TRANSMISE, transmission__notified_at__lt=limit)
+        if self.value() == "retard":
+            return queryset.filter(pk__in=queries.late_on(clock.today()).values("pk"))
+        if self.value() == "sans-personne":
+            return queryset.filter(pk__in=queries.stranded_at(clock.now()).values("pk"))
+        return queryset
 
 
 @admin.register(Demande)
@@ -102,13 +109,33 @@ class DemandeAdmin(ActsMixin):
             label="Confier à un lieu",
             right="assign",
             form=LieuForm,
-            available=lambda demande: DEMANDE.may(demande, "transmit"),
-            run=lambda demande, data, by, now: transmission.assign(
-                demande_id=demande.pk, lieu_id=data["lieu"].pk, by=by, now=now
+            several=True,
+            available=lambda demande: demande.state in (Etat.A_ORIENTER, Etat.TRANSMISE),
+            obstacle=lambda demande, by, now: orientation.obstacle(demande, now),
+            run=lambda demandes, data, by, now: orientation.give(
+                demande_ids=[demande.pk for demande in demandes], lieu_id=data["lieu"].pk, by=by, now=now
             ),
-            done="La demande est confiée au lieu ; la famille est prévenue.",
-            explain="Le lieu reçoit un courriel, et la famille apprend qui va lui répondre.",
-        )
+            done="C’est fait : le lieu choisi est prévenu, et les familles qui ont laissé une adresse aussi.",
+            explain="Le lieu choisi reçoit un courriel et a quinze jours pour récupérer ce qui lui est confié ; chaque famille apprend "
+            "quel lieu va lui répondre. Le lieu qui n’avait pas récupéré la demande est prévenu et n’y a plus accès. La date "
+            "de destruction ne change pas.",
+        ),
+        Act(
+            slug="reprendre",
+            label="Remettre à orienter",
+            right="assign",
+            several=True,
+            available=lambda demande: (
+                DEMANDE.may(demande, "take_back") and orientation.is_stranded(demande, clock.now())
+            ),
+            obstacle=lambda demande, by, now: orientation.put_back_obstacle(demande, now),
+            run=lambda demandes, data, by, now: orientation.put_back(
+                demande_ids=[demande.pk for demande in demandes], by=by, now=now
+            ),
+            done="C’est fait : plus aucun lieu n’a ces demandes, elles sont à orienter.",
+            explain="Personne, dans le lieu actuel, ne peut récupérer ces demandes. Remises à orienter, elles attendent qu’un lieu "
+            "les reçoive. La date de destruction ne change pas.",
+        ),
     ]
 
     @admin.display(description="état", ordering="state")

@@ -4,6 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
+from conventions.models import Lieu
 from demandes import queries, rules
 from demandes.models import Attestation, Demande, Dossier, Transmission
 from demandes.services.transmission import note_notified
@@ -131,6 +132,27 @@ def orientee(message: Message, now: datetime) -> Mail | None:
     if demande is None or demande.lieu is None:
         return None
     return _mail(message, "Un lieu d’information va vous répondre", demande=demande, lieu=demande.lieu)
+
+
+@mail("demandes.reprise", when="la Caf reprend à un lieu des demandes qu’il n’a pas récupérées", to="lieu")
+def reprise(message: Message, now: datetime) -> Mail | None:
+    """NOT-4.k, CTL-9.b: the lieu that loses them."""
+    lieu = Lieu.objects.get(pk=message.about["lieu"])
+    if not _still_acts(message, lieu.pk, now):
+        return None
+    lost = Demande.objects.filter(pk__in=message.about["demandes"]).exclude(lieu=lieu)
+    references = list(lost.order_by("reference").values_list("reference", flat=True))
+    count = len(references)
+    if not count:
+        return None
+    return _mail(
+        message,
+        f"{count} demande{'s' if count > 1 else ''} reprise{'s' if count > 1 else ''} par la Caf",
+        lieu=lieu,
+        nombre=count,
+        references=references[:SHOWN],
+        autres=max(0, count - SHOWN),
+    )
 
 
 @mail("demandes.retard-famille", when="seizième jour sans récupération", to="famille")

@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Case, Count, F, QuerySet, When
 
+from demandes import rules
 from demandes.models import Attestation, Demande, LigneAttestation, Transmission
 from demandes.workflow import ALIVE, Etat
 from extranet.core.dates import paris_date
@@ -108,6 +109,16 @@ def due_for_destruction(day: date) -> QuerySet[Demande]:
 def waiting_on(day: date) -> QuerySet[Demande]:
     """Demandes that their lieu can still pick up and has not."""
     return Demande.objects.filter(state=Etat.TRANSMISE, last_day__gte=day)
+
+
+def late_on(day: date) -> QuerySet[Demande]:
+    """NOT-4: those of `waiting_on` whose fifteenth day is over."""
+    return waiting_on(day).filter(transmission__notified_at__lt=rules.notified_before_is_late(day))
+
+
+def stranded_at(now: datetime) -> QuerySet[Demande]:
+    """CTL-9: those of `waiting_on` whose lieu has nobody to pick them up: no active person, suspended, or ended."""
+    return waiting_on(paris_date(now)).filter(lieu__in=habilitations.lieux_without_anybody(now))
 
 
 def waiting_transmissions(day: date) -> QuerySet[Transmission]:

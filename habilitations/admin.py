@@ -43,6 +43,7 @@ class RaisonForm(forms.Form):
 
 
 class CommuneInline(CafScopedInline):
+    own_caf_only = True
     model = CommuneDemandee
     caf_path = "demande__caf"
     fields = ("commune",)
@@ -50,6 +51,7 @@ class CommuneInline(CafScopedInline):
 
 
 class PersonneInline(CafScopedInline):
+    own_caf_only = True
     model = PersonneDemandee
     caf_path = "demande__caf"
     fields = ("civilite", "nom", "prenom", "courriel", "service", "fonction")
@@ -60,6 +62,7 @@ class PersonneInline(CafScopedInline):
 class DemandeHabilitationAdmin(ActsMixin):
     """HAB-6: an application with its checks worked out."""
 
+    own_caf_only = True
     caf_path = "caf"
     rights = rights
     inlines = [CommuneInline, PersonneInline]

@@ -98,5 +98,5 @@ def tell_unnotified(*, now: datetime) -> int:
 
 def agents_of(caf: str) -> list[str]:
     """The agents of a Caf who follow its lieux, as addressees."""
-    agents = Agent.objects.filter(caf=caf, role=Agent.Role.GESTIONNAIRE, user__is_active=True)
+    agents = Agent.objects.filter(caf=caf, role=Agent.Role.INSTRUCTEUR, user__is_active=True)
     return [f"user:{user}" for user in agents.order_by("pk").values_list("user", flat=True)]

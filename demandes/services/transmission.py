@@ -10,19 +10,16 @@ from django.db.models import Q, QuerySet
 
 from conventions import queries as conventions
 from conventions.models import Lieu
-from demandes import rights, rules
+from demandes import rules
 from demandes.models import Demande, Livraison, Transmission
 from demandes.workflow import DEMANDE, Etat, EtatLivraison
 from extranet.core.dates import paris_date
-from extranet.core.errors import NotFound, Refused
 from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
 from extranet.core.outbox.models import Message
 from extranet.territory import queries as territory
 from extranet.territory.queries import CodeEntry
 from habilitations import queries as habilitations
-
-NOBODY = "Ce lieu n’a aucune personne habilitée active : il ne pourrait pas être prévenu."
 
 
 @dataclass(slots=True)
@@ -120,36 +117,13 @@ def _transmit_by_lieu(
         with transaction.atomic():
             batch = transmit(waiting.filter(mine), lieu_id=lieu_id, now=now, livraison=livraison)
             if batch and tell_families:
-                _tell_families(batch, now)
+                tell_families(batch, now)
         done += batch is not None
     return done
 
 
-@transaction.atomic
-def assign(*, demande_id: int, lieu_id: int, by: Any, now: datetime) -> Demande:
-    """ING-6: an agent gives a waiting demande of its Caf to a lieu of its Caf that covers the commune; the family is told.
-
-    404 outside the agent's Caf, 403 without the right, 409 when it no longer waits.
-    """
-    own = Demande.objects.filter(caf__in=territory.cafs_visible_to(by))
-    demande = own.select_for_update(of=("self",)).filter(pk=demande_id).first()
-    if demande is None:
-        raise NotFound
-    rights.check(territory.role_of(by), "assign")
-    DEMANDE.require(demande, "transmit")
-    if demande.last_day < paris_date(now):
-        raise Refused({"": "Cette demande est arrivée à la fin de sa conservation."})
-    if not conventions.lieux_covering(demande.commune_id, now).filter(pk=lieu_id, caf=demande.caf_id).exists():
-        raise Refused({"lieu": "Ce lieu ne couvre pas la commune aujourd’hui."})
-    batch = transmit(Demande.objects.filter(pk=demande.pk), lieu_id=lieu_id, now=now, by=by)
-    if batch is None:
-        raise Refused({"lieu": NOBODY})
-    _tell_families(batch, now)
-    demande.refresh_from_db()
-    return demande
-
-
-def _tell_families(batch: Transmission, now: datetime) -> None:
+def tell_families(batch: Transmission, now: datetime) -> None:
+    """ING-6.c: each family of this batch that left an address learns which lieu has its demande."""
     told = Demande.objects.filter(transmission=batch, dossier__isnull=False).exclude(dossier__courriel="")
     outbox.post_many(
         [

@@ -17,6 +17,7 @@ MOIS = (
     "novembre",
     "décembre",
 )
+COURTS = ("janv.", "févr.", "mars", "avril", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc.")
 NBSP = "\u00a0"
 
 
@@ -26,6 +27,11 @@ def date_longue(day: date | str | None) -> str:
         return ""
     day = date.fromisoformat(day) if isinstance(day, str) else day
     return f"{'1er' if day.day == 1 else day.day} {MOIS[day.month - 1]} {day.year}"
+
+
+def date_courte(day: date | None) -> str:
+    """« 24 nov. 2026 », as lists show it; empty for none."""
+    return f"{'1er' if day.day == 1 else day.day} {COURTS[day.month - 1]} {day.year}" if day else ""
 
 
 def jour(day: date | None) -> str:

@@ -14,7 +14,7 @@ from django.urls import URLPattern, URLResolver, reverse
 
 from conventions.models import Convention
 from conventions.workflow import EtatConvention
-from demandes import rules
+from demandes import queries as demandes
 from demandes.models import Attestation, Demande, Livraison
 from demandes.workflow import Etat, EtatAttestation, EtatLivraison
 from extranet.core import clock
@@ -97,9 +97,7 @@ def waiting_for(user: Any, now: datetime) -> list[Waiting]:
     def at(name: str, query: str = "") -> str:
         return reverse(f"admin:{name}_changelist") + query
 
-    late = Demande.objects.filter(
-        state=Etat.TRANSMISE, transmission__notified_at__lt=rules.notified_before_is_late(today)
-    )
+    late, stranded = demandes.late_on(today), demandes.stranded_at(now)
     unsigned = Attestation.objects.filter(state=EtatAttestation.OUVERTE, due_on__lt=today)
     cards = [
         Waiting(
@@ -108,6 +106,14 @@ def waiting_for(user: Any, now: datetime) -> list[Waiting]:
             own(late, "caf"),
             at("demandes_demande", "?delai=retard"),
             "Quinze jours sont passés. Appelez le lieu, ou confiez la demande à un autre.",
+            True,
+        ),
+        Waiting(
+            "demande dans un lieu sans personne",
+            "demandes dans un lieu sans personne",
+            own(stranded, "caf"),
+            at("demandes_demande", "?delai=sans-personne"),
+            "Lieu suspendu ou sans personne active : confiez-les à un autre lieu, ou remettez-les à orienter.",
             True,
         ),
         Waiting(
@@ -126,12 +132,6 @@ def waiting_for(user: Any, now: datetime) -> list[Waiting]:
             "Aucun lieu, ou plusieurs, couvrent la commune : choisissez.",
         ),
         Waiting(
-            "demande d’habilitation à examiner",
-            "demandes d’habilitation à examiner",
-            own(habilitations.applications_waiting(), "caf"),
-            at("habilitations_demandehabilitation", "?state__exact=deposee"),
-        ),
-        Waiting(
             "convention à signer",
             "conventions à signer",
             own(Convention.objects.filter(state=EtatConvention.PREPARATION), "lieu__caf"),
@@ -145,7 +145,17 @@ def waiting_for(user: Any, now: datetime) -> list[Waiting]:
             "Leur convention est signée ; elles n’ont pas encore d’accès.",
         ),
     ]
-    if agent.caf_id is None:
+    if agent.caf_id is not None:  # HAB-6.a: applications are the addressed Caf's to see
+        cards.insert(
+            4,
+            Waiting(
+                "demande d’habilitation à examiner",
+                "demandes d’habilitation à examiner",
+                own(habilitations.applications_waiting(), "caf"),
+                at("habilitations_demandehabilitation", "?state__exact=deposee"),
+            ),
+        )
+    else:
         refused = Livraison.objects.filter(state=EtatLivraison.REFUSEE).count()
         cards.append(
             Waiting(

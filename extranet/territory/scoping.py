@@ -93,6 +93,9 @@ class _Scoped:
     add_right: ClassVar[str] = ""
     change_right: ClassVar[str] = ""
     cnaf_only: ClassVar[bool] = False
+    own_caf_only: ClassVar[bool] = False
+    """Agents of a Caf only: the Cnaf, which sees all Cafs elsewhere, does not see these (HAB-6.a)."""
+
     admin_site: Any
     rights: Any
 
@@ -102,7 +105,9 @@ class _Scoped:
 
     def _sees(self, request: HttpRequest) -> bool:
         role = role_of(request.user)
-        return role is not None and (role == Agent.Role.CNAF or not self.cnaf_only)
+        if role == Agent.Role.CNAF:
+            return not self.own_caf_only
+        return role is not None and not self.cnaf_only
 
     def _may(self, request: HttpRequest, right: str) -> bool:
         return bool(right) and self._sees(request) and self.rights.may(role_of(request.user), right)

@@ -20,6 +20,8 @@ from habilitations.models import Habilitation
 
 def obstacle(personne: PersonneInscrite, *, by: Any, now: datetime) -> Answer | None:
     """Why `by` cannot open this access now, as what `activate` would raise; None when it can."""
+    if Habilitation.objects.filter(personne=personne).exists():
+        return WrongState("L’accès de cette personne a déjà été ouvert.")
     convention = conventions.convention_of(personne.lieu, now)
     if convention is None:
         return WrongState("Aucune convention signée par les deux parties n’est en vigueur pour ce lieu.")
