@@ -153,9 +153,9 @@ class ActsMixin(CafScopedAdmin):
             raise PermissionDenied
         now, free, kept = clock.now(), [], []
         for obj in chosen:
-            fault = act.obstacle(obj, request.user, now) if act.available(obj) else WrongState()
-            if fault:
-                kept.append({"obj": obj, "why": str(fault)})
+            fault = act.obstacle(obj, request.user, now)
+            if fault or not act.available(obj):
+                kept.append({"obj": obj, "why": str(fault or WrongState())})
             else:
                 free.append(obj)
         back = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
