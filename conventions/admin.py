@@ -10,10 +10,10 @@ from django.template.loader import render_to_string
 from django.urls import URLPattern, path
 
 from conventions import queries, rights, rules
-from conventions.forms import DeliberationForm, OfficialAddressForm, SignatureForm, deliberation_initial
+from conventions.forms import AbandonForm, DeliberationForm, OfficialAddressForm, SignatureForm, deliberation_initial
 from conventions.models import Convention, Couverture, Gestionnaire, Lieu, PersonneInscrite, Signature
 from conventions.services import register, signature
-from conventions.workflow import EtatConvention
+from conventions.workflow import CONVENTION, EtatConvention
 from extranet.core import clock
 from extranet.core.documents import store
 from extranet.core.documents.models import StoredFile
@@ -83,13 +83,14 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
         "echeance",
         "preavis",
         "ended_on",
+        "motif_abandon",
         "acte_autorisant",
         "signatures",
         "annexe1",
         "papier",
     )
     fieldsets = (
-        (None, {"fields": ("numero", "situation", "lieu", "signataire", "created_at", "accepted_by")}),
+        (None, {"fields": ("numero", "situation", "motif_abandon", "lieu", "signataire", "created_at", "accepted_by")}),
         ("Durée", {"fields": ("in_force_from", "echeance", "preavis", "ended_on")}),
         ("Signatures", {"fields": ("papier", "acte_autorisant", "signatures")}),
         ("Annexe 1", {"fields": ("annexe1",)}),
@@ -132,6 +133,20 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
             explain="La décision ou la délibération qui autorise le gestionnaire à signer doit être parvenue à la préfecture "
             "avant sa signature.",
         ),
+        Act(
+            slug="abandonner",
+            label="Abandonner la convention",
+            right="abandon",
+            form=AbandonForm,
+            danger=True,
+            available=lambda convention: CONVENTION.may(convention, "abandon"),
+            run=lambda convention, data, by, now: register.abandon(
+                convention_uuid=convention.uuid, by=by, now=now, **data
+            ),
+            done="La convention est abandonnée.",
+            explain="Plus rien ne pourra y être signé. Les documents et les signatures déjà enregistrés restent dans l’historique, et "
+            "le lieu peut déposer une nouvelle demande d’habilitation.",
+        ),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Convention]:
@@ -142,6 +157,13 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
                 lines_communes=lines_held(Couverture, "lieu"), lines_personnes=lines_held(PersonneInscrite, "lieu")
             )
         )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """The reason of an abandonment is shown where there is one."""
+        shown = super().get_fieldsets(request, obj)
+        if obj is not None and not obj.motif_abandon:
+            shown[0][1]["fields"] = [name for name in shown[0][1]["fields"] if name != "motif_abandon"]
+        return shown
 
     def get_urls(self) -> list[URLPattern]:
         return [

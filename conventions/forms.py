@@ -88,6 +88,18 @@ class DeliberationForm(forms.Form):
     )
 
 
+class AbandonForm(forms.Form):
+    """CON-12.b: why nothing comes of a convention in preparation."""
+
+    motif = forms.CharField(
+        label="Motif de l’abandon",
+        max_length=300,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Gardé avec la convention ; le lieu ne le reçoit pas.",
+        error_messages={"required": "Indiquez pourquoi cette convention est abandonnée."},
+    )
+
+
 class OfficialAddressForm(forms.Form):
     """ACT-1: where the notice of who has access goes."""
 

@@ -126,7 +126,7 @@ class Convention(models.Model):
 
     class Donnees:
         famille = ()
-        professionnel = ("accepted_by",)
+        professionnel = ("accepted_by", "motif_abandon")
         neutre = ("id", "uuid", "numero", "lieu", "state", "created_at", "in_force_from", "ended_on", "suspended_at")
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -140,6 +140,7 @@ class Convention(models.Model):
     in_force_from = models.DateField("prise d’effet", null=True)
     ended_on = models.DateField("dernier jour", null=True)
     suspended_at = models.DateTimeField("suspendue le", null=True)
+    motif_abandon = models.CharField("motif de l’abandon", max_length=300, blank=True, default="")
 
     class Meta:
         verbose_name = "convention"

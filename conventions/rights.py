@@ -7,6 +7,7 @@ ACTS: dict[str, frozenset[str]] = {
     "record_signature": _WRITERS,
     "record_deliberation": _WRITERS,
     "correct_official_address": _WRITERS,
+    "abandon": _WRITERS,
     "read_files": _WRITERS | {"lecteur"},
 }
 

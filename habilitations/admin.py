@@ -155,10 +155,14 @@ class PersonneAActiverAdmin(ActsMixin):
             slug="activer",
             label="Ouvrir l’accès",
             right="activate",
-            run=lambda personne, data, by, now: activation.activate(personne_id=personne.pk, by=by, now=now),
-            done="L’accès est ouvert : la personne reçoit son mot de passe par courriel.",
-            explain="La personne reçoit un mot de passe provisoire et l’information sur ses données ; le gestionnaire est prévenu. "
-            "Qui a accepté la demande ne peut pas ouvrir les accès.",
+            several=True,
+            obstacle=lambda personne, by, now: activation.obstacle(personne, by=by, now=now),
+            run=lambda personnes, data, by, now: activation.activate_all(
+                personne_ids=[personne.pk for personne in personnes], by=by, now=now
+            ),
+            done="C’est fait : chaque personne reçoit un courriel pour entrer, et le gestionnaire est prévenu.",
+            explain="Chaque personne reçoit l’information sur ses données et, si elle n’a pas encore de compte, un mot de passe "
+            "provisoire ; le gestionnaire apprend qui a maintenant accès. Qui a accepté la demande ne peut pas ouvrir les accès.",
         )
     ]
 
@@ -201,6 +205,7 @@ class HabilitationAdmin(ActsMixin):
             label="Renvoyer un mot de passe",
             right="resend",
             available=lambda line: line.suspended_at is None and line.user.password_chosen_at is None,
+            obstacle=lambda line, by, now: persons.resend_obstacle(line, now),
             run=lambda line, data, by, now: persons.resend(habilitation_id=line.pk, by=by, now=now),
             done="Un nouveau mot de passe part par courriel.",
             explain="Personne à la Caf ne voit ce mot de passe.",

@@ -81,13 +81,17 @@ def activation(message: Message, now: datetime) -> Mail | None:
     )
 
 
-@mail("habilitations.acces-ouverts", when="la Caf ouvre l’accès d’une personne", to="le gestionnaire")
+@mail("habilitations.acces-ouverts", when="la Caf ouvre l’accès de personnes d’un lieu", to="le gestionnaire")
 def acces_ouverts(message: Message, now: datetime) -> Mail | None:
-    """ACT-1: to the address of the public register or the signed act."""
-    line = _line(message, now)
-    if line is None:
+    """ACT-1.e: to the address of the public register or the signed act."""
+    about = message.about
+    pks = about.get("habilitations") or [about["habilitation"]]  # the second: posted before several opened at once
+    lines = list(queries.active(now).filter(pk__in=pks).select_related("user", "lieu__caf", "personne").order_by("pk"))
+    if not lines:
         return None
-    return _mail(message, f"Une personne a maintenant accès aux demandes de {line.lieu.nom}", ligne=line)
+    who = f"{len(lines)} personnes ont" if len(lines) > 1 else "Une personne a"
+    subject = f"{who} maintenant accès aux demandes de {lines[0].lieu.nom}"
+    return _mail(message, subject, lignes=lines, lieu=lines[0].lieu)
 
 
 @mail("habilitations.compte-ouvert", when="une personne a choisi son mot de passe", to="les autres personnes du lieu")

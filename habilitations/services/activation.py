@@ -65,12 +65,21 @@ def activate_all(*, personne_ids: Collection[int], by: Any, now: datetime) -> li
     if not personnes or len(personnes) < len(set(personne_ids)):
         raise NotFound
     rights.check(role_of(by), "activate")
-    return [_open(personne, by, now) for personne in personnes]
+    known = {line.personne_id: line for line in Habilitation.objects.filter(personne__in=personnes)}
+    opened = {one.pk: _open(one, by, now) for one in personnes if one.pk not in known}
+    _tell_gestionnaires([one for one in personnes if one.pk in opened], opened, now)
+    return [known.get(one.pk) or opened[one.pk] for one in personnes]
+
+
+def _tell_gestionnaires(personnes: list[PersonneInscrite], opened: dict[int, Habilitation], now: datetime) -> None:
+    """ACT-1.e: one notice a lieu of who now has access to it."""
+    for lieu in dict.fromkeys(one.lieu for one in personnes):
+        pks = [opened[one.pk].pk for one in personnes if one.lieu_id == lieu.pk]
+        to = [f"gestionnaire:{lieu.gestionnaire.uuid}"]
+        outbox.post("habilitations.acces-ouverts", key=str(pks[0]), to=to, now=now, habilitations=pks)
 
 
 def _open(personne: PersonneInscrite, by: Any, now: datetime) -> Habilitation:
-    if known := Habilitation.objects.filter(personne=personne).first():
-        return known
     if fault := obstacle(personne, by=by, now=now):
         raise fault
     user = _account(personne)
@@ -81,10 +90,7 @@ def _open(personne: PersonneInscrite, by: Any, now: datetime) -> Habilitation:
         user=user, lieu=personne.lieu, personne=personne, activated_at=now, activated_by=by
     )
     journal.record("habilitation.activee", made, by=by, at=now)
-    about = {"habilitation": made.pk}
-    outbox.post("habilitations.activation", key=str(made.pk), to=[f"user:{user.pk}"], now=now, **about)
-    gestionnaire = personne.lieu.gestionnaire.uuid
-    outbox.post("habilitations.acces-ouverts", key=str(made.pk), to=[f"gestionnaire:{gestionnaire}"], now=now, **about)
+    outbox.post("habilitations.activation", key=str(made.pk), to=[f"user:{user.pk}"], now=now, habilitation=made.pk)
     return made
 
 

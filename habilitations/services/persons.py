@@ -9,7 +9,7 @@ from django.db import transaction
 from django.shortcuts import get_object_or_404
 
 from extranet.core.accounts import services as accounts
-from extranet.core.errors import WrongState
+from extranet.core.errors import Answer, WrongState
 from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
 from extranet.territory.queries import cafs_visible_to, role_of
@@ -37,15 +37,22 @@ def suspend(*, habilitation_id: int, reason: str, by: Any, now: datetime) -> Hab
     return line
 
 
+def resend_obstacle(line: Habilitation, now: datetime) -> Answer | None:
+    """Why this person cannot be sent a password now; None when it can."""
+    if line.suspended_at:
+        return WrongState("Cette habilitation est suspendue.")
+    if not queries.active(now).filter(pk=line.pk).exists():
+        return WrongState("Cette personne n’est plus dans l’annexe 1 en vigueur aujourd’hui.")
+    return None
+
+
 @transaction.atomic
 def resend(*, habilitation_id: int, by: Any, now: datetime) -> None:
     """A new password by mail, for a person who has not chosen its own yet; those sent before stay good for their time."""
     line = _held(habilitation_id, by)
     rights.check(role_of(by), "resend")
-    if line.suspended_at:
-        raise WrongState("Cette habilitation est suspendue.")
-    if not queries.active(now).filter(pk=line.pk).exists():
-        raise WrongState("Cette personne n’est plus dans l’annexe 1 en vigueur aujourd’hui.")
+    if fault := resend_obstacle(line, now):
+        raise fault
     key = f"{line.pk}:{now:%Y%m%d%H%M}"
     outbox.post("habilitations.activation", key=key, to=[f"user:{line.user_id}"], now=now, habilitation=line.pk)
     journal.record("habilitation.mot-de-passe-renvoye", line, by=by, at=now)
