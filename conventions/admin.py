@@ -17,12 +17,12 @@ from conventions.workflow import CONVENTION, EtatConvention
 from extranet.core import clock
 from extranet.core.documents import store
 from extranet.core.documents.models import StoredFile
-from extranet.core.words import date_longue, telephone
+from extranet.core.words import date_courte, telephone
 from extranet.territory.acts import Act, ActsMixin
 from extranet.territory.queries import role_of
 from extranet.territory.scoping import CafScopedAdmin
 
-UNSET = "–"
+UNSET = "—"
 
 
 def situation_of(convention: Convention, today: date) -> str:
@@ -30,7 +30,7 @@ def situation_of(convention: Convention, today: date) -> str:
     if convention.state != EtatConvention.SIGNEE:
         return str(convention.get_state_display())
     if convention.ended_on and convention.ended_on < today:
-        return f"terminée le {convention.ended_on:%d/%m/%Y}"
+        return f"terminée le {date_courte(convention.ended_on)}"
     if convention.suspended_at:
         return "suspendue"
     return "en vigueur"
@@ -165,6 +165,13 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
             shown[0][1]["fields"] = [name for name in shown[0][1]["fields"] if name != "motif_abandon"]
         return shown
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Knows whether this agent may open its files: a link is there exactly when it would pass."""
+        convention = super().get_object(request, object_id, from_field)
+        if convention is not None:
+            convention.files_open = rights.may(role_of(request.user), "read_files")
+        return convention
+
     def get_urls(self) -> list[URLPattern]:
         return [
             path("<path:object_id>/pdf/", self.admin_site.admin_view(self.pdf_view), name="conventions_convention_pdf"),
@@ -213,7 +220,7 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
     def echeance(self, convention: Convention) -> str:
         if convention.in_force_from is None or convention.ended_on:
             return UNSET
-        return date_longue(rules.next_anniversary(convention.in_force_from, clock.today()))
+        return date_courte(rules.next_anniversary(convention.in_force_from, clock.today()))
 
     @admin.display(description="préavis")
     def preavis(self, convention: Convention) -> str:
@@ -223,11 +230,11 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
         term = rules.next_anniversary(convention.in_force_from, clock.today())
         last_day = rules.last_day_of_notice(term)
         if clock.today() <= last_day:
-            return f"lettre recommandée remise au plus tard le {date_longue(last_day)}"
+            return f"lettre recommandée remise au plus tard le {date_courte(last_day)}"
         following = rules.next_anniversary(convention.in_force_from, term + timedelta(days=1))
         return (
-            f"délai dépassé depuis le {date_longue(last_day)} : une lettre remise maintenant met fin à la "
-            f"convention le {date_longue(following)}"
+            f"délai dépassé depuis le {date_courte(last_day)} : une lettre remise maintenant met fin à la "
+            f"convention le {date_courte(following)}"
         )
 
     @admin.display(description="communes", ordering="lines_communes")

@@ -5,7 +5,7 @@ from datetime import date
 from django import forms
 
 from conventions import queries
-from conventions.models import Acte, Signature
+from conventions.models import Acte, NatureActe, Signature
 
 BOTH = "convention,annexe1"
 
@@ -77,7 +77,7 @@ class DeliberationForm(forms.Form):
 
     nature = forms.ChoiceField(
         label="Nature de l’acte",
-        choices=[("deliberation", "délibération"), ("decision", "décision"), ("autre", "autre acte")],
+        choices=NatureActe.choices,
     )
     numero = forms.CharField(label="Numéro", max_length=50)
     deliberation_on = DateField(label="Date de l’acte")

@@ -25,6 +25,12 @@ class NatureLieu(models.TextChoices):
     AUTRE = "autre", "autre service"
 
 
+class NatureActe(models.TextChoices):
+    DELIBERATION = "deliberation", "délibération"
+    DECISION = "decision", "décision"
+    AUTRE = "autre", "autre acte"
+
+
 class Civilite(models.TextChoices):
     MADAME = "Mme", "Madame"
     MONSIEUR = "M.", "Monsieur"
@@ -218,6 +224,12 @@ class Acte(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_nature_display()} {self.convention.numero}"
+
+    @property
+    def acte_autorisant(self) -> str:
+        """CON-2.c: what allowed the gestionnaire to sign, in words."""
+        known = self.deliberation_nature in NatureActe.values
+        return str(NatureActe(self.deliberation_nature).label) if known else str(NatureActe.AUTRE.label)
 
 
 class Signature(models.Model):

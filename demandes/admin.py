@@ -18,7 +18,7 @@ from demandes.workflow import DEMANDE, Etat, EtatAttestation
 from extranet.core import clock
 from extranet.core.dates import paris_date
 from extranet.core.documents import store
-from extranet.core.words import date_longue
+from extranet.core.words import date_courte
 from extranet.territory.acts import Act, ActsMixin
 from extranet.territory.scoping import CafScopedAdmin, CafScopedInline
 
@@ -147,28 +147,28 @@ class DemandeAdmin(ActsMixin):
 
     @admin.display(description="déposée le", ordering="deposee_le")
     def deposee(self, demande: Demande) -> str:
-        return f"{paris_date(demande.deposee_le):%d/%m/%Y}"
+        return date_courte(paris_date(demande.deposee_le))
 
     @admin.display(description="à récupérer jusqu’au")
     def limite(self, demande: Demande) -> str:
         notified = demande.transmission.notified_at if demande.transmission else None
         if demande.state != Etat.TRANSMISE or notified is None:
             return "—"
-        return f"{rules.last_day_to_pick_up(notified, demande.last_day):%d/%m/%Y}"
+        return date_courte(rules.last_day_to_pick_up(notified, demande.last_day))
 
     @admin.display(description="conservée jusqu’au", ordering="last_day")
     def fin(self, demande: Demande) -> str:
-        return f"{demande.last_day:%d/%m/%Y}"
+        return date_courte(demande.last_day)
 
     @admin.display(description="à récupérer jusqu’au")
     def a_recuperer(self, demande: Demande) -> str:
         notified = demande.transmission.notified_at if demande.transmission else None
-        return date_longue(rules.last_day_to_pick_up(notified, demande.last_day)) if notified else "—"
+        return date_courte(rules.last_day_to_pick_up(notified, demande.last_day)) if notified else "—"
 
     @admin.display(description="lieu prévenu le")
     def notifiee(self, demande: Demande) -> str:
         notified = demande.transmission.notified_at if demande.transmission else None
-        return date_longue(paris_date(notified)) if notified else "—"
+        return date_courte(paris_date(notified)) if notified else "—"
 
     @admin.display(description="modes d’accueil")
     def modes_voulus(self, demande: Demande) -> str:
@@ -211,7 +211,7 @@ class AttestationAdmin(CafScopedAdmin):
     rights = rights
     journal_words = {"attestation.ouverte": "Attestation demandée au lieu", "attestation.signee": "Signée"}
     inlines = [LigneInline]
-    list_display = ["lieu", "state", "nombre", "opened_at", "due_on", "signed_at", "signataire"]
+    list_display = ["lieu", "state", "nombre", "ouverte", "due_on", "signee", "signataire"]
     list_filter = ["state", EcheanceFilter, "lieu"]
     search_fields = ["lieu__nom", "lignes__reference"]
     search_help_text = "Lieu ou référence d’une demande"
@@ -220,6 +220,14 @@ class AttestationAdmin(CafScopedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Attestation]:
         return super().get_queryset(request).annotate(lines=Count("lignes"))
+
+    @admin.display(description="ouverte le", ordering="opened_at")
+    def ouverte(self, attestation: Attestation) -> str:
+        return date_courte(paris_date(attestation.opened_at))
+
+    @admin.display(description="signée le", ordering="signed_at")
+    def signee(self, attestation: Attestation) -> str:
+        return date_courte(paris_date(attestation.signed_at)) if attestation.signed_at else "—"
 
     @admin.display(description="demandes", ordering="lines")
     def nombre(self, attestation: Any) -> int:
@@ -283,6 +291,7 @@ class LivraisonAdmin(CafScopedAdmin):
     caf_path = None
     cnaf_only = True
     add_right = "deposit"
+    add_label = "Déposer une livraison"
     rights = rights
     journal_words = {"livraison.recue": "Reçue", "livraison.traitee": "Traitée", "livraison.refusee": "Refusée"}
     inlines = [RejetInline]

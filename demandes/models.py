@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from demandes.workflow import ATTESTATION, DEMANDE, LIVRAISON, Etat, EtatAttestation, EtatLivraison
+from extranet.core.words import date_courte
 
 
 class Livraison(models.Model):
@@ -379,7 +380,7 @@ class Attestation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.lieu} {self.due_on}"
+        return f"{self.lieu}, à signer au plus tard le {date_courte(self.due_on)}"
 
     @property
     def journal_caf(self) -> str:

@@ -17,7 +17,20 @@ MOIS = (
     "novembre",
     "décembre",
 )
-COURTS = ("janv.", "févr.", "mars", "avril", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc.")
+COURTS = (
+    "jan.",
+    "fév.",
+    "mars",
+    "avr.",
+    "mai",
+    "juin",
+    "juil.",
+    "août",
+    "sept.",
+    "oct.",
+    "nov.",
+    "déc.",
+)  # as Django's
 NBSP = "\u00a0"
 
 
@@ -31,7 +44,7 @@ def date_longue(day: date | str | None) -> str:
 
 def date_courte(day: date | None) -> str:
     """« 24 nov. 2026 », as lists show it; empty for none."""
-    return f"{'1er' if day.day == 1 else day.day} {COURTS[day.month - 1]} {day.year}" if day else ""
+    return f"{day.day} {COURTS[day.month - 1]} {day.year}" if day else ""
 
 
 def jour(day: date | None) -> str:

@@ -50,6 +50,7 @@ class Desk(admin.AdminSite):
     site_title = "Espace Caf"
     index_title = "Ce qui vous attend"
     enable_nav_sidebar = False
+    empty_value_display = "—"
     index_template = "admin/index.html"
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:

@@ -112,6 +112,9 @@ class ActsMixin(CafScopedAdmin):
         wide = [act for act in self.acts if act.several and self.rights.may(role, act.right)]
         return {act.slug: (self._choose, act.slug, act.label) for act in wide}
 
+    def get_action_choices(self, request: HttpRequest, default_choices: Any = None) -> list[tuple[str, str]]:
+        return super().get_action_choices(request, [("", "choisissez une action")])
+
     @staticmethod
     def _choose(admin: "ActsMixin", request: HttpRequest, chosen: QuerySet) -> HttpResponse | None:
         """From the checked lines of the list to the page of the act."""

@@ -8,6 +8,7 @@ from extranet.core import words
 
 register = template.Library()
 register.filter("jour", words.jour, expects_localtime=True)
+register.filter("date_courte", words.date_courte, expects_localtime=True)
 register.filter("date_longue", words.date_longue, expects_localtime=True)
 register.filter("telephone", words.telephone)
 
