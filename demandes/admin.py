@@ -14,7 +14,7 @@ from demandes import queries, rights, rules
 from demandes.documents.reading import MODES
 from demandes.models import Attestation, Demande, LigneAttestation, Livraison, Rejet
 from demandes.services import deliveries, orientation
-from demandes.workflow import DEMANDE, Etat, EtatAttestation
+from demandes.workflow import ALIVE, DEMANDE, Etat, EtatAttestation
 from extranet.core import clock
 from extranet.core.dates import paris_date
 from extranet.core.documents import store
@@ -100,7 +100,7 @@ class DemandeAdmin(ActsMixin):
         "a_recuperer",
         "picked_up_at",
         "closed_at",
-        "last_day",
+        "fin",
         "destroyed_at",
     ]
     acts = [
@@ -158,7 +158,7 @@ class DemandeAdmin(ActsMixin):
 
     @admin.display(description="conservée jusqu’au", ordering="last_day")
     def fin(self, demande: Demande) -> str:
-        return date_courte(demande.last_day)
+        return date_courte(demande.last_day) if demande.state in ALIVE else "—"
 
     @admin.display(description="à récupérer jusqu’au")
     def a_recuperer(self, demande: Demande) -> str:

@@ -208,7 +208,7 @@ class HabilitationAdmin(ActsMixin):
 
     caf_path = "lieu__caf"
     rights = rights
-    list_display = ["personne_nom", "adresse", "lieu", "activee", "mot_de_passe", "derniere", "acces"]
+    list_display = ["personne_nom", "adresse", "lieu", "acces", "activee", "derniere"]
     list_filter = [AccesFilter, "lieu"]
     search_fields = ["user__nom", "user__prenom", "user__email", "lieu__nom"]
     search_help_text = "Nom, adresse ou lieu"
