@@ -10,19 +10,19 @@ from django.template.loader import render_to_string
 from django.urls import URLPattern, path
 
 from conventions import queries, rights, rules
-from conventions.forms import DeliberationForm, OfficialAddressForm, SignatureForm, deliberation_initial
+from conventions.forms import AbandonForm, DeliberationForm, OfficialAddressForm, SignatureForm, deliberation_initial
 from conventions.models import Convention, Couverture, Gestionnaire, Lieu, PersonneInscrite, Signature
 from conventions.services import register, signature
-from conventions.workflow import EtatConvention
+from conventions.workflow import CONVENTION, EtatConvention
 from extranet.core import clock
 from extranet.core.documents import store
 from extranet.core.documents.models import StoredFile
-from extranet.core.words import date_longue, telephone
+from extranet.core.words import date_courte, telephone
 from extranet.territory.acts import Act, ActsMixin
 from extranet.territory.queries import role_of
 from extranet.territory.scoping import CafScopedAdmin
 
-UNSET = "–"
+UNSET = "—"
 
 
 def situation_of(convention: Convention, today: date) -> str:
@@ -30,7 +30,7 @@ def situation_of(convention: Convention, today: date) -> str:
     if convention.state != EtatConvention.SIGNEE:
         return str(convention.get_state_display())
     if convention.ended_on and convention.ended_on < today:
-        return f"terminée le {convention.ended_on:%d/%m/%Y}"
+        return f"terminée le {date_courte(convention.ended_on)}"
     if convention.suspended_at:
         return "suspendue"
     return "en vigueur"
@@ -83,13 +83,14 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
         "echeance",
         "preavis",
         "ended_on",
+        "motif_abandon",
         "acte_autorisant",
         "signatures",
         "annexe1",
         "papier",
     )
     fieldsets = (
-        (None, {"fields": ("numero", "situation", "lieu", "signataire", "created_at", "accepted_by")}),
+        (None, {"fields": ("numero", "situation", "motif_abandon", "lieu", "signataire", "created_at", "accepted_by")}),
         ("Durée", {"fields": ("in_force_from", "echeance", "preavis", "ended_on")}),
         ("Signatures", {"fields": ("papier", "acte_autorisant", "signatures")}),
         ("Annexe 1", {"fields": ("annexe1",)}),
@@ -132,6 +133,20 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
             explain="La décision ou la délibération qui autorise le gestionnaire à signer doit être parvenue à la préfecture "
             "avant sa signature.",
         ),
+        Act(
+            slug="abandonner",
+            label="Abandonner la convention",
+            right="abandon",
+            form=AbandonForm,
+            danger=True,
+            available=lambda convention: CONVENTION.may(convention, "abandon"),
+            run=lambda convention, data, by, now: register.abandon(
+                convention_uuid=convention.uuid, by=by, now=now, **data
+            ),
+            done="La convention est abandonnée.",
+            explain="Plus rien ne pourra y être signé. Les documents et les signatures déjà enregistrés restent dans l’historique, et "
+            "le lieu peut déposer une nouvelle demande d’habilitation.",
+        ),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Convention]:
@@ -142,6 +157,20 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
                 lines_communes=lines_held(Couverture, "lieu"), lines_personnes=lines_held(PersonneInscrite, "lieu")
             )
         )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """The reason of an abandonment is shown where there is one."""
+        shown = super().get_fieldsets(request, obj)
+        if obj is not None and not obj.motif_abandon:
+            shown[0][1]["fields"] = [name for name in shown[0][1]["fields"] if name != "motif_abandon"]
+        return shown
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Knows whether this agent may open its files: a link is there exactly when it would pass."""
+        convention = super().get_object(request, object_id, from_field)
+        if convention is not None:
+            convention.files_open = rights.may(role_of(request.user), "read_files")
+        return convention
 
     def get_urls(self) -> list[URLPattern]:
         return [
@@ -191,7 +220,7 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
     def echeance(self, convention: Convention) -> str:
         if convention.in_force_from is None or convention.ended_on:
             return UNSET
-        return date_longue(rules.next_anniversary(convention.in_force_from, clock.today()))
+        return date_courte(rules.next_anniversary(convention.in_force_from, clock.today()))
 
     @admin.display(description="préavis")
     def preavis(self, convention: Convention) -> str:
@@ -201,11 +230,11 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
         term = rules.next_anniversary(convention.in_force_from, clock.today())
         last_day = rules.last_day_of_notice(term)
         if clock.today() <= last_day:
-            return f"lettre recommandée remise au plus tard le {date_longue(last_day)}"
+            return f"lettre recommandée remise au plus tard le {date_courte(last_day)}"
         following = rules.next_anniversary(convention.in_force_from, term + timedelta(days=1))
         return (
-            f"délai dépassé depuis le {date_longue(last_day)} : une lettre remise maintenant met fin à la "
-            f"convention le {date_longue(following)}"
+            f"délai dépassé depuis le {date_courte(last_day)} : une lettre remise maintenant met fin à la "
+            f"convention le {date_courte(following)}"
         )
 
     @admin.display(description="communes", ordering="lines_communes")

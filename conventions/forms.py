@@ -5,7 +5,7 @@ from datetime import date
 from django import forms
 
 from conventions import queries
-from conventions.models import Acte, Signature
+from conventions.models import Acte, NatureActe, Signature
 from extranet.core.web.forms import AddressField
 
 BOTH = "convention,annexe1"
@@ -78,7 +78,7 @@ class DeliberationForm(forms.Form):
 
     nature = forms.ChoiceField(
         label="Nature de l’acte",
-        choices=[("deliberation", "délibération"), ("decision", "décision"), ("autre", "autre acte")],
+        choices=NatureActe.choices,
     )
     numero = forms.CharField(label="Numéro", max_length=50)
     deliberation_on = DateField(label="Date de l’acte")
@@ -86,6 +86,18 @@ class DeliberationForm(forms.Form):
         label="Reçu par la préfecture le",
         required=False,
         help_text="Laissez vide si l’acte n’est pas encore transmis, ou si le gestionnaire n’a pas à le transmettre.",
+    )
+
+
+class AbandonForm(forms.Form):
+    """CON-12.b: why nothing comes of a convention in preparation."""
+
+    motif = forms.CharField(
+        label="Motif de l’abandon",
+        max_length=300,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Gardé avec la convention ; le lieu ne le reçoit pas.",
+        error_messages={"required": "Indiquez pourquoi cette convention est abandonnée."},
     )
 
 

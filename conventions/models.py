@@ -25,6 +25,12 @@ class NatureLieu(models.TextChoices):
     AUTRE = "autre", "autre service"
 
 
+class NatureActe(models.TextChoices):
+    DELIBERATION = "deliberation", "délibération"
+    DECISION = "decision", "décision"
+    AUTRE = "autre", "autre acte"
+
+
 class Civilite(models.TextChoices):
     MADAME = "Mme", "Madame"
     MONSIEUR = "M.", "Monsieur"
@@ -126,7 +132,7 @@ class Convention(models.Model):
 
     class Donnees:
         famille = ()
-        professionnel = ("accepted_by",)
+        professionnel = ("accepted_by", "motif_abandon")
         neutre = ("id", "uuid", "numero", "lieu", "state", "created_at", "in_force_from", "ended_on", "suspended_at")
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -140,6 +146,7 @@ class Convention(models.Model):
     in_force_from = models.DateField("prise d’effet", null=True)
     ended_on = models.DateField("dernier jour", null=True)
     suspended_at = models.DateTimeField("suspendue le", null=True)
+    motif_abandon = models.CharField("motif de l’abandon", max_length=300, blank=True, default="")
 
     class Meta:
         verbose_name = "convention"
@@ -217,6 +224,12 @@ class Acte(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_nature_display()} {self.convention.numero}"
+
+    @property
+    def acte_autorisant(self) -> str:
+        """CON-2.c: what allowed the gestionnaire to sign, in words."""
+        known = self.deliberation_nature in NatureActe.values
+        return str(NatureActe(self.deliberation_nature).label) if known else str(NatureActe.AUTRE.label)
 
 
 class Signature(models.Model):

@@ -9,6 +9,7 @@ from conventions import rules
 from conventions.models import Acte, Convention, Couverture, Gestionnaire, Lieu, PersonneInscrite, Signature
 from conventions.workflow import EtatConvention
 from extranet.core.dates import paris_date
+from extranet.core.words import date_courte
 from extranet.territory.models import Commune
 from extranet.territory.queries import cafs_visible_to
 
@@ -124,8 +125,8 @@ def faults_of(acte: Acte) -> list[str]:
     ]
     if early:
         faults.append(
-            f"Le gestionnaire a signé le {min(early):%d/%m/%Y}, avant que l’acte qui l’y autorise ne parvienne à la "
-            f"préfecture ({acte.deliberation_received_on:%d/%m/%Y}). Faites signer de nouveau, puis corrigez la signature."
+            f"Le gestionnaire a signé le {date_courte(min(early))}, avant que l’acte qui l’y autorise ne parvienne à la "
+            f"préfecture ({date_courte(acte.deliberation_received_on)}). Faites signer de nouveau, puis corrigez la signature."
         )
     if gestionnaire.nature in rules.PUBLIC_BODIES and not acte.deliberation_received_on:
         faults.append(

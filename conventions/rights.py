@@ -2,11 +2,12 @@
 
 from extranet.core.errors import Forbidden
 
-_WRITERS = frozenset({"gestionnaire", "superviseur"})
+_WRITERS = frozenset({"instructeur", "superviseur"})
 ACTS: dict[str, frozenset[str]] = {
     "record_signature": _WRITERS,
     "record_deliberation": _WRITERS,
     "correct_official_address": _WRITERS,
+    "abandon": _WRITERS,
     "read_files": _WRITERS | {"lecteur"},
 }
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
 from extranet.core.dates import add_months
+from extranet.core.words import date_courte
 
 SIGNATURES = frozenset((party, piece) for party in ("gestionnaire", "caf") for piece in ("convention", "annexe1"))
 
@@ -55,7 +56,7 @@ def signature_fault(signed_on: date, prepared_on: date, today: date) -> str | No
     if signed_on > today:
         return "Cette date est dans le futur : indiquez la date portée sur le document signé."
     if signed_on < prepared_on:
-        return f"Le document n’existait pas encore : il a été préparé le {prepared_on:%d/%m/%Y}."
+        return f"Le document n’existait pas encore : il a été préparé le {date_courte(prepared_on)}."
     return None
 
 

@@ -29,7 +29,7 @@ CONVENTION = Table(
             frozenset({EtatConvention.PREPARATION}),
             EtatConvention.ABANDONNEE,
             "convention.abandonnee",
-            "an agent",
+            "{abandon}, with a reason",
         ),
     ],
 )

@@ -12,52 +12,59 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from conventions import queries as conventions
 from conventions.models import Lieu
-from demandes import rights, rules
+from demandes import queries, rights, rules
 from demandes.documents.reading import MODES
 from demandes.models import Attestation, Demande, LigneAttestation, Livraison
-from demandes.services import deliveries, transmission
+from demandes.services import deliveries, orientation
 from demandes.workflow import ALIVE, DEMANDE, Etat, EtatAttestation
 from extranet.core import clock
 from extranet.core.dates import paris_date
 from extranet.core.documents import store
-from extranet.core.words import date_longue
+from extranet.core.words import date_courte, date_longue
 from extranet.territory.acts import Act, ActsMixin
 from extranet.territory.scoping import CafScopedAdmin, CafScopedInline
 
 
 class LieuForm(forms.Form):
-    """The lieux that cover the commune of the demande."""
+    """The lieux that can have all the demandes chosen."""
 
     about_object = True
     lieu = forms.ModelChoiceField(
         label="Lieu d’information",
         queryset=Lieu.objects.none(),
-        empty_label=None,
-        help_text="Les lieux de votre Caf qui couvrent cette commune aujourd’hui.",
+        empty_label="Choisissez un lieu",
+        help_text="Les lieux de votre Caf qui couvrent la commune aujourd’hui et où une personne peut répondre.",
+        error_messages={"required": "Choisissez le lieu qui recevra la demande."},
     )
 
-    def __init__(self, *args: Any, obj: Demande, **kwargs: Any):
+    def __init__(self, *args: Any, objs: list[Demande], **kwargs: Any):
         super().__init__(*args, **kwargs)
-        covering = conventions.lieux_covering(obj.commune_id, clock.now()).filter(caf=obj.caf_id)
-        self.fields["lieu"].queryset = covering.exclude(pk=obj.lieu_id)  # type: ignore[attr-defined]
+        found = orientation.lieux_for(objs, clock.now())
+        self.fields["lieu"].queryset = found  # type: ignore[attr-defined]
+        if objs and not found.exists():
+            self.fields[
+                "lieu"
+            ].help_text = (
+                "Aucun lieu ne couvre toutes ces communes : revenez à la liste et confiez-les commune par commune."
+            )
 
 
 class EnRetard(admin.SimpleListFilter):
-    """Late or not, worked out from dates."""
+    """Late, or with a lieu where nobody can pick it up: worked out from dates."""
 
-    title = "délai de quinze jours"
+    title = "à surveiller"
     parameter_name = "delai"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("retard", "en retard")]
+        return [("retard", "en retard"), ("sans-personne", "lieu sans personne")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Demande]) -> QuerySet[Demande]:
-        if self.value() != "retard":
-            return queryset
-        limit = rules.notified_before_is_late(clock.today())
-        return queryset.filter(state=Etat.TRANSMISE, transmission__notified_at__lt=limit)
+        if self.value() == "retard":
+            return queryset.filter(pk__in=queries.late_on(clock.today()).values("pk"))
+        if self.value() == "sans-personne":
+            return queryset.filter(pk__in=queries.stranded_at(clock.now()).values("pk"))
+        return queryset
 
 
 @admin.register(Demande)
@@ -106,13 +113,33 @@ class DemandeAdmin(ActsMixin):
             label="Confier à un lieu",
             right="assign",
             form=LieuForm,
-            available=lambda demande: DEMANDE.may(demande, "transmit"),
-            run=lambda demande, data, by, now: transmission.assign(
-                demande_id=demande.pk, lieu_id=data["lieu"].pk, by=by, now=now
+            several=True,
+            available=lambda demande: demande.state in (Etat.A_ORIENTER, Etat.TRANSMISE),
+            obstacle=lambda demande, by, now: orientation.obstacle(demande, now),
+            run=lambda demandes, data, by, now: orientation.give(
+                demande_ids=[demande.pk for demande in demandes], lieu_id=data["lieu"].pk, by=by, now=now
             ),
-            done="La demande est confiée au lieu ; la famille est prévenue.",
-            explain="Le lieu reçoit un courriel, et la famille apprend qui va lui répondre.",
-        )
+            done="C’est fait : le lieu choisi est prévenu, et les familles qui ont laissé une adresse aussi.",
+            explain="Le lieu choisi reçoit un courriel et a quinze jours pour récupérer ce qui lui est confié ; chaque famille apprend "
+            "quel lieu va lui répondre. Le lieu qui n’avait pas récupéré la demande est prévenu et n’y a plus accès. La date "
+            "de destruction ne change pas.",
+        ),
+        Act(
+            slug="reprendre",
+            label="Remettre à orienter",
+            right="assign",
+            several=True,
+            available=lambda demande: (
+                DEMANDE.may(demande, "take_back") and orientation.is_stranded(demande, clock.now())
+            ),
+            obstacle=lambda demande, by, now: orientation.put_back_obstacle(demande, now),
+            run=lambda demandes, data, by, now: orientation.put_back(
+                demande_ids=[demande.pk for demande in demandes], by=by, now=now
+            ),
+            done="C’est fait : plus aucun lieu n’a ces demandes, elles sont à orienter.",
+            explain="Personne, dans le lieu actuel, ne peut récupérer ces demandes. Remises à orienter, elles attendent qu’un lieu "
+            "les reçoive. La date de destruction ne change pas.",
+        ),
     ]
 
     @admin.display(description="état", ordering="state")
@@ -124,18 +151,18 @@ class DemandeAdmin(ActsMixin):
 
     @admin.display(description="déposée le", ordering="deposee_le")
     def deposee(self, demande: Demande) -> str:
-        return f"{paris_date(demande.deposee_le):%d/%m/%Y}"
+        return date_courte(paris_date(demande.deposee_le))
 
     @admin.display(description="à récupérer jusqu’au")
     def limite(self, demande: Demande) -> str:
         notified = demande.transmission.notified_at if demande.transmission else None
         if demande.state != Etat.TRANSMISE or notified is None:
             return "—"
-        return f"{rules.last_day_to_pick_up(notified, demande.last_day):%d/%m/%Y}"
+        return date_courte(rules.last_day_to_pick_up(notified, demande.last_day))
 
     @admin.display(description="conservée jusqu’au", ordering="last_day")
     def fin(self, demande: Demande) -> str:
-        return f"{demande.last_day:%d/%m/%Y}" if demande.state in ALIVE else "—"
+        return date_courte(demande.last_day) if demande.state in ALIVE else "—"
 
     @admin.display(description="conservée jusqu’au")
     def conservation(self, demande: Demande) -> str:
@@ -145,12 +172,12 @@ class DemandeAdmin(ActsMixin):
     @admin.display(description="à récupérer jusqu’au")
     def a_recuperer(self, demande: Demande) -> str:
         notified = demande.transmission.notified_at if demande.transmission else None
-        return date_longue(rules.last_day_to_pick_up(notified, demande.last_day)) if notified else "—"
+        return date_courte(rules.last_day_to_pick_up(notified, demande.last_day)) if notified else "—"
 
     @admin.display(description="lieu prévenu le")
     def notifiee(self, demande: Demande) -> str:
         notified = demande.transmission.notified_at if demande.transmission else None
-        return date_longue(paris_date(notified)) if notified else "—"
+        return date_courte(paris_date(notified)) if notified else "—"
 
     @admin.display(description="modes d’accueil")
     def modes_voulus(self, demande: Demande) -> str:
@@ -193,7 +220,7 @@ class AttestationAdmin(CafScopedAdmin):
     rights = rights
     journal_words = {"attestation.ouverte": "Attestation demandée au lieu", "attestation.signee": "Signée"}
     inlines = [LigneInline]
-    list_display = ["lieu", "state", "nombre", "opened_at", "due_on", "signed_at", "signataire"]
+    list_display = ["lieu", "state", "nombre", "ouverte", "due_on", "signee", "signataire"]
     list_filter = ["state", EcheanceFilter, "lieu"]
     search_fields = ["lieu__nom", "lignes__reference"]
     search_help_text = "Lieu ou référence d’une demande"
@@ -202,6 +229,14 @@ class AttestationAdmin(CafScopedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Attestation]:
         return super().get_queryset(request).annotate(lines=Count("lignes"))
+
+    @admin.display(description="ouverte le", ordering="opened_at")
+    def ouverte(self, attestation: Attestation) -> str:
+        return date_courte(paris_date(attestation.opened_at))
+
+    @admin.display(description="signée le", ordering="signed_at")
+    def signee(self, attestation: Attestation) -> str:
+        return date_courte(paris_date(attestation.signed_at)) if attestation.signed_at else "—"
 
     @admin.display(description="demandes", ordering="lines")
     def nombre(self, attestation: Any) -> int:
@@ -253,6 +288,7 @@ class LivraisonAdmin(CafScopedAdmin):
     caf_path = None
     cnaf_only = True
     add_right = "deposit"
+    add_label = "Déposer une livraison"
     rights = rights
     change_list_template = "demandes/admin/livraisons.html"
     journal_words = {"livraison.recue": "Reçue", "livraison.traitee": "Traitée", "livraison.refusee": "Refusée"}

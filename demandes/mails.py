@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import Count, F, Min, Window
 from django.db.models.functions import RowNumber
 
+from conventions.models import Lieu
 from demandes import queries, rules
 from demandes.models import Attestation, Demande, Dossier, Transmission
 from demandes.services.transmission import note_notified
@@ -18,6 +19,7 @@ from extranet.core.dates import paris_date
 from extranet.core.outbox.kinds import Mail, addressee, link, mail
 from extranet.core.outbox.models import Message
 from extranet.core.words import date_longue
+from habilitations import queries as habilitations
 
 SHOWN = 50
 CAF = "agents de la Caf et sa boîte de service"
@@ -36,6 +38,11 @@ def _mail(message: Message, subject: str, **context: Any) -> Mail:
     return Mail(subject, f"{app}/courriels/{name}", context)
 
 
+def _still_acts(message: Message, lieu_id: int, now: datetime) -> bool:
+    """ACC-6: a person whose access ended since the mail was posted gets none."""
+    return habilitations.persons_of(lieu_id, now).filter(user=message.recipient.removeprefix("user:")).exists()
+
+
 def _rank(message: Message) -> int:
     """The day of a reminder, from its key."""
     return int(message.key.rpartition(":")[2])
@@ -52,6 +59,8 @@ class Waiting:
     count: int = 0
     nearest: date | None = None
     references: list[str] = field(default_factory=list)
+    persons: set[str] = field(default_factory=set)
+    """Whoever may act for the lieu now, as addressees (ACC-6: access may have ended since the mail was posted)."""
     told: set[int] = field(default_factory=set)
     """Days of reminders posted and not cancelled; the last one stands for being late."""
 
@@ -69,6 +78,12 @@ def _waiting(messages: Sequence[Message], now: datetime) -> dict[Any, Waiting]:
     first = waiting.annotate(rank=rank).filter(rank__lte=SHOWN).order_by("transmission", "rank")
     for pk, reference in first.values_list("transmission", "reference"):
         found[pk].references.append(reference)
+    acting: dict[int, set[str]] = defaultdict(set)
+    lieux = {one.transmission.lieu_id for one in found.values()}
+    for lieu, user in habilitations.active(now).filter(lieu__in=lieux).values_list("lieu", "user"):
+        acting[lieu].add(f"user:{user}")
+    for one in found.values():
+        one.persons = acting[one.transmission.lieu_id]
     return {message.pk: found[message.about["transmission"]] for message in messages}
 
 
@@ -86,10 +101,10 @@ def _reminded(messages: Sequence[Message], now: datetime) -> dict[Any, Waiting]:
     return found
 
 
-def _batch(message: Message, now: datetime, subject: str, **context: Any) -> Mail | None:
+def _batch(message: Message, now: datetime, subject: str, *, to_agents: bool = False, **context: Any) -> Mail | None:
     """A mail about what of a transmission is not picked up: count, references, link, last day; nothing of families."""
     waiting: Waiting = message.loaded
-    if waiting.nearest is None:
+    if waiting.nearest is None or not (to_agents or message.recipient in waiting.persons):
         return None
     day = rules.last_day_to_pick_up(waiting.transmission.notified_at or now, waiting.nearest)
     count = waiting.count
@@ -140,7 +155,7 @@ def retard(message: Message, now: datetime) -> Mail | None:
 def retard_caf(message: Message, now: datetime) -> Mail | None:
     """NOT-4."""
     where = link("admin:demandes_demande_changelist") + "?delai=retard"
-    return _batch(message, now, "Demandes en retard de récupération", lien=where)
+    return _batch(message, now, "Demandes en retard de récupération", to_agents=True, lien=where)
 
 
 @mail(
@@ -202,6 +217,27 @@ def orientee(message: Message, now: datetime) -> Mail | None:
     if demande is None or demande.lieu is None:
         return None
     return _mail(message, "Un lieu d’information va vous répondre", demande=demande, lieu=demande.lieu)
+
+
+@mail("demandes.reprise", when="la Caf reprend à un lieu des demandes qu’il n’a pas récupérées", to="lieu")
+def reprise(message: Message, now: datetime) -> Mail | None:
+    """NOT-4.k, CTL-9.b: the lieu that loses them."""
+    lieu = Lieu.objects.get(pk=message.about["lieu"])
+    if not _still_acts(message, lieu.pk, now):
+        return None
+    lost = Demande.objects.filter(pk__in=message.about["demandes"]).exclude(lieu=lieu)
+    references = list(lost.order_by("reference").values_list("reference", flat=True))
+    count = len(references)
+    if not count:
+        return None
+    return _mail(
+        message,
+        f"{count} demande{'s' if count > 1 else ''} reprise{'s' if count > 1 else ''} par la Caf",
+        lieu=lieu,
+        nombre=count,
+        references=references[:SHOWN],
+        autres=max(0, count - SHOWN),
+    )
 
 
 @mail("demandes.retard-famille", when="seizième jour sans récupération", to="famille", load=_demandes)

@@ -8,6 +8,7 @@ from django.db.models import F, Q
 
 from demandes.workflow import ATTESTATION, DEMANDE, LIVRAISON, Etat, EtatAttestation, EtatLivraison
 from extranet.core.journal.models import sealed
+from extranet.core.words import date_courte
 
 
 class Livraison(models.Model):
@@ -413,7 +414,7 @@ class Attestation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.lieu} {self.due_on}"
+        return f"{self.lieu}, à signer au plus tard le {date_courte(self.due_on)}"
 
     @property
     def journal_caf(self) -> str:

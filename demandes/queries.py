@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Case, Count, F, QuerySet, When
 
+from demandes import rules
 from demandes.models import Attestation, Demande, LigneAttestation, Livraison, Transmission
 from demandes.workflow import ALIVE, Etat, EtatLivraison
 from extranet.core.dates import paris_date
@@ -65,9 +66,9 @@ def counts_for(user: Any, now: datetime) -> dict[str, int]:
     return dict(rows)
 
 
-def attestations_of(user: Any) -> QuerySet[Attestation]:
+def attestations_of(user: Any, now: datetime) -> QuerySet[Attestation]:
     """CNS-3, CON-6: attestations of the lieux of `user`, even after the convention's end."""
-    lieux = habilitations.lieux_to_attest(user)
+    lieux = habilitations.lieux_to_attest(user, now)
     return Attestation.objects.filter(lieu__in=lieux).select_related("lieu").annotate(nombre=Count("lignes"))
 
 
@@ -135,6 +136,16 @@ def usual_day(day: date) -> int:
 def waiting_on(day: date) -> QuerySet[Demande]:
     """Demandes that their lieu can still pick up and has not."""
     return Demande.objects.filter(state=Etat.TRANSMISE, last_day__gte=day)
+
+
+def late_on(day: date) -> QuerySet[Demande]:
+    """NOT-4: those of `waiting_on` whose fifteenth day is over."""
+    return waiting_on(day).filter(transmission__notified_at__lt=rules.notified_before_is_late(day))
+
+
+def stranded_at(now: datetime) -> QuerySet[Demande]:
+    """CTL-9: those of `waiting_on` whose lieu has nobody to pick them up: no active person, suspended, or ended."""
+    return waiting_on(paris_date(now)).filter(lieu__in=habilitations.lieux_without_anybody(now))
 
 
 def waiting_transmissions(day: date) -> QuerySet[Transmission]:

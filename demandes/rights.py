@@ -3,7 +3,7 @@
 from extranet.core.errors import Forbidden
 
 ACTS: dict[str, frozenset[str]] = {
-    "assign": frozenset({"gestionnaire", "superviseur"}),
+    "assign": frozenset({"instructeur", "superviseur"}),
     "deposit": frozenset({"cnaf"}),
 }
 

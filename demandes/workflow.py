@@ -34,7 +34,7 @@ DEMANDE = Table(
             frozenset({Etat.TRANSMISE}),
             Etat.A_ORIENTER,
             "demande.reprise",
-            "monenfant.fr, with another commune",
+            "monenfant.fr, with another commune; {assign}, once it is late or its lieu has nobody",
         ),
         Move(
             "pick_up",

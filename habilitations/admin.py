@@ -10,7 +10,8 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
 from extranet.core import clock
-from extranet.core.words import telephone
+from extranet.core.dates import paris_date
+from extranet.core.words import date_courte, telephone
 from extranet.territory.acts import Act, ActsMixin
 from extranet.territory.scoping import CafScopedInline
 from habilitations import queries, rights
@@ -43,6 +44,7 @@ class RaisonForm(forms.Form):
 
 
 class CommuneInline(CafScopedInline):
+    own_caf_only = True
     model = CommuneDemandee
     caf_path = "demande__caf"
     fields = ("commune",)
@@ -50,6 +52,7 @@ class CommuneInline(CafScopedInline):
 
 
 class PersonneInline(CafScopedInline):
+    own_caf_only = True
     model = PersonneDemandee
     caf_path = "demande__caf"
     fields = ("civilite", "nom", "prenom", "courriel", "service", "fonction")
@@ -60,10 +63,11 @@ class PersonneInline(CafScopedInline):
 class DemandeHabilitationAdmin(ActsMixin):
     """HAB-6: an application with its checks worked out."""
 
+    own_caf_only = True
     caf_path = "caf"
     rights = rights
     inlines = [CommuneInline, PersonneInline]
-    list_display = ["reference", "lieu_nom", "lieu_ville", "gestionnaire_nom", "state", "submitted_at", "nombre"]
+    list_display = ["reference", "lieu_nom", "lieu_ville", "gestionnaire_nom", "state", "recue", "nombre"]
     list_filter = ["state", "lieu_nature", "submitted_at"]
     search_fields = ["reference", "lieu_nom", "lieu_ville", "gestionnaire_nom", "gestionnaire_siren"]
     search_help_text = "Référence, lieu, ville, gestionnaire ou SIREN"
@@ -105,6 +109,10 @@ class DemandeHabilitationAdmin(ActsMixin):
             done="La demande est refusée ; le lieu est prévenu.",
         ),
     ]
+
+    @admin.display(description="reçue le", ordering="submitted_at")
+    def recue(self, demande: DemandeHabilitation) -> str:
+        return date_courte(paris_date(demande.submitted_at))
 
     @admin.display(description="téléphone")
     def numero(self, demande: DemandeHabilitation) -> str:
@@ -152,10 +160,14 @@ class PersonneAActiverAdmin(ActsMixin):
             slug="activer",
             label="Ouvrir l’accès",
             right="activate",
-            run=lambda personne, data, by, now: activation.activate(personne_id=personne.pk, by=by, now=now),
-            done="L’accès est ouvert : la personne reçoit son mot de passe par courriel.",
-            explain="La personne reçoit un mot de passe provisoire et l’information sur ses données ; le gestionnaire est prévenu. "
-            "Qui a accepté la demande ne peut pas ouvrir les accès.",
+            several=True,
+            obstacle=lambda personne, by, now: activation.obstacle(personne, by=by, now=now),
+            run=lambda personnes, data, by, now: activation.activate_all(
+                personne_ids=[personne.pk for personne in personnes], by=by, now=now
+            ),
+            done="C’est fait : chaque personne reçoit un courriel pour entrer, et le gestionnaire est prévenu.",
+            explain="Chaque personne reçoit l’information sur ses données et, si elle n’a pas encore de compte, un mot de passe "
+            "provisoire ; le gestionnaire apprend qui a maintenant accès. Qui a accepté la demande ne peut pas ouvrir les accès.",
         )
     ]
 
@@ -174,19 +186,45 @@ class PersonneAActiverAdmin(ActsMixin):
         return rows
 
 
+class AccesFilter(admin.SimpleListFilter):
+    """Who can enter today."""
+
+    title = "accès"
+    parameter_name = "acces"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("ouvert", "ouvert"), ("ferme", "fermé")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Habilitation]) -> QuerySet[Habilitation]:
+        held = queries.active(clock.now()).values("pk")
+        if self.value() == "ouvert":
+            return queryset.filter(pk__in=held)
+        return queryset.exclude(pk__in=held) if self.value() == "ferme" else queryset
+
+
 @admin.register(Habilitation)
 class HabilitationAdmin(ActsMixin):
     """Who has access to what."""
 
     caf_path = "lieu__caf"
     rights = rights
-    list_display = ["personne_nom", "adresse", "lieu", "activated_at", "mot_de_passe", "derniere", "suspended_at"]
-    list_filter = ["lieu", ("suspended_at", admin.EmptyFieldListFilter)]
+    list_display = ["personne_nom", "adresse", "lieu", "acces", "activee", "derniere"]
+    list_filter = [AccesFilter, "lieu"]
     search_fields = ["user__nom", "user__prenom", "user__email", "lieu__nom"]
     search_help_text = "Nom, adresse ou lieu"
-    list_select_related = ["user", "lieu"]
+    list_select_related = ["user", "lieu", "personne"]
     ordering = ["lieu__nom", "user__nom"]
-    fields = ["personne_nom", "adresse", "lieu", "activated_at", "mot_de_passe", "derniere", "suspended_at", "reason"]
+    fields = [
+        "personne_nom",
+        "adresse",
+        "lieu",
+        "acces",
+        "activated_at",
+        "mot_de_passe",
+        "derniere",
+        "suspended_at",
+        "reason",
+    ]
     journal_words = {
         "habilitation.activee": "accès ouvert",
         "habilitation.suspendue": "suspendue",
@@ -198,6 +236,7 @@ class HabilitationAdmin(ActsMixin):
             label="Renvoyer un mot de passe",
             right="resend",
             available=lambda line: line.suspended_at is None and line.user.password_chosen_at is None,
+            obstacle=lambda line, by, now: persons.resend_obstacle(line, now),
             run=lambda line, data, by, now: persons.resend(habilitation_id=line.pk, by=by, now=now),
             done="Un nouveau mot de passe part par courriel.",
             explain="Personne à la Caf ne voit ce mot de passe.",
@@ -218,6 +257,19 @@ class HabilitationAdmin(ActsMixin):
     def personne_nom(self, line: Habilitation) -> str:
         return line.user.get_full_name()
 
+    @admin.display(description="activée le", ordering="activated_at")
+    def activee(self, line: Habilitation) -> str:
+        return date_courte(paris_date(line.activated_at))
+
+    @admin.display(description="accès")
+    def acces(self, line: Habilitation) -> str:
+        until = line.personne.until_on
+        if line.suspended_at:
+            return f"suspendu le {date_courte(paris_date(line.suspended_at))}"
+        if until and until < clock.today():
+            return f"inscription terminée le {date_courte(until)}"
+        return "ouvert" if line.user.is_active else "compte fermé"
+
     @admin.display(description="adresse", ordering="user__email")
     def adresse(self, line: Habilitation) -> str:
         return line.user.email
@@ -227,5 +279,5 @@ class HabilitationAdmin(ActsMixin):
         return line.user.password_chosen_at is not None
 
     @admin.display(description="dernière connexion", ordering="user__last_login")
-    def derniere(self, line: Habilitation) -> Any:
-        return line.user.last_login
+    def derniere(self, line: Habilitation) -> str:
+        return date_courte(paris_date(line.user.last_login)) if line.user.last_login else "jamais"

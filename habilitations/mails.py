@@ -13,6 +13,7 @@ from extranet.core.accounts.services import issue_password
 from extranet.core.dates import paris_date
 from extranet.core.outbox.kinds import Mail, addressee, link, mail
 from extranet.core.outbox.models import Message
+from habilitations import queries
 from habilitations.models import DemandeHabilitation, Habilitation
 from habilitations.workflow import EtatDemandeHabilitation
 
@@ -73,18 +74,20 @@ def refusee(message: Message, now: datetime) -> Mail | None:
     return _mail(message, f"Votre demande d’habilitation {demande.reference} n’est pas retenue", demande=demande)
 
 
-def _lines(messages: Sequence[Message], now: datetime) -> dict[Any, Habilitation]:
-    rows = Habilitation.objects.select_related("user", "lieu__caf", "lieu__gestionnaire", "personne")
-    found = rows.in_bulk([message.about["habilitation"] for message in messages])
-    return {message.pk: found[message.about["habilitation"]] for message in messages}
+def _lines(messages: Sequence[Message], now: datetime) -> dict[Any, list[Habilitation]]:
+    """Of each message the lines that are still open: neither suspended, nor their line of annexe 1 over."""
+    named = {message.pk: message.about.get("habilitations") or [message.about["habilitation"]] for message in messages}
+    rows = queries.active(now).select_related("user", "lieu__caf", "lieu__gestionnaire", "personne")
+    found = rows.in_bulk([pk for pks in named.values() for pk in pks])
+    return {message: [found[pk] for pk in sorted(pks) if pk in found] for message, pks in named.items()}
 
 
 @mail("habilitations.activation", when="la Caf ouvre l’accès d’une personne", to="la personne", load=_lines)
 def activation(message: Message, now: datetime) -> Mail | None:
     """ACT-1, ACT-2: the password is made here; a person who has its own already gets none."""
-    line = message.loaded
-    if line.suspended_at:
+    if not message.loaded:
         return None
+    [line] = message.loaded
     new = line.user.password_chosen_at is None
     return _mail(
         message,
@@ -96,13 +99,20 @@ def activation(message: Message, now: datetime) -> Mail | None:
     )
 
 
-@mail("habilitations.acces-ouverts", when="la Caf ouvre l’accès d’une personne", to="le gestionnaire", load=_lines)
+@mail(
+    "habilitations.acces-ouverts",
+    when="la Caf ouvre l’accès de personnes d’un lieu",
+    to="le gestionnaire",
+    load=_lines,
+)
 def acces_ouverts(message: Message, now: datetime) -> Mail | None:
-    """ACT-1: to the address of the public register or the signed act."""
-    line = message.loaded
-    if line.suspended_at:
+    """ACT-1.e: to the address of the public register or the signed act."""
+    lines: list[Habilitation] = message.loaded
+    if not lines:
         return None
-    return _mail(message, "Une personne a maintenant accès à des demandes de familles", ligne=line)
+    who = f"{len(lines)} personnes ont" if len(lines) > 1 else "Une personne a"
+    subject = f"{who} maintenant accès à des demandes de familles"
+    return _mail(message, subject, lignes=lines, lieu=lines[0].lieu)
 
 
 @mail(
@@ -111,6 +121,8 @@ def acces_ouverts(message: Message, now: datetime) -> Mail | None:
     to="les autres personnes du lieu",
     load=_lines,
 )
-def compte_ouvert(message: Message, now: datetime) -> Mail:
+def compte_ouvert(message: Message, now: datetime) -> Mail | None:
     """ACT-3."""
-    return _mail(message, "Un accès vient de s’ouvrir pour votre lieu d’information", ligne=message.loaded)
+    if not message.loaded:
+        return None
+    return _mail(message, "Un accès vient de s’ouvrir pour votre lieu d’information", ligne=message.loaded[0])

@@ -2,7 +2,7 @@
 
 from extranet.core.errors import Forbidden
 
-AGENTS = frozenset({"gestionnaire", "superviseur"})
+AGENTS = frozenset({"instructeur", "superviseur"})
 ACTS: dict[str, frozenset[str]] = {
     "accept": AGENTS,
     "refuse": AGENTS,

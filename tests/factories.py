@@ -106,7 +106,7 @@ class UserFactory(factory.django.DjangoModelFactory):
 
 
 class AgentFactory(factory.django.DjangoModelFactory):
-    """A gestionnaire of the Caf de Seine-et-Marne. `agent.user` logs in."""
+    """An instructeur of the Caf de Seine-et-Marne. `agent.user` logs in."""
 
     class Meta:
         model = "territory.Agent"
@@ -119,7 +119,7 @@ class AgentFactory(factory.django.DjangoModelFactory):
 
     user = factory.SubFactory(UserFactory, is_staff=True, email=factory.Sequence(lambda n: f"agent{n}@caf.test"))
     caf = factory.SubFactory(CafFactory)
-    role = "gestionnaire"
+    role = "instructeur"
 
 
 class GestionnaireFactory(factory.django.DjangoModelFactory):

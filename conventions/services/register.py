@@ -11,13 +11,16 @@ from django.shortcuts import get_object_or_404
 from conventions import queries, rights, rules
 from conventions.documents import convention as document
 from conventions.models import Acte, Convention, Couverture, Gestionnaire, Lieu, PersonneInscrite
-from conventions.workflow import EtatConvention
+from conventions.workflow import CONVENTION, EtatConvention
 from extranet.core import bell
 from extranet.core.dates import paris_date
 from extranet.core.documents import store
+from extranet.core.errors import Refused, WrongState
 from extranet.core.journal import services as journal
 from extranet.territory.models import Caf
 from extranet.territory.queries import role_of, search_key
+
+SIGNED = "Les deux parties ont signé cette convention : elle ne peut plus être abandonnée."
 
 
 @transaction.atomic
@@ -106,6 +109,23 @@ def apply_acte(acte: Acte, effective_on: date) -> None:
     acte.couvertures.update(from_on=effective_on)
     acte.personneinscrites.update(from_on=effective_on)
     acte.effective_on = effective_on
+
+
+@transaction.atomic
+def abandon(*, convention_uuid: UUID, motif: str, by: Any, now: datetime) -> Convention:
+    """CON-12.b: a convention in preparation comes to nothing, with a reason; its lieu may apply again.
+
+    Signatures of one party do not hold it (CON-12.c); once both have signed it is in force: 409.
+    """
+    visible = queries.conventions_visible_to(by).select_for_update(of=("self",))
+    convention = get_object_or_404(visible, uuid=convention_uuid)
+    rights.check(role_of(by), "abandon")
+    if not motif.strip():
+        raise Refused({"motif": "Indiquez pourquoi cette convention est abandonnée."})
+    if not CONVENTION.apply(convention, "abandon", by=by, now=now, motif_abandon=motif.strip()):
+        signed = convention.state == EtatConvention.SIGNEE
+        raise WrongState(SIGNED if signed else "Cette convention est déjà abandonnée.")
+    return convention
 
 
 @transaction.atomic

@@ -78,7 +78,7 @@ def _add_lines(lieu: int, demandes: list[Demande], now: datetime) -> int:
 
 
 def _tell(attestation: Attestation, kind: str, rank: int, now: datetime) -> None:
-    persons = [f"user:{line.user_id}" for line in habilitations.persons_of(attestation.lieu_id)]
+    persons = [f"user:{line.user_id}" for line in habilitations.signers_of(attestation.lieu_id, now)]
     outbox.post(kind, key=f"{attestation.uuid}:{rank}", to=persons, now=now, attestation=attestation.pk)
 
 
@@ -115,13 +115,13 @@ def remind(*, now: datetime) -> int:
 @transaction.atomic
 def sign(attestation_uuid: uuid.UUID, *, copies: frozenset[str], visa: str, by: Any, now: datetime) -> Attestation:
     """CNS-4: sign as `by`, whose password was just asked again. Every kind of copy must be ticked; then it is locked."""
-    signable = Attestation.objects.filter(lieu__in=habilitations.lieux_to_attest(by)).select_related("lieu")
+    signable = Attestation.objects.filter(lieu__in=habilitations.lieux_to_attest(by, now)).select_related("lieu")
     attestation = get_object_or_404(signable.select_for_update(of=("self",)), uuid=attestation_uuid)
     ATTESTATION.require(attestation, "sign")
     if missing := [name for name in COPIES if name not in copies]:
         raise Refused(dict.fromkeys(missing, "Cochez cette ligne une fois ces copies détruites."))
     attestation.signataire = by.get_full_name()
-    attestation.qualite = habilitations.qualite_of(by, attestation.lieu)
+    attestation.qualite = habilitations.qualite_of(by, attestation.lieu, now)
     attestation.visa_archives, attestation.signed_at, attestation.text_version = visa, now, TEXT_VERSION
     attestation.list_sha256 = list_digest(attestation)
     sealed = seal.seal(pdf.write_attestation(attestation, now), reason="Attestation de destruction", now=now)

@@ -146,7 +146,7 @@ def withdraw(demande: Demande, *, now: datetime) -> Demande:
         outbox.post(
             "demandes.retrait",
             key=str(demande.uuid),
-            to=[f"user:{line.user_id}" for line in habilitations.persons_of(demande.lieu_id)],
+            to=[f"user:{line.user_id}" for line in habilitations.signers_of(demande.lieu_id, now)],
             now=now,
             demande=demande.pk,
         )

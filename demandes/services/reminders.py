@@ -40,7 +40,7 @@ def remind(*, now: datetime) -> int:
         outbox.post(
             "demandes.rappel",
             key=f"{transmission.uuid}:{day}",
-            to=_persons_of(transmission),
+            to=_persons_of(transmission, now),
             now=now,
             transmission=transmission.pk,
         )
@@ -49,8 +49,8 @@ def remind(*, now: datetime) -> int:
     return apart.each(recent, remind_one, what="reminder")
 
 
-def _persons_of(transmission: Transmission) -> list[str]:
-    return [f"user:{line.user_id}" for line in habilitations.persons_of(transmission.lieu_id)]
+def _persons_of(transmission: Transmission, now: datetime) -> list[str]:
+    return [f"user:{line.user_id}" for line in habilitations.persons_of(transmission.lieu_id, now)]
 
 
 def tell_late(*, now: datetime) -> int:
@@ -69,7 +69,7 @@ def tell_late(*, now: datetime) -> int:
 
 def _tell_late(transmission: Transmission, now: datetime) -> bool:
     key, about = str(transmission.uuid), {"transmission": transmission.pk}
-    outbox.post("demandes.retard", key=key, to=_persons_of(transmission), now=now, **about)
+    outbox.post("demandes.retard", key=key, to=_persons_of(transmission, now), now=now, **about)
     outbox.post("demandes.retard-caf", key=key, to=alerted(transmission.lieu.caf_id), now=now, **about)
     waiting = queries.waiting_on(paris_date(now)).filter(transmission=transmission, dossier__isnull=False)
     outbox.post_many(

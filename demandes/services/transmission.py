@@ -11,19 +11,15 @@ from django.db.models import Q, QuerySet
 
 from conventions import queries as conventions
 from conventions.models import Lieu
-from demandes import rights
 from demandes.models import Demande, Livraison, Transmission
 from demandes.workflow import DEMANDE, Etat, EtatLivraison
 from extranet.core.dates import paris_date
-from extranet.core.errors import NotFound, Refused
 from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
 from extranet.core.outbox.models import Message
 from extranet.territory import queries as territory
 from extranet.territory.queries import CodeEntry, Match
 from habilitations import queries as habilitations
-
-NOBODY = "Ce lieu n’a aucune personne habilitée active : il ne pourrait pas être prévenu."
 
 
 @dataclass(slots=True)
@@ -74,7 +70,7 @@ def transmit(
 
     None, and nothing changes, when the lieu has no active person to tell, or nothing waits any more.
     """
-    persons = [f"user:{line.user_id}" for line in habilitations.persons_of(lieu_id)]
+    persons = [f"user:{line.user_id}" for line in habilitations.persons_of(lieu_id, now)]
     if not persons or not demandes.filter(state=Etat.A_ORIENTER).exists():
         return None
     batch = _batch_for(lieu_id, livraison, now)
@@ -114,7 +110,7 @@ def transmit_waiting_all(*, now: datetime) -> int:
     waiting = Demande.objects.filter(settled)
     if not waiting.filter(state=Etat.A_ORIENTER).exists():
         return 0
-    return _transmit_by_lieu(waiting, None, now, Places.of(now), tell_families=True)
+    return _transmit_by_lieu(waiting, None, now, Places.of(now), families_too=True)
 
 
 def _transmit_by_lieu(
@@ -123,7 +119,7 @@ def _transmit_by_lieu(
     now: datetime,
     places: Places,
     *,
-    tell_families: bool = False,
+    families_too: bool = False,
     alive: Callable[[], None] = lambda: None,
 ) -> int:
     waiting = demandes.filter(state=Etat.A_ORIENTER, last_day__gte=paris_date(now))
@@ -139,37 +135,14 @@ def _transmit_by_lieu(
         alive()
         with transaction.atomic():
             batch = transmit(waiting.filter(mine), lieu_id=lieu_id, now=now, livraison=livraison)
-            if batch and tell_families:
-                _tell_families(batch, now)
+            if batch and families_too:
+                tell_families(batch, now)
         done += batch is not None
     return done
 
 
-@transaction.atomic
-def assign(*, demande_id: int, lieu_id: int, by: Any, now: datetime) -> Demande:
-    """ING-6: an agent gives a waiting demande of its Caf to a lieu of its Caf that covers the commune; the family is told.
-
-    404 outside the agent's Caf, 403 without the right, 409 when it no longer waits.
-    """
-    own = Demande.objects.filter(caf__in=territory.cafs_visible_to(by))
-    demande = own.select_for_update(of=("self",)).filter(pk=demande_id).first()
-    if demande is None:
-        raise NotFound
-    rights.check(territory.role_of(by), "assign")
-    DEMANDE.require(demande, "transmit")
-    if demande.last_day < paris_date(now):
-        raise Refused({"": "Cette demande est arrivée à la fin de sa conservation."})
-    if not conventions.lieux_covering(demande.commune_id, now).filter(pk=lieu_id, caf=demande.caf_id).exists():
-        raise Refused({"lieu": "Ce lieu ne couvre pas la commune aujourd’hui."})
-    batch = transmit(Demande.objects.filter(pk=demande.pk), lieu_id=lieu_id, now=now, by=by)
-    if batch is None:
-        raise Refused({"lieu": NOBODY})
-    _tell_families(batch, now)
-    demande.refresh_from_db()
-    return demande
-
-
-def _tell_families(batch: Transmission, now: datetime) -> None:
+def tell_families(batch: Transmission, now: datetime) -> None:
+    """ING-6.c: each family of this batch that left an address learns which lieu has its demande."""
     told = Demande.objects.filter(transmission=batch, dossier__isnull=False).exclude(dossier__courriel="")
     outbox.post_many(
         [
@@ -184,8 +157,9 @@ def note_notified(messages: Sequence[Message]) -> None:
     """NOT-3: the fifteen days begin with the first mail about a transmission that was accepted. Only the first counts."""
     first: dict[int, datetime] = {}
     for message in messages:
-        pk = message.about["transmission"]
-        first[pk] = min(message.sent_at, first.get(pk, message.sent_at))
+        pk, sent_at = message.about["transmission"], message.sent_at
+        if sent_at is not None:
+            first[pk] = min(sent_at, first.get(pk, sent_at))
     unnotified = Transmission.objects.filter(pk__in=first, notified_at=None)
     started = list(unnotified.select_for_update(of=("self",)).select_related("lieu").order_by("pk"))
     for batch in started:

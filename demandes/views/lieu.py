@@ -78,7 +78,7 @@ def _liste(request: HttpRequest, asked: QueryDict, *, status: int = 200) -> Http
         + [(e.value, e.label, counts.get(e.value, 0)) for e in (Etat.TRANSMISE, Etat.RECUPEREE, Etat.TRAITEE)],
         "a_recuperer": counts.get(Etat.TRANSMISE, 0),
         "lieux": habilitations.lieux_of(request.user, now),
-        "a_signer": queries.attestations_of(request.user).filter(state="ouverte").count(),
+        "a_signer": queries.attestations_of(request.user, now).filter(state="ouverte").count(),
     }
     return render(request, "demandes/lieu/liste.html", context, status=status)
 
@@ -154,7 +154,7 @@ def liste_attestations(request: HttpRequest) -> HttpResponse:
         request,
         "demandes/lieu/attestations.html",
         {
-            "attestations": queries.attestations_of(request.user).order_by("state", "due_on"),
+            "attestations": queries.attestations_of(request.user, clock.now()).order_by("state", "due_on"),
             "today": clock.today(),
         },
     )
@@ -164,7 +164,7 @@ def liste_attestations(request: HttpRequest) -> HttpResponse:
 def attestation(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Read the list, tick the four kinds of copies, give one's password again, sign."""
     _require_person(request)
-    found = get_object_or_404(queries.attestations_of(request.user), uuid=uuid)
+    found = get_object_or_404(queries.attestations_of(request.user, clock.now()), uuid=uuid)
     form = AttestationForm(request.POST or None, request=request)
     status = 200
     if request.method == "POST":
@@ -184,7 +184,7 @@ def attestation(request: HttpRequest, uuid: UUID) -> HttpResponse:
             "lignes": found.lignes.all(),
             "form": form,
             "signable": ATTESTATION.may(found, "sign"),
-            "qualite": habilitations.qualite_of(request.user, found.lieu),
+            "qualite": habilitations.qualite_of(request.user, found.lieu, clock.now()),
             "today": clock.today(),
         },
         status=status,
@@ -196,7 +196,7 @@ def attestation(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def attestation_pdf(request: HttpRequest, uuid: UUID) -> FileResponse:
     """The sealed PDF, to the lieu's persons."""
     _require_person(request)
-    found = get_object_or_404(queries.attestations_of(request.user), uuid=uuid, state="signee")
+    found = get_object_or_404(queries.attestations_of(request.user, clock.now()), uuid=uuid, state="signee")
     response = FileResponse(
         store.open_file(found.pdf), as_attachment=True, filename="attestation.pdf", content_type="application/pdf"
     )

@@ -19,6 +19,20 @@ MOIS = (
     "novembre",
     "décembre",
 )
+COURTS = (
+    "jan.",
+    "fév.",
+    "mars",
+    "avr.",
+    "mai",
+    "juin",
+    "juil.",
+    "août",
+    "sept.",
+    "oct.",
+    "nov.",
+    "déc.",
+)  # as Django's
 NBSP = "\u00a0"
 
 
@@ -28,6 +42,11 @@ def date_longue(day: date | str | None) -> str:
         return ""
     day = date.fromisoformat(day) if isinstance(day, str) else day
     return f"{'1er' if day.day == 1 else day.day} {MOIS[day.month - 1]} {day.year}"
+
+
+def date_courte(day: date | None) -> str:
+    """« 24 nov. 2026 », as lists show it; empty for none."""
+    return f"{day.day} {COURTS[day.month - 1]} {day.year}" if day else ""
 
 
 def jour(day: date | None) -> str:

@@ -16,7 +16,6 @@ from django.urls import URLPattern, URLResolver, path, reverse
 from conventions.models import Convention
 from conventions.workflow import EtatConvention
 from demandes import queries as demandes
-from demandes import rules
 from demandes.models import Attestation, Demande
 from demandes.workflow import Etat, EtatAttestation
 from extranet.core import clock
@@ -53,6 +52,7 @@ class Desk(admin.AdminSite):
     site_title = "Espace Caf"
     index_title = "Ce qui vous attend"
     enable_nav_sidebar = False
+    empty_value_display = "—"
     index_template = "admin/index.html"
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
@@ -115,9 +115,7 @@ def waiting_for(user: Any, now: datetime) -> list[Waiting]:
     def at(name: str, query: str = "") -> str:
         return reverse(f"admin:{name}_changelist") + query
 
-    late = Demande.objects.filter(
-        state=Etat.TRANSMISE, transmission__notified_at__lt=rules.notified_before_is_late(today)
-    )
+    late, stranded = demandes.late_on(today), demandes.stranded_at(now)
     unsigned = Attestation.objects.filter(state=EtatAttestation.OUVERTE, due_on__lt=today)
     cards = [
         Waiting(
@@ -126,6 +124,14 @@ def waiting_for(user: Any, now: datetime) -> list[Waiting]:
             own(late, "caf"),
             at("demandes_demande", "?delai=retard"),
             "Quinze jours sont passés. Appelez le lieu, ou confiez la demande à un autre.",
+            True,
+        ),
+        Waiting(
+            "demande dans un lieu sans personne",
+            "demandes dans un lieu sans personne",
+            own(stranded, "caf"),
+            at("demandes_demande", "?delai=sans-personne"),
+            "Lieu suspendu ou sans personne active : confiez-les à un autre lieu, ou remettez-les à orienter.",
             True,
         ),
         Waiting(
@@ -142,12 +148,6 @@ def waiting_for(user: Any, now: datetime) -> list[Waiting]:
             own(Demande.objects.filter(state=Etat.A_ORIENTER), "caf"),
             at("demandes_demande", f"?state__exact={Etat.A_ORIENTER}"),
             "Aucun lieu, ou plusieurs, couvrent la commune : choisissez.",
-        ),
-        Waiting(
-            "demande d’habilitation à examiner",
-            "demandes d’habilitation à examiner",
-            own(habilitations.applications_waiting(), "caf"),
-            at("habilitations_demandehabilitation", "?state__exact=deposee"),
         ),
         Waiting(
             "convention à signer",
@@ -170,7 +170,17 @@ def waiting_for(user: Any, now: datetime) -> list[Waiting]:
             "Vérifiez l’adresse, ou joignez-les autrement.",
         ),
     ]
-    if agent.caf_id is None:
+    if agent.caf_id is not None:  # HAB-6.a: applications are the addressed Caf's to see
+        cards.insert(
+            4,
+            Waiting(
+                "demande d’habilitation à examiner",
+                "demandes d’habilitation à examiner",
+                own(habilitations.applications_waiting(), "caf"),
+                at("habilitations_demandehabilitation", "?state__exact=deposee"),
+            ),
+        )
+    else:
         cards.append(
             Waiting(
                 "livraison refusée",

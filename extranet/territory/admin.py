@@ -6,6 +6,8 @@ from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 
+from extranet.core.dates import paris_date
+from extranet.core.words import date_courte
 from extranet.territory import services
 from extranet.territory.acts import Act, ActsMixin
 from extranet.territory.forms import ContactForm, DirectorForm
@@ -133,5 +135,5 @@ class AgentAdmin(CafScopedAdmin):
         return agent.user.is_active
 
     @admin.display(description="dernière connexion", ordering="user__last_login")
-    def last_login(self, agent: Agent) -> Any:
-        return agent.user.last_login
+    def last_login(self, agent: Agent) -> str:
+        return date_courte(paris_date(agent.user.last_login)) if agent.user.last_login else "jamais"

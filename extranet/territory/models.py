@@ -313,7 +313,7 @@ class Agent(models.Model):
         neutre = ("id",)
 
     class Role(models.TextChoices):
-        GESTIONNAIRE = "gestionnaire", "gestionnaire"
+        INSTRUCTEUR = "instructeur", "instructeur"
         LECTEUR = "lecteur", "lecteur"
         SUPERVISEUR = "superviseur", "superviseur"
         CNAF = "cnaf", "Cnaf"

@@ -53,7 +53,7 @@ def communes_matching(text: str, limit: int = SHOWN, *, caf: str | None = None) 
     name = key.replace(postal_code, "", 1).strip() if postal_code else key
     if not key:
         return []
-    here = {"commune__caf": caf} if caf else {}
+    here: dict[str, Any] = {"commune__caf": caf} if caf else {}
     if postal_code:
         here["commune__in"] = CodePostal.objects.filter(code__prefix=postal_code).values("commune")
     found = _named(name, limit, here) if name else _at(postal_code, limit, here)

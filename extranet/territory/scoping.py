@@ -10,19 +10,21 @@ from django.contrib.admin.utils import unquote
 from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db.models import ForeignKey, Model, QuerySet
+from django.forms import Media
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.text import capfirst
 
-from extranet.core.dates import PARIS
+from extranet.core.dates import PARIS, paris_date
 from extranet.core.journal.models import Entry
+from extranet.core.words import date_courte
 from extranet.territory import rights
 from extranet.territory.models import Agent
 from extranet.territory.queries import agent_of, role_of
 
 NATIONAL = ""
 COMPARISONS = {"exact", "isnull", "isempty", "gte", "lt", "year", "month", "day"}
-ACTORS = {"systeme": "le portail", "famille": "la famille", "source": "monenfant.fr"}
+ACTORS = {"systeme": "le portail", "famille": "la famille", "lieu": "le lieu", "source": "monenfant.fr"}
 
 
 def scoped(request: HttpRequest, rows: QuerySet, caf_path: str | None) -> QuerySet:
@@ -37,8 +39,6 @@ def scoped(request: HttpRequest, rows: QuerySet, caf_path: str | None) -> QueryS
 
 class OwnCafFilter(FieldListFilter):
     """A list filter on a related object, which offers and accepts the values that the agent may see."""
-
-    template = "admin/filter.html"
 
     def __init__(
         self,
@@ -93,6 +93,9 @@ class _Scoped:
     add_right: ClassVar[str] = ""
     change_right: ClassVar[str] = ""
     cnaf_only: ClassVar[bool] = False
+    own_caf_only: ClassVar[bool] = False
+    """Agents of a Caf only: the Cnaf, which sees all Cafs elsewhere, does not see these (HAB-6.a)."""
+
     admin_site: Any
     rights: Any
 
@@ -102,7 +105,9 @@ class _Scoped:
 
     def _sees(self, request: HttpRequest) -> bool:
         role = role_of(request.user)
-        return role is not None and (role == Agent.Role.CNAF or not self.cnaf_only)
+        if role == Agent.Role.CNAF:
+            return not self.own_caf_only
+        return role is not None and not self.cnaf_only
 
     def _may(self, request: HttpRequest, right: str) -> bool:
         return bool(right) and self._sees(request) and self.rights.may(role_of(request.user), right)
@@ -147,6 +152,7 @@ class CafScopedInline(_Scoped, admin.TabularInline):
 
     extra = 0
     show_change_link = False
+    media = Media()  # no script: nothing is added or taken away here
 
 
 class CafScopedAdmin(_Scoped, admin.ModelAdmin):
@@ -154,6 +160,11 @@ class CafScopedAdmin(_Scoped, admin.ModelAdmin):
 
     actions = None
     change_form_template = "admin/objet.html"
+    change_list_template = "admin/liste.html"
+    media = Media()  # Django's admin would bring jQuery and XRegExp, which nothing here uses
+    add_label: ClassVar[str] = "Ajouter"
+    """The button of the list, where adding is open."""
+
     list_per_page = 50
     list_max_show_all = 200
     show_full_result_count = False
@@ -254,7 +265,7 @@ class CafScopedAdmin(_Scoped, admin.ModelAdmin):
         names = actor_names(lines)
         rows = [
             (
-                line.at.astimezone(PARIS).strftime("%d/%m/%Y à %H:%M"),
+                f"{date_courte(paris_date(line.at))} à {line.at.astimezone(PARIS):%H:%M}",
                 self.journal_words.get(line.event, line.event),
                 names.get(line.actor, "compte supprimé"),
             )

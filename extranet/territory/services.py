@@ -55,7 +55,7 @@ def create_agent(*, email: str, role: str, caf_code: str | None, by: Any, now: d
     if caf_code is not None and not Caf.objects.filter(pk=caf_code).exists():
         raise Refused({"caf": f"Caf inconnue : {caf_code}."})
     if role not in Agent.Role.values or (role == Agent.Role.CNAF) != (caf_code is None):
-        raise Refused({"role": "Rôle impossible : un agent d’une Caf est gestionnaire, lecteur ou superviseur."})
+        raise Refused({"role": "Rôle impossible : un agent d’une Caf est instructeur, superviseur ou lecteur."})
     if not is_address(email):
         raise Refused({"email": "Adresse impossible : écrivez-la en entier, sans accent ni espace."})
     user_model = get_user_model()

@@ -1,71 +1,117 @@
 """Opening access to the persons of a signed annexe 1 (ACT-1)."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import transaction
-from django.shortcuts import get_object_or_404
+from django.db import IntegrityError, transaction
 
 from conventions import queries as conventions
 from conventions.models import PersonneInscrite
 from extranet.core.accounts import services as accounts
-from extranet.core.errors import Forbidden, Refused, WrongState
+from extranet.core.errors import Answer, Forbidden, NotFound, Refused, WrongState
 from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
 from extranet.territory.queries import cafs_visible_to, role_of
-from habilitations import rights
+from habilitations import queries, rights
 from habilitations.models import Habilitation
+
+
+def obstacle(personne: PersonneInscrite, *, by: Any, now: datetime) -> Answer | None:
+    """Why `by` cannot open this access now, as what `activate` would raise; None when it can."""
+    if Habilitation.objects.filter(personne=personne).exists():
+        return WrongState("L’accès de cette personne a déjà été ouvert.")
+    convention = conventions.convention_of(personne.lieu, now)
+    if convention is None:
+        return WrongState("Aucune convention signée par les deux parties n’est en vigueur pour ce lieu.")
+    if convention.suspended_at:
+        return WrongState("Ce lieu est suspendu : ses accès restent fermés.")
+    if not conventions.personnes_in_force(now).filter(pk=personne.pk).exists():
+        return WrongState("Cette personne n’est pas dans l’annexe 1 en vigueur aujourd’hui.")
+    if convention.accepted_by_id == by.pk:
+        return Forbidden("Vous avez accepté cette demande : une autre personne de la Caf doit ouvrir les accès.")
+    if not personne.lieu.gestionnaire.courriel_registre:
+        # A false lieu would have nobody to be denounced by.
+        return Refused(
+            {"": "Indiquez d’abord le courriel officiel du gestionnaire : il est prévenu de chaque accès ouvert."}
+        )
+    user = get_user_model()._default_manager.filter(email=personne.courriel.lower()).first()
+    if user and user.is_staff:
+        return WrongState("Cette adresse est celle d’un agent : il en faut une autre pour le lieu.")
+    if user and not user.is_active and not user.suspended_at:
+        return WrongState(
+            "Le compte de cette adresse est fermé : la personne ne pourrait ni se connecter ni être prévenue."
+        )
+    return None
 
 
 @transaction.atomic
 def activate(*, personne_id: int, by: Any, now: datetime) -> Habilitation:
-    """Account and habilitation of one person. Only under a convention in force, not by who accepted it, and not
-    before there is an official address of the gestionnaire to tell.
+    """ACT-1: account and habilitation of one person, as `activate_all` for one."""
+    return activate_all(personne_ids=[personne_id], by=by, now=now)[0]
 
-    Done twice, it gives the habilitation that is there and sends nothing more.
+
+@transaction.atomic
+def activate_all(*, personne_ids: Collection[int], by: Any, now: datetime) -> list[Habilitation]:
+    """ACT-1.d: accounts and habilitations of these persons, all or none; each is mailed. Only under a convention in
+    force, not by who accepted it, and not before there is an official address of the gestionnaire to tell.
+
+    Done twice, it gives the habilitations that are there and sends nothing more. 404 when one is another Caf's.
     """
-    scope = PersonneInscrite.objects.filter(lieu__caf__in=cafs_visible_to(by))
-    personne = get_object_or_404(
-        scope.select_for_update(of=("self",)).select_related("lieu__gestionnaire"), pk=personne_id
-    )
+    scope = PersonneInscrite.objects.filter(lieu__caf__in=cafs_visible_to(by), pk__in=personne_ids)
+    held = scope.select_for_update(of=("self",)).select_related("lieu__gestionnaire").order_by("pk")
+    personnes = list(held)
+    if not personnes or len(personnes) < len(set(personne_ids)):
+        raise NotFound
     rights.check(role_of(by), "activate")
-    if known := Habilitation.objects.filter(personne=personne).first():
-        return known
-    convention = conventions.convention_of(personne.lieu, now)
-    if convention is None:
-        raise WrongState("Aucune convention signée par les deux parties n’est en vigueur pour ce lieu.")
-    if convention.suspended_at:
-        raise WrongState("Ce lieu est suspendu : ses accès restent fermés.")
-    if not conventions.personnes_in_force(now).filter(pk=personne.pk).exists():
-        raise WrongState("Cette personne n’est pas dans l’annexe 1 en vigueur aujourd’hui.")
-    if convention.accepted_by_id == by.pk:
-        raise Forbidden("Vous avez accepté cette demande : une autre personne de la Caf doit ouvrir les accès.")
-    if not personne.lieu.gestionnaire.courriel_registre:
-        # A false lieu would have nobody to be denounced by.
-        raise Refused(
-            {"": "Indiquez d’abord le courriel officiel du gestionnaire : il est prévenu de chaque accès ouvert."}
-        )
-    users = get_user_model()
-    user = users.objects.select_for_update().filter(
-        email=personne.courriel.lower()
-    ).first() or users.objects.create_user(
-        personne.courriel, civilite=personne.civilite, nom=personne.nom, prenom=personne.prenom
-    )
-    if user.is_staff:
-        raise WrongState("Cette adresse est celle d’un agent : il en faut une autre pour le lieu.")
+    known = {line.personne_id: line for line in Habilitation.objects.filter(personne__in=personnes)}
+    opened = {one.pk: _open(one, by, now) for one in personnes if one.pk not in known}
+    _tell_gestionnaires([one for one in personnes if one.pk in opened], opened, now)
+    return [known.get(one.pk) or opened[one.pk] for one in personnes]
+
+
+def _tell_gestionnaires(personnes: list[PersonneInscrite], opened: dict[int, Habilitation], now: datetime) -> None:
+    """ACT-1.e: one notice a lieu of who now has access to it."""
+    for lieu in dict.fromkeys(one.lieu for one in personnes):
+        pks = [opened[one.pk].pk for one in personnes if one.lieu_id == lieu.pk]
+        to = [f"gestionnaire:{lieu.gestionnaire.uuid}"]
+        outbox.post("habilitations.acces-ouverts", key=str(pks[0]), to=to, now=now, habilitations=pks)
+
+
+def _open(personne: PersonneInscrite, by: Any, now: datetime) -> Habilitation:
+    if fault := obstacle(personne, by=by, now=now):
+        raise fault
+    user = _account(personne)
     if user.suspended_at:  # suspended by a Caf when its last right ended: a signed annexe 1 names it again
         accounts.reopen(user, by=by, now=now)
-    if not user.is_active:
-        raise WrongState(
-            "Le compte de cette adresse est fermé : la personne ne pourrait ni se connecter ni être prévenue."
-        )
+    _close_former(user, personne, by, now)
     made = Habilitation.objects.create(
         user=user, lieu=personne.lieu, personne=personne, activated_at=now, activated_by=by
     )
     journal.record("habilitation.activee", made, by=by, at=now)
-    about = {"habilitation": made.pk}
-    outbox.post("habilitations.activation", key=str(made.pk), to=[f"user:{user.pk}"], now=now, **about)
-    gestionnaire = personne.lieu.gestionnaire.uuid
-    outbox.post("habilitations.acces-ouverts", key=str(made.pk), to=[f"gestionnaire:{gestionnaire}"], now=now, **about)
+    outbox.post("habilitations.activation", key=str(made.pk), to=[f"user:{user.pk}"], now=now, habilitation=made.pk)
     return made
+
+
+def _account(personne: PersonneInscrite) -> Any:
+    """The account of this address, held; made now if there is none. Two lieux may name the same new person at once."""
+    users = get_user_model()._default_manager
+    held = users.select_for_update().filter(email=personne.courriel.lower())
+    if found := held.first():
+        return found
+    try:
+        with transaction.atomic():
+            return users.create_user(  # type: ignore[attr-defined]
+                personne.courriel, civilite=personne.civilite, nom=personne.nom, prenom=personne.prenom
+            )
+    except IntegrityError:
+        return held.get()
+
+
+def _close_former(user: Any, personne: PersonneInscrite, by: Any, now: datetime) -> None:
+    """A person named again after its line of annexe 1 had ended: the right of that line makes room for the new one."""
+    over = Habilitation.objects.filter(user=user, lieu=personne.lieu, suspended_at=None)
+    for line in over.exclude(pk__in=queries.active(now).values("pk")):
+        Habilitation.objects.filter(pk=line.pk).update(suspended_at=now, reason="inscription à l’annexe 1 terminée")
+        journal.record("habilitation.suspendue", line, by=by, at=now)

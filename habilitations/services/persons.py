@@ -9,7 +9,7 @@ from django.db import transaction
 from django.shortcuts import get_object_or_404
 
 from extranet.core.accounts import services as accounts
-from extranet.core.errors import WrongState
+from extranet.core.errors import Answer, WrongState
 from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
 from extranet.territory.queries import cafs_visible_to, role_of
@@ -31,10 +31,19 @@ def suspend(*, habilitation_id: int, reason: str, by: Any, now: datetime) -> Hab
     if Habilitation.objects.filter(pk=line.pk, suspended_at=None).update(suspended_at=now, reason=reason) != 1:
         raise WrongState("Cette habilitation est déjà suspendue.")
     journal.record("habilitation.suspendue", line, by=by, at=now)
-    if not Habilitation.objects.filter(user=user, suspended_at=None).exists():
+    if not queries.bound(now).filter(user=user).exists():
         accounts.suspend(user, by=by, now=now)
     line.refresh_from_db()
     return line
+
+
+def resend_obstacle(line: Habilitation, now: datetime) -> Answer | None:
+    """Why this person cannot be sent a password now; None when it can."""
+    if line.suspended_at:
+        return WrongState("Cette habilitation est suspendue.")
+    if not queries.active(now).filter(pk=line.pk).exists():
+        return WrongState("Cette personne n’est plus dans l’annexe 1 en vigueur aujourd’hui.")
+    return None
 
 
 @transaction.atomic
@@ -42,8 +51,8 @@ def resend(*, habilitation_id: int, by: Any, now: datetime) -> None:
     """A new password by mail, for a person who has not chosen its own yet; those sent before stay good for their time."""
     line = _held(habilitation_id, by)
     rights.check(role_of(by), "resend")
-    if line.suspended_at:
-        raise WrongState("Cette habilitation est suspendue.")
+    if fault := resend_obstacle(line, now):
+        raise fault
     key = f"{line.pk}:{now:%Y%m%d%H%M}"
     outbox.post("habilitations.activation", key=key, to=[f"user:{line.user_id}"], now=now, habilitation=line.pk)
     journal.record("habilitation.mot-de-passe-renvoye", line, by=by, at=now)
@@ -53,8 +62,8 @@ def tell_colleagues(user: Any, first: bool, now: datetime) -> None:
     """ACT-3: the lieu's other persons learn that the account was opened."""
     if not first:
         return
-    for line in Habilitation.objects.filter(user=user, suspended_at=None):
-        others = queries.persons_of(line.lieu_id).exclude(user=user)
+    for line in queries.active(now).filter(user=user):
+        others = queries.persons_of(line.lieu_id, now).exclude(user=user)
         to = [f"user:{other.user_id}" for other in others]
         outbox.post("habilitations.compte-ouvert", key=str(line.pk), to=to, now=now, habilitation=line.pk)
 

@@ -1,6 +1,7 @@
 """Who gets what at every address: the whole table, each cell requested."""
 
 from itertools import islice
+from urllib.parse import quote
 
 import pytest
 import time_machine
@@ -16,7 +17,7 @@ PUBLICS = [
     "personne",
     "autre-lieu",
     "premiere",
-    "gestionnaire",
+    "instructeur",
     "autre-caf",
     "lecteur",
     "superviseur",
@@ -37,7 +38,7 @@ LEADS = {
 }
 
 # address [variant], method: one answer for each public, in the order of PUBLICS.
-# {scoped}: admins of one Caf's rows; {national}: reference lists; {reserved}: the Cnaf's own.
+# {scoped}: admins of one Caf's rows; {national}: reference lists; {reserved}: the Cnaf's own; {addressed}: one Caf's, not the Cnaf's (HAB-6.a).
 TABLE = """
 portal:accueil                  GET   200    200  200  choix 200  200  200  200  200
 portal:accueil                  POST  405    405  405  choix 405  405  405  405  405
@@ -136,6 +137,16 @@ admin:{scoped}_delete           POST  login  403  403  choix 403  404  403  403 
 admin:{scoped}_history          GET   login  403  403  choix 404  404  404  404  404
 admin:{scoped}                  GET   login  403  403  choix fiche fiche fiche fiche fiche
 
+admin:{addressed}_changelist       GET   login  403  403  choix 200  200  200  200  403
+admin:{addressed}_add              GET   login  403  403  choix 403  403  403  403  403
+admin:{addressed}_add              POST  login  403  403  choix 403  403  403  403  403
+admin:{addressed}_change           GET   login  403  403  choix 200  404  200  200  404
+admin:{addressed}_change           POST  login  403  403  choix 403  404  403  403  404
+admin:{addressed}_delete           GET   login  403  403  choix 403  404  403  403  404
+admin:{addressed}_delete           POST  login  403  403  choix 403  404  403  403  404
+admin:{addressed}_history          GET   login  403  403  choix 404  404  404  404  404
+admin:{addressed}                  GET   login  403  403  choix fiche fiche fiche fiche fiche
+
 admin:{national}_changelist     GET   login  403  403  choix 200  200  200  200  200
 admin:{national}_add            GET   login  403  403  choix 403  403  403  403  403
 admin:{national}_add            POST  login  403  403  choix 403  403  403  403  403
@@ -161,8 +172,13 @@ admin:demandes_livraison_add    POST  login  403  403  choix 403  403  403  403 
 admin:{acting}_acte[unknown]                      GET   login 403 403 choix 404 404 404 404 404
 admin:demandes_demande_acte[confier]              GET   login 403 403 choix 200 404 403 200 403
 admin:demandes_demande_acte[confier]              POST  login 403 403 choix 422 404 403 422 403
-admin:habilitations_demandehabilitation_acte[accepter] GET login 403 403 choix 200 404 403 200 403
-admin:habilitations_demandehabilitation_acte[refuser] POST login 403 403 choix 422 404 403 422 403
+admin:demandes_demande_actes[confier]             GET   login 403 403 choix 200 404 403 200 403
+admin:demandes_demande_actes[confier]             POST  login 403 403 choix 422 404 403 422 403
+admin:demandes_demande_actes[reprendre]           GET   login 403 403 choix 200 404 403 200 403
+admin:demandes_demande_actes[reprendre]           POST  login 403 403 choix 409 404 403 409 403
+admin:demandes_demande_actes[unknown]             GET   login 403 403 choix 404 404 404 404 404
+admin:habilitations_demandehabilitation_acte[accepter] GET login 403 403 choix 200 404 403 200 404
+admin:habilitations_demandehabilitation_acte[refuser] POST login 403 403 choix 422 404 403 422 404
 admin:habilitations_personneaactiver_acte[activer] GET  login 403 403 choix 200 404 403 200 403
 admin:habilitations_habilitation_acte[suspendre]  POST  login 403 403 choix 422 404 403 422 403
 admin:habilitations_habilitation_acte[renvoyer]   GET   login 403 403 choix 409 404 403 409 403
@@ -180,7 +196,6 @@ GROUPS = {
     "scoped": [
         "demandes_demande",
         "demandes_attestation",
-        "habilitations_demandehabilitation",
         "habilitations_personneaactiver",
         "habilitations_habilitation",
         "conventions_convention",
@@ -190,8 +205,11 @@ GROUPS = {
     ],
     "national": ["territory_commune", "territory_epci", "territory_departement"],
     "reserved": ["demandes_livraison", "territory_agent"],
+    "addressed": ["habilitations_demandehabilitation"],
 }
-GROUPS["acting"] = [name for name in GROUPS["scoped"] if name not in ("demandes_attestation", "conventions_lieu")]
+GROUPS["acting"] = GROUPS["addressed"] + [
+    name for name in GROUPS["scoped"] if name not in ("demandes_attestation", "conventions_lieu")
+]
 
 
 def rows():
@@ -235,7 +253,7 @@ def answer_of(response, path):
     if response.status_code != 302:
         return str(response.status_code)
     target = response["Location"]
-    if target == f"{LEADS['login']}{path}":
+    if target == f"{LEADS['login']}{quote(path)}":
         return "login"
     for word, lead in LEADS.items():
         if word != "login" and target.partition("?")[0] == lead:
@@ -268,10 +286,11 @@ def test_each_public_gets_the_answer_of_the_table(world, public, bells):
     assert not faults, "\n".join(faults)
 
 
-@pytest.mark.parametrize("public", ["gestionnaire", "cnaf"])
+@pytest.mark.parametrize("public", ["instructeur", "cnaf"])
 def test_each_filter_order_and_search_of_each_list_opens(world, public):
     client, faults = world.client(public), []
-    for model in [*GROUPS["scoped"], *GROUPS["national"], *(GROUPS["reserved"] if public == "cnaf" else [])]:
+    own = GROUPS["reserved" if public == "cnaf" else "addressed"]
+    for model in [*GROUPS["scoped"], *GROUPS["national"], *own]:
         path = reverse(f"admin:{model}_changelist")
         page = client.get(path).context["cl"]
         asked = [choice["query_string"] for spec in page.filter_specs for choice in islice(spec.choices(page), 3)]

@@ -53,7 +53,7 @@ class World:
         self.signature = self._signature(acte, self.scan)
         self.elsewhere = self._signature(Acte.objects.get(convention__lieu=self.other), self._file())
         agents = {
-            "gestionnaire": AgentFactory(),
+            "instructeur": AgentFactory(),
             "autre-caf": AgentFactory(essonne=True),
             "lecteur": AgentFactory(lecteur=True),
             "superviseur": AgentFactory(superviseur=True),
@@ -72,7 +72,7 @@ class World:
             "conventions_lieu": self.lieu,
             "conventions_gestionnaire": self.lieu.gestionnaire,
             "territory_caf": self.lieu.caf,
-            "territory_agent": agents["gestionnaire"],
+            "territory_agent": agents["instructeur"],
             "territory_commune": SimpleNamespace(pk="77100"),
             "territory_epci": SimpleNamespace(pk="200070779"),
             "territory_departement": SimpleNamespace(pk="77"),
@@ -148,9 +148,13 @@ class World:
         pk = self.objects[model].pk
         if door == "acte":
             return reverse(name, args=[pk, variant])
+        if door == "actes":
+            return f"{reverse(name, args=[variant])}?objet={pk}"
         if not door:
             return reverse(f"admin:{model}_change", args=[pk]).removesuffix("change/")
         return reverse(name, args=[pk])
 
     def data(self, name):
+        if name.endswith("_actes"):
+            return {"objet": self.objects[name.removeprefix("admin:").removesuffix("_actes")].pk}
         return {"format": "xml", "demande": str(self.demande.uuid)} if name == "demandes:telechargement" else {}

@@ -35,7 +35,7 @@ def edit(folder: Path, name: str, change: Callable[[dict[str, str]], Any]) -> No
 def login(db: None, client: Any) -> Callable[..., Any]:
     """The client, logged in as an agent with this role in this Caf."""
 
-    def as_agent(role: str = "gestionnaire", caf: str | None = "caf-77") -> Any:
+    def as_agent(role: str = "instructeur", caf: str | None = "caf-77") -> Any:
         user = get_user_model().objects.create_user(email=f"{role}.{caf or 'france'}@caf.test", is_staff=True)
         Agent.objects.create(user=user, role=role, caf_id=caf)
         client.force_login(user)

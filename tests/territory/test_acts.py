@@ -31,7 +31,7 @@ def test_an_act_is_done_and_stands_in_the_history(login):
     assert (line.object_id, line.caf, line.actor) == ("caf-77", "caf-77", f"user:{client.user.pk}")
 
 
-@pytest.mark.parametrize("role", ["gestionnaire", "lecteur"])
+@pytest.mark.parametrize("role", ["instructeur", "lecteur"])
 def test_without_the_right_there_is_no_button_and_the_address_answers_403(login, role):
     client = login(role)
     assert URL not in client.get("/admin/territory/caf/caf-77/change/").content.decode()
@@ -43,7 +43,7 @@ def test_without_the_right_there_is_no_button_and_the_address_answers_403(login,
 def test_the_service_itself_refuses_the_wrong_role_and_another_caf(login):
     typed = {"courriel_generique": "", "adresse": "", "telephone": ""}
     with pytest.raises(Forbidden):
-        services.set_contact(caf_code="caf-77", by=login("gestionnaire").user, now=NOW, **typed)
+        services.set_contact(caf_code="caf-77", by=login("instructeur").user, now=NOW, **typed)
     with pytest.raises(Http404):
         services.set_contact(caf_code="caf-91", by=login("superviseur").user, now=NOW, **typed)
 

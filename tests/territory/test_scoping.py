@@ -27,7 +27,7 @@ class OwnAgents(CafScopedAdmin):
 class Rights:
     @staticmethod
     def may(role, act):
-        return role == "gestionnaire" and act == "write"
+        return role == "instructeur" and act == "write"
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def site():
 def request_of(rf):
     """A request of an agent with this role in this Caf."""
 
-    def make(role="gestionnaire", caf="caf-77"):
+    def make(role="instructeur", caf="caf-77"):
         request = rf.get("/")
         request.user = get_user_model().objects.create_user(email=f"{role}.{caf}@caf.test", is_staff=True)
         if role:
@@ -55,11 +55,11 @@ def request_of(rf):
 @pytest.fixture
 def neighbour():
     user = get_user_model().objects.create_user(email="voisine@caf91.test", is_staff=True)
-    return Agent.objects.create(user=user, role="gestionnaire", caf_id="caf-91")
+    return Agent.objects.create(user=user, role="instructeur", caf_id="caf-91")
 
 
 @pytest.mark.rule("ACC-3.a")
-@pytest.mark.parametrize("role", ["gestionnaire", "lecteur", "superviseur"])
+@pytest.mark.parametrize("role", ["instructeur", "lecteur", "superviseur"])
 def test_an_agent_opens_its_own_caf_and_not_another(login, role):
     client = login(role)
     assert client.get("/admin/territory/caf/caf-77/change/").status_code == 200
@@ -165,7 +165,7 @@ def test_an_admin_without_a_path_shows_nothing_even_to_the_cnaf(site, request_of
     assert not bare.get_queryset(request_of("cnaf", None)).exists()
 
 
-@pytest.mark.parametrize(("role", "open_to"), [("gestionnaire", True), ("lecteur", False), ("superviseur", False)])
+@pytest.mark.parametrize(("role", "open_to"), [("instructeur", True), ("lecteur", False), ("superviseur", False)])
 def test_add_and_change_open_by_right_and_delete_never(site, request_of, neighbour, role, open_to):
     writable = type("Writable", (OwnAgents,), {"rights": Rights, "add_right": "write", "change_right": "write"})(
         Agent, site

@@ -53,4 +53,4 @@ class SafeRedisCache(RedisCache):
     def clear(self) -> bool:
         """Here and there."""
         self.spare.clear()
-        return super().clear()
+        return bool(super().clear())

@@ -28,11 +28,11 @@ PASSWORD = "Demonstration-2026"
 EPCI = "200070779"
 AGENTS = [
     ("cnaf@demo.test", "Andréa", "Cnaf", None, "cnaf"),
-    ("agent.77@demo.test", "Camille", "Agent", "caf-77", "gestionnaire"),
-    ("agent2.77@demo.test", "Alix", "Second", "caf-77", "gestionnaire"),
+    ("agent.77@demo.test", "Camille", "Agent", "caf-77", "instructeur"),
+    ("agent2.77@demo.test", "Alix", "Second", "caf-77", "instructeur"),
     ("superviseur.77@demo.test", "Sacha", "Superviseur", "caf-77", "superviseur"),
     ("lecteur.77@demo.test", "Lou", "Lecteur", "caf-77", "lecteur"),
-    ("agent.91@demo.test", "Camille", "Essonne", "caf-91", "gestionnaire"),
+    ("agent.91@demo.test", "Camille", "Essonne", "caf-91", "instructeur"),
 ]
 
 

@@ -10,6 +10,7 @@ from extranet.core.web.forms import Fault, faults_of
 
 register = template.Library()
 register.filter("jour", words.jour, expects_localtime=True)
+register.filter("date_courte", words.date_courte, expects_localtime=True)
 register.filter("date_longue", words.date_longue, expects_localtime=True)
 register.filter("telephone", words.telephone)
 # {{ commune.nom|a }}: « au Châtelet-en-Brie »; |de: « du … »; |le: the name with its article, if it takes one.

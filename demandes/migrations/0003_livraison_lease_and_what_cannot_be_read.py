@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("demandes", "0001_initial"),
+        ("demandes", "0002_clock_marks_and_no_truncate_of_accesses"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

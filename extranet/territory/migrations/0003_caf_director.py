@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("territory", "0001_reference_data_and_agents"),
+        ("territory", "0002_names_searched"),
     ]
 
     operations = [

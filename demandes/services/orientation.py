@@ -1,0 +1,144 @@
+"""An agent says which lieu has a demande: one that waits (ING-6), is late (NOT-4), or is with a lieu without anybody (CTL-9)."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from conventions import queries as conventions
+from conventions.models import Lieu
+from demandes import queries, rights, rules
+from demandes.models import Demande
+from demandes.services.transmission import tell_families, transmit
+from demandes.workflow import DEMANDE, Etat
+from extranet.core.dates import paris_date
+from extranet.core.errors import Answer, NotFound, Refused, WrongState
+from extranet.core.outbox import services as outbox
+from extranet.core.words import date_courte
+from extranet.territory import queries as territory
+from habilitations import queries as habilitations
+
+
+def lieux_for(demandes: Collection[Demande], now: datetime) -> QuerySet[Lieu]:
+    """The lieux of their Caf that cover the communes of all `demandes` now, have somebody, and hold none of them."""
+    found = Lieu.objects.exclude(pk__in={one.lieu_id for one in demandes if one.lieu_id})
+    for commune, caf in {(one.commune_id, one.caf_id) for one in demandes}:
+        found = found.filter(pk__in=conventions.lieux_covering(commune, now).values("pk"), caf=caf)
+    return found.exclude(pk__in=habilitations.lieux_without_anybody(now).values("pk")).order_by("nom", "pk")
+
+
+def obstacle(demande: Demande, now: datetime) -> Answer | None:
+    """Why an agent cannot give this demande to a lieu now; None when one of `lieux_for` can have it."""
+    today = paris_date(now)
+    if demande.state not in (Etat.A_ORIENTER, Etat.TRANSMISE):
+        return WrongState(f"L’état est « {demande.get_state_display()} » : elle ne change plus de lieu.")
+    if demande.last_day < today:
+        return WrongState("Cette demande est arrivée à la fin de sa conservation.")
+    if demande.state == Etat.TRANSMISE and not _is_late(demande, now) and not is_stranded(demande, now):
+        return WrongState(_still_in_time(demande))
+    if not lieux_for([demande], now).exists():
+        other = "autre " if demande.lieu_id else ""
+        return WrongState(
+            f"Aucun {other}lieu de votre Caf qui puisse la recevoir ne couvre {demande.commune.nom} aujourd’hui."
+        )
+    return None
+
+
+def is_stranded(demande: Demande, now: datetime) -> bool:
+    """CTL-9: its lieu has nobody who can pick it up."""
+    return queries.stranded_at(now).filter(pk=demande.pk).exists()
+
+
+def _is_late(demande: Demande, now: datetime) -> bool:
+    notified = demande.transmission.notified_at if demande.transmission else None
+    return rules.is_late(notified, demande.last_day, paris_date(now))
+
+
+def _still_in_time(demande: Demande) -> str:
+    notified = demande.transmission.notified_at if demande.transmission else None
+    if notified is None:
+        return "Le lieu n’a pas encore été prévenu : ses quinze jours n’ont pas commencé."
+    last = rules.last_day_to_pick_up(notified, demande.last_day)
+    return f"Le lieu a encore jusqu’au {date_courte(last)} pour la récupérer."
+
+
+@transaction.atomic
+def give(*, demande_ids: Collection[int], lieu_id: int, by: Any, now: datetime) -> int:
+    """NOT-4.k, CTL-9.b, ING-6.b: these demandes go to this lieu, all or none; returns how many.
+
+    The lieu is notified as of any transmission and has its own fifteen days; the family is told; a lieu that loses
+    them is told, and sees them no more. The day of destruction stays. 404 when one is not of the agent's Caf, 403
+    without the right, 409 with the reason when one cannot change its lieu, 422 when the lieu cannot have them.
+    """
+    demandes = _held(demande_ids, by)
+    if faults := {one: fault for one in demandes if (fault := obstacle(one, now))}:
+        raise WrongState(_sentence(faults))
+    if not lieux_for(demandes, now).filter(pk=lieu_id).exists():
+        raise Refused(
+            {"lieu": "Ce lieu ne peut pas les recevoir : il doit couvrir leur commune et avoir une personne active."}
+        )
+    _take_back(demandes, by, now)
+    batch = transmit(_rows(demandes), lieu_id=lieu_id, now=now, by=by)
+    if batch is None:  # its last person left since the line above was read
+        raise Refused({"lieu": "Ce lieu n’a plus aucune personne active : il ne pourrait pas être prévenu."})
+    tell_families(batch, now)
+    return len(demandes)
+
+
+@transaction.atomic
+def put_back(*, demande_ids: Collection[int], by: Any, now: datetime) -> int:
+    """CTL-9.b: demandes of a lieu without anybody wait for a lieu again, all or none; returns how many.
+
+    Raises as `give`. Those of a lieu that has somebody would only be transmitted to it again.
+    """
+    demandes = _held(demande_ids, by)
+    if faults := {one: fault for one in demandes if (fault := put_back_obstacle(one, now))}:
+        raise WrongState(_sentence(faults))
+    _take_back(demandes, by, now)
+    return len(demandes)
+
+
+def put_back_obstacle(demande: Demande, now: datetime) -> Answer | None:
+    """Why this demande does not go back to « à orienter »; None when it can."""
+    if not DEMANDE.may(demande, "take_back"):
+        return WrongState(f"L’état est « {demande.get_state_display()} » : elle n’est pas à reprendre.")
+    if not is_stranded(demande, now):
+        return WrongState("Son lieu a au moins une personne qui peut la récupérer.")
+    return None
+
+
+def _held(demande_ids: Collection[int], by: Any) -> list[Demande]:
+    """All of them, locked in the order of every other writer, then read: a pick-up may have come first."""
+    own = Demande.objects.filter(caf__in=territory.cafs_visible_to(by), pk__in=demande_ids).order_by("pk")
+    list(own.select_for_update(of=("self",)).values_list("pk"))
+    found = list(own.select_related("commune", "lieu", "transmission"))
+    if not found or len(found) < len(set(demande_ids)):
+        raise NotFound
+    rights.check(territory.role_of(by), "assign")
+    return found
+
+
+def _rows(demandes: Collection[Demande]) -> QuerySet[Demande]:
+    return Demande.objects.filter(pk__in=[one.pk for one in demandes])
+
+
+def _sentence(faults: dict[Demande, Answer]) -> str:
+    if len(faults) == 1:
+        return str(next(iter(faults.values())))
+    return " ".join(f"{demande.reference} : {fault}" for demande, fault in faults.items())
+
+
+def _take_back(demandes: Collection[Demande], by: Any, now: datetime) -> None:
+    """Out of the lieux that had them, each of which is told."""
+    lost: dict[int, list[int]] = defaultdict(list)
+    for demande in demandes:
+        if demande.state == Etat.TRANSMISE and demande.lieu_id:
+            lost[demande.lieu_id].append(demande.pk)
+    DEMANDE.apply_many(_rows(demandes), "take_back", by=by, now=now, lieu_id=None, transmission_id=None)
+    for lieu_id, pks in lost.items():
+        persons = [f"user:{line.user_id}" for line in habilitations.persons_of(lieu_id, now)]
+        outbox.post("demandes.reprise", key=str(uuid.uuid4()), to=persons, now=now, lieu=lieu_id, demandes=pks)
