@@ -90,33 +90,41 @@ def run(bind: str, port: int, data: Path) -> int:
         "BIND": bind,
         "PYTHONUNBUFFERED": "1",
     }
-    python, address = str(bootstrap.PYTHON), f"http://{f'[{bind}]' if ':' in bind else bind}:{port}"
+    address = f"http://{f'[{bind}]' if ':' in bind else bind}:{port}"
     supervisor = Supervisor(environment)
     try:
         if not os.environ.get("REDIS_URL") and (code := start_redis(supervisor, data)) is not None:
             return code
         if not prepared(data):
             bootstrap.say("base de données, données de référence et de démonstration")
-            if code := supervisor.run([python, "manage.py", "prepare_demo"]):
+            if code := supervisor.run([str(bootstrap.PYTHON), "manage.py", "prepare_demo"]):
                 return code
             if supervisor.stopping:
                 return 0
             (data / "prepared").write_text(fingerprint())
-        web = [python, "-m", "granian", "--interface", "wsgi", "--host", bind, "--port", str(port), *WEB]
-        supervisor.start("le serveur web", [*web, "--log-level", "warning", "extranet.wsgi:application"])
+        start_web(supervisor, bind, port)
         if (code := supervisor.wait(until=lambda: answers(address))) is not None:
             return code
         tell(address)
-        celery = [python, "-W", "ignore", "-m", "celery", "-q", "-A", "extranet"]
-        for queue, (name, count) in QUEUES.items():
-            worker = [*celery, "worker", "--queues", queue, "--hostname", f"{queue}@%h", "--concurrency", str(count)]
-            supervisor.start(name, [*worker, "--loglevel", "WARNING", "--without-gossip", "--without-mingle"])
-        supervisor.start(
-            "l’horloge", [*celery, "beat", "--schedule", str(data / "beat-schedule"), "--loglevel", "WARNING"]
-        )
+        start_workers(supervisor, data)
         return supervisor.wait() or 0
     finally:
         supervisor.stop()
+
+
+def start_web(supervisor: Supervisor, bind: str, port: int) -> None:
+    web = [str(bootstrap.PYTHON), "-m", "granian", "--interface", "wsgi", "--host", bind, "--port", str(port), *WEB]
+    supervisor.start("le serveur web", [*web, "--log-level", "warning", "extranet.wsgi:application"])
+
+
+def start_workers(supervisor: Supervisor, data: Path) -> None:
+    """A worker a queue, and the clock that rings."""
+    celery = [str(bootstrap.PYTHON), "-W", "ignore", "-m", "celery", "-q", "-A", "extranet"]
+    for queue, (name, count) in QUEUES.items():
+        worker = [*celery, "worker", "--queues", queue, "--hostname", f"{queue}@%h", "--concurrency", str(count)]
+        supervisor.start(name, [*worker, "--loglevel", "WARNING", "--without-gossip", "--without-mingle"])
+    beat = [*celery, "beat", "--schedule", str(data / "beat-schedule"), "--loglevel", "WARNING"]
+    supervisor.start("l’horloge", beat)
 
 
 def start_redis(supervisor: Supervisor, data: Path) -> int | None:

@@ -1,4 +1,4 @@
-"""`make test` and `make bench`: private PostgreSQL and Redis on free ports, stopped at the end whatever happens."""
+"""`make test`, `make bench`, `make chaos`: private PostgreSQL and Redis on free ports, stopped at the end whatever happens."""
 
 import os
 import shlex
@@ -44,6 +44,10 @@ def checks(url: str, data: Path) -> list[tuple[str, list[str], dict[str, str]]]:
 
 
 def main() -> int:
+    if "chaos" in sys.argv[1:]:
+        bootstrap.require_system([*bootstrap.FOR_RUN, "postgresql"])
+        bootstrap.require_environment(bootstrap.TESTS, bootstrap.VALKEY)
+        os.execv(BIN / "python", [str(BIN / "python"), "-m", "tests.faults.chaos"])
     bench = "bench" in sys.argv[1:]
     bootstrap.require_system(bootstrap.FOR_TESTS)
     bootstrap.require_environment(bootstrap.TESTS, bootstrap.VALKEY)

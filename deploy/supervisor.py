@@ -51,8 +51,8 @@ def _die_with_parent() -> None:
 class Supervisor:
     """Runs children in order until it is told to stop, or until one dies too often."""
 
-    def __init__(self, environment: dict[str, str]):
-        self.environment = environment
+    def __init__(self, environment: dict[str, str], deaths: int = DEATHS):
+        self.environment, self.deaths = environment, deaths
         self.children: list[Child] = []
         self.stopping = False
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -98,7 +98,7 @@ class Supervisor:
         child.end_group()
         child.deaths = [moment for moment in child.deaths if now - moment < WITHIN] + [now]
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"code {code}"
-        if len(child.deaths) >= DEATHS:
+        if len(child.deaths) >= self.deaths:
             bootstrap.say(f"trois arrêts en une minute : {child.name} ({how}). Fin.")
             return False
         bootstrap.say(f"arrêt inattendu : {child.name} ({how}) ; nouveau départ dans une seconde.")

@@ -15,7 +15,6 @@ from django.core.cache import cache
 from django.db import connection, transaction
 
 from bench.deliveries import delivery, record
-from demandes import tasks
 from demandes.models import Demande, Livraison
 from demandes.services import deliveries
 from demandes.workflow import EtatLivraison
@@ -104,7 +103,7 @@ def test_two_deliveries_that_last_delay_neither_the_clock_nor_a_mail(workers, sm
         until(lambda: all(cache.get(sweep.heartbeat_key(one.name)) for one in sweep.OBLIGATIONS))
         until(lambda: all(cache.get(health.worker_key(queue)) for queue in django_settings.QUEUES))
         assert _is_held_up()
-    until(lambda: not deliveries.waiting())
+    until(lambda: not Livraison.objects.filter(state=EtatLivraison.RECUE).exists())
     assert {one.state for one in Livraison.objects.all()} == {EtatLivraison.TRAITEE}
     assert Demande.objects.count() == 10
 
@@ -117,25 +116,3 @@ def _is_held_up():
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         )
         return cursor.fetchone()[0] > 0
-
-
-@pytest.mark.rule("ING-1.a")
-@pytest.mark.django_db(transaction=True)
-def test_the_clock_rings_once_a_delivery_and_again_when_a_worker_is_gone(bells, settings, tmp_path):
-    settings.DATA_DIR = tmp_path
-    now = clock.now()
-    one, other = (
-        deliveries.register(file_of(n, 1, now), nom=f"{n}.xml", origine="depot", now=now, ring=False).pk for n in (1, 2)
-    )
-    for _ in range(5):
-        tasks.take_inbox()
-    asked = [("demandes.tasks.ingest", [str(one)]), ("demandes.tasks.ingest", [str(other)])]
-    assert bells == asked
-    cache.clear()  # Redis came back empty: the bells are gone with the notes that they rang
-    tasks.take_inbox()
-    assert bells == asked * 2
-    tasks.ingest(str(one))
-    bells.clear()
-    cache.clear()
-    tasks.take_inbox()
-    assert bells == asked[1:]
