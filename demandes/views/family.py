@@ -24,6 +24,8 @@ from demandes.services.transmission import Places
 from demandes.workflow import DEMANDE
 from extranet.core import clock
 from extranet.core.errors import Refused
+from extranet.core.web import brakes
+from extranet.core.web.brakes import DAY, HOUR
 from extranet.core.words import date_longue
 from extranet.territory import queries as territory
 
@@ -31,6 +33,7 @@ from extranet.territory import queries as territory
 @never_cache
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@brakes.sending("demande", network=[(20, HOUR), (100, DAY)], address=[(10, DAY)], field="courriel")
 def nouvelle(request: HttpRequest) -> HttpResponse:
     """First the commune and the lieu, then the rest on one page, then everything to be read and sent."""
     code = request.GET.get("commune", "")

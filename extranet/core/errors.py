@@ -40,6 +40,17 @@ class Gone(Answer):
     sentence = "Ces données ont été détruites à leur échéance."
 
 
+class TooMany(Answer):
+    """Asked too often; `retry_after` says in how many seconds it may be asked again."""
+
+    status = 429
+    sentence = "Trop de demandes en peu de temps. Attendez un peu, puis recommencez."
+
+    def __init__(self, sentence: str = "", *, retry_after: int):
+        self.retry_after = retry_after
+        super().__init__(sentence)
+
+
 class Refused(Answer):
     """What was given cannot be taken; `faults` maps a field name (or "") to a sentence."""
 

@@ -12,6 +12,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from extranet.core import clock
 from extranet.core.errors import Refused
+from extranet.core.web import brakes
+from extranet.core.web.brakes import DAY, HOUR
 from extranet.core.web.forms import PhoneField
 from extranet.core.words import telephone
 from extranet.territory import queries as territory
@@ -29,6 +31,7 @@ NOT_CARRIED = frozenset(
 @never_cache
 @login_not_required
 @require_http_methods(["GET", "POST"])
+@brakes.sending("habilitation", network=[(10, HOUR), (30, DAY)], address=[(3, DAY)], field="lieu_courriel")
 def nouvelle(request: HttpRequest) -> HttpResponse:
     """One address; the step that the page shows is in its form."""
     if request.method == "GET":
