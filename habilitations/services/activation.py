@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.shortcuts import get_object_or_404
 
@@ -46,10 +45,7 @@ def activate(*, personne_id: int, by: Any, now: datetime) -> Habilitation:
         raise Refused(
             {"": "Indiquez d’abord le courriel officiel du gestionnaire : il est prévenu de chaque accès ouvert."}
         )
-    users = get_user_model()
-    user = users.objects.select_for_update().filter(
-        email=personne.courriel.lower()
-    ).first() or users.objects.create_user(
+    user = accounts.open_account(
         personne.courriel, civilite=personne.civilite, nom=personne.nom, prenom=personne.prenom
     )
     if user.is_staff:
