@@ -6,7 +6,11 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from granian.utils.proxies import wrap_wsgi_with_proxy_headers
 
+from extranet.core.web.network import with_plain_addresses
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "extranet.settings")
 
 # Brakes count tries by network address (ACT-7): behind a proxy, the one that this proxy saw, and nobody else's word.
-application = wrap_wsgi_with_proxy_headers(get_wsgi_application(), trusted_hosts=settings.TRUSTED_PROXIES)
+application = with_plain_addresses(
+    wrap_wsgi_with_proxy_headers(get_wsgi_application(), trusted_hosts=settings.TRUSTED_PROXIES)
+)

@@ -24,6 +24,8 @@ from demandes.workflow import DEMANDE, NOT_PICKED_UP, Etat
 from extranet.core import clock
 from extranet.core.dates import paris_date
 from extranet.core.errors import Refused, WrongState
+from extranet.core.web import brakes
+from extranet.core.web.brakes import DAY, HOUR
 from extranet.core.web.drafts import Draft, Drafts, NoDraft, needs_draft
 from extranet.core.web.forms import faults_of
 from extranet.core.words import date_longue
@@ -247,6 +249,10 @@ def _summary_page(request: HttpRequest, drafts: Drafts, place: Place, draft: Dra
     return render(request, "demandes/famille/recapitulatif.html", context)
 
 
+# DEM-6.b: a maison de quartier may help twenty families in an hour; a program is stopped within a minute.
+BRAKES: dict[str, brakes.Limits] = {"network": [(20, HOUR), (100, DAY)], "address": [(10, DAY)]}
+
+
 def _send(request: HttpRequest, drafts: Drafts, place: Place, draft: Draft, now: datetime) -> HttpResponse:
     filled = _Filled(draft, place, now)
     if filled.recue is None or filled.faults:
@@ -254,6 +260,8 @@ def _send(request: HttpRequest, drafts: Drafts, place: Place, draft: Draft, now:
     if filled.form.cleaned_data["site_web"]:
         # A program filled the hidden field: it gets the page of a person, and nothing is kept (DEM-6).
         return drafts.finish(draft, reverse("demandes:envoyee", args=[PROGRAM]))
+    if not place.corrects and (held := brakes.hold(request, "demande", filled.recue.courriel, **BRAKES)):
+        return held
     try:
         if place.corrects:
             intake.correct(place.corrects, filled.recue, now=now, places=filled.places)

@@ -49,6 +49,17 @@ class Busy(Answer):
     sentence = "Trop de documents sont en préparation. Recommencez dans une minute."
 
 
+class TooMany(Answer):
+    """Asked too often; `retry_after` says in how many seconds it may be asked again."""
+
+    status = 429
+    sentence = "Trop de demandes en peu de temps. Attendez un peu, puis recommencez."
+
+    def __init__(self, sentence: str = "", *, retry_after: int):
+        self.retry_after = retry_after
+        super().__init__(sentence)
+
+
 class Refused(Answer):
     """What was given cannot be taken; `faults` maps a field name (or "") to a sentence."""
 

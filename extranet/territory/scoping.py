@@ -1,5 +1,6 @@
 """The base of every admin: an agent sees and touches its own Caf's objects only, by whatever door."""
 
+import re
 from collections.abc import Iterable
 from typing import Any, ClassVar, NoReturn
 
@@ -9,7 +10,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
 from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.db.models import ForeignKey, Model, QuerySet
+from django.db.models import DateField, ForeignKey, Model, QuerySet
 from django.forms import Media
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
@@ -24,6 +25,8 @@ from extranet.territory.queries import agent_of, role_of
 
 NATIONAL = ""
 COMPARISONS = {"exact", "isnull", "isempty", "gte", "lt", "year", "month", "day"}
+YEARS = range(1900, 2200)
+PARTS = {"month": range(1, 13), "day": range(1, 32), "isnull": range(2), "isempty": range(2)}
 ACTORS = {"systeme": "le portail", "famille": "la famille", "lieu": "le lieu", "source": "monenfant.fr"}
 
 
@@ -35,6 +38,18 @@ def scoped(request: HttpRequest, rows: QuerySet, caf_path: str | None) -> QueryS
     if agent.role == Agent.Role.CNAF or caf_path == NATIONAL:
         return rows
     return rows.filter(**{caf_path: agent.caf_id})
+
+
+def _may_be_of(field: Any, comparison: str, value: str) -> bool:
+    """False for years and whole numbers out of every reach; what is no date or number at all is Django's to refuse."""
+    whole = re.match(r"\s*-?\d+", str(value), re.ASCII)
+    if field is None or whole is None:
+        return True
+    if len(whole[0]) > 20:
+        return False
+    if isinstance(field, DateField):  # times of day too
+        return int(whole[0]) in PARTS.get(comparison, YEARS)
+    return abs(int(whole[0])) < 2**63
 
 
 class OwnCafFilter(FieldListFilter):
@@ -182,8 +197,9 @@ class CafScopedAdmin(_Scoped, admin.ModelAdmin):
         raise Http404(f"{self.opts.verbose_name} introuvable")
 
     def visible_or_404(self, request: HttpRequest, object_id: str) -> Any:
-        """The object, if this agent may see it."""
-        obj = self.get_object(request, unquote(object_id))
+        """The object, if this agent may see it. Addresses of the admin have a spelling of their own, even of NUL."""
+        key = unquote(object_id)
+        obj = None if "\x00" in key else self.get_object(request, key)
         if obj is None:
             self.not_found()
         return obj
@@ -215,12 +231,17 @@ class CafScopedAdmin(_Scoped, admin.ModelAdmin):
         self.not_found()
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Only what `list_filter` and `date_hierarchy` offer, compared as they do: other columns cannot be guessed."""
+        """Only what `list_filter` and `date_hierarchy` offer, compared as they do: other columns cannot be guessed.
+
+        A value that no row can have is refused like them (400): each database faults on it in its own way.
+        """
         names = [item[0] if isinstance(item, list | tuple) else item for item in self.list_filter]
         names += [item.parameter_name for item in self.list_filter if hasattr(item, "parameter_name")]
         offered = {name for name in [*names, self.date_hierarchy] if isinstance(name, str)}
         column, _, comparison = lookup.rpartition("__")
-        return lookup in offered or (column in offered and comparison in COMPARISONS)
+        if lookup in offered:
+            return _may_be_of(self._field(lookup), "exact", value)
+        return column in offered and comparison in COMPARISONS and _may_be_of(self._field(column), comparison, value)
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         """A filter on a related object is always the scoped one."""
@@ -229,15 +250,20 @@ class CafScopedAdmin(_Scoped, admin.ModelAdmin):
             for item in super().get_list_filter(request)
         ]
 
-    def _is_relation(self, lookup: str) -> bool:
-        model: Any = self.model
+    def _field(self, lookup: str) -> Any:
+        """The field at the end of `lookup`; None for a filter that is no field."""
+        model, field = self.model, None
         for name in lookup.split("__"):
             try:
                 field = model._meta.get_field(name)
             except FieldDoesNotExist:
-                return False
+                return None
             model = field.related_model
-        return model is not None
+        return field
+
+    def _is_relation(self, lookup: str) -> bool:
+        field = self._field(lookup)
+        return field is not None and field.is_relation
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> Any:
         return super().get_search_results(request, queryset, search_term[:100])

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from conventions import queries as conventions
 from conventions.models import PersonneInscrite
@@ -66,7 +66,9 @@ def activate_all(*, personne_ids: Collection[int], by: Any, now: datetime) -> li
         raise NotFound
     rights.check(role_of(by), "activate")
     known = {line.personne_id: line for line in Habilitation.objects.filter(personne__in=personnes)}
-    opened = {one.pk: _open(one, by, now) for one in personnes if one.pk not in known}
+    opened = {
+        one.pk: _open(one, by, now) for one in sorted(personnes, key=lambda one: one.courriel) if one.pk not in known
+    }
     _tell_gestionnaires([one for one in personnes if one.pk in opened], opened, now)
     return [known.get(one.pk) or opened[one.pk] for one in personnes]
 
@@ -82,7 +84,11 @@ def _tell_gestionnaires(personnes: list[PersonneInscrite], opened: dict[int, Hab
 def _open(personne: PersonneInscrite, by: Any, now: datetime) -> Habilitation:
     if fault := obstacle(personne, by=by, now=now):
         raise fault
-    user = _account(personne)
+    user = accounts.open_account(
+        personne.courriel, civilite=personne.civilite, nom=personne.nom, prenom=personne.prenom
+    )
+    if user.is_staff:  # became an agent's a moment ago
+        raise WrongState("Cette adresse est celle d’un agent : il en faut une autre pour le lieu.")
     if user.suspended_at:  # suspended by a Caf when its last right ended: a signed annexe 1 names it again
         accounts.reopen(user, by=by, now=now)
     _close_former(user, personne, by, now)
@@ -92,21 +98,6 @@ def _open(personne: PersonneInscrite, by: Any, now: datetime) -> Habilitation:
     journal.record("habilitation.activee", made, by=by, at=now)
     outbox.post("habilitations.activation", key=str(made.pk), to=[f"user:{user.pk}"], now=now, habilitation=made.pk)
     return made
-
-
-def _account(personne: PersonneInscrite) -> Any:
-    """The account of this address, held; made now if there is none. Two lieux may name the same new person at once."""
-    users = get_user_model()._default_manager
-    held = users.select_for_update().filter(email=personne.courriel.lower())
-    if found := held.first():
-        return found
-    try:
-        with transaction.atomic():
-            return users.create_user(  # type: ignore[attr-defined]
-                personne.courriel, civilite=personne.civilite, nom=personne.nom, prenom=personne.prenom
-            )
-    except IntegrityError:
-        return held.get()
 
 
 def _close_former(user: Any, personne: PersonneInscrite, by: Any, now: datetime) -> None:

@@ -14,6 +14,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from extranet.core import clock
 from extranet.core.errors import Refused
+from extranet.core.web import brakes
+from extranet.core.web.brakes import DAY, HOUR
 from extranet.core.web.drafts import Draft, Drafts, needs_draft
 from extranet.core.web.forms import Fault, PhoneField, faults_of
 from extranet.core.words import telephone
@@ -79,6 +81,9 @@ def _step(request: HttpRequest, step: str) -> HttpResponse:
 def _address(step: str, draft: Draft, anchor: str = "", **more: str) -> str:
     path = reverse("habilitations:nouvelle") if step == "lieu" else reverse("habilitations:etape", args=[step])
     return f"{path}?{urlencode({'brouillon': draft.key} | more)}" + (f"#{anchor}" if anchor else "")
+
+
+BRAKES: dict[str, brakes.Limits] = {"network": [(10, HOUR), (30, DAY)], "address": [(3, DAY)]}
 
 
 class _Post:
@@ -160,6 +165,8 @@ class _Post:
             return self._go(wrong, "erreurs", again=True)
         values = {**filled.form("lieu").cleaned_data, **filled.form("gestionnaire").cleaned_data}
         caf = values.pop("caf")
+        if held := brakes.hold(self.request, "habilitation", values["lieu_courriel"], **BRAKES):
+            return held
         try:
             made = applications.submit(
                 values=values | {"caf_id": caf.pk},

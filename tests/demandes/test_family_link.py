@@ -160,7 +160,7 @@ def test_a_token_that_is_not_ours_finds_nothing(client, demande):
     bare = base64.urlsafe_b64encode(demande.uuid.bytes).decode().rstrip("=")
     other = queries.link_token(type(demande.uuid)(int=1))
     wrong = [good[:-3], good + "AAAA", good[:30] + ("A" if good[30] != "A" else "B") + good[31:], bare, other]
-    for token in [*wrong, bare + "A" * 21, demande.reference, str(demande.uuid), "é", "%00", "A" * 5000]:
+    for token in [*wrong, bare + "A" * 21, demande.reference, str(demande.uuid), "é", "A" * 5000]:
         for name in PAGES:
             address = page_of(demande, name).replace(good, token)
             assert client.get(address).status_code == 404, token

@@ -294,6 +294,6 @@ def test_each_filter_order_and_search_of_each_list_opens(world, public):
         path = reverse(f"admin:{model}_changelist")
         page = client.get(path).context["cl"]
         asked = [choice["query_string"] for spec in page.filter_specs for choice in islice(spec.choices(page), 3)]
-        asked += [f"?o={rank}" for rank in range(1, len(page.list_display) + 1)] + ["?q=é%00'"]
+        asked += [f"?o={rank}" for rank in range(1, len(page.list_display) + 1)] + ["?q=é'"]
         faults += [path + query for query in asked if client.get(path + query).status_code != 200]
     assert not faults

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils.crypto import salted_hmac
 
@@ -139,6 +139,22 @@ def asked_too_often(message: Message) -> bool:
         cancelled_at=None,
     )
     return granted.count() >= MAILS_AN_HOUR
+
+
+def open_account(email: str, *, civilite: str, nom: str, prenom: str) -> User:
+    """The account of `email`, locked; made when there is none. Asked for twice at once it is one account (ACT-6).
+
+    Call inside the transaction of the act. Who opens several goes by the order of their addresses, so that two such
+    acts never wait for each other.
+    """
+    found = User.objects.select_for_update().filter(email=email.strip().lower())
+    if user := found.first():
+        return user
+    try:
+        with transaction.atomic():
+            return User.objects.create_user(email, civilite=civilite, nom=nom, prenom=prenom)
+    except IntegrityError:  # the other act has just made it
+        return found.get()
 
 
 def invite(user: User, *, now: datetime) -> None:

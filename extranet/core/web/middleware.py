@@ -1,23 +1,82 @@
-"""Sessions that end, the first password before anything else, and one page for each kind of refusal."""
+"""What no page can read, addresses that are secrets, sessions that end, and one page for each kind of refusal."""
 
+import re
 from collections.abc import Callable
+from itertools import chain
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.urls import Resolver404, resolve, reverse
 from django.utils.xmlutils import SimplerXMLGenerator
 
 from extranet.core import clock
-from extranet.core.errors import Answer, Refused
+from extranet.core.errors import Answer, Refused, TooMany
 
 IDLE = 30 * 60
 WHOLE = 10 * 3600
 MUST_CHOOSE = "accounts.must_choose"
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+METHODS = ("GET", "HEAD", "POST", "OPTIONS")
+UNREADABLE = re.compile(r"[\x00\ud800-\udfff]")  # NUL and halves of characters: no text, and databases refuse them
+
+
+class Readable:
+    """Refuses, before the session or any query, what no page can read: 405 for a method that none answers, 400 for a
+    NUL or half a character in the address, its parameters or a cookie.
+
+    What is typed into a form is judged by the form, beside the field.
+    """
+
+    def __init__(self, get_response: GetResponse):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.method not in METHODS:
+            response = answer(request, 405, "")
+            response["Allow"] = ", ".join(METHODS)
+            return response
+        parameters = chain.from_iterable((name, *values) for name, values in request.GET.lists())
+        cookies = chain.from_iterable(request.COOKIES.items())
+        if any(UNREADABLE.search(text) for text in chain([request.path_info], parameters, cookies)):
+            return answer(request, 400, "")
+        return self.get_response(request)
+
+
+class SecretAddresses:
+    """Who has the address of a page with a `token` may see it: no cache keeps that page, no search engine lists it, and
+    no link from it tells the address (DEM-4)."""
+
+    def __init__(self, get_response: GetResponse):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if _is_secret(request):
+            response["Referrer-Policy"] = "no-referrer"
+            response["X-Robots-Tag"] = "noindex, nofollow"
+            response["Cache-Control"] = "no-store, private"
+        return response
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: dict[str, Any]) -> None:
+        """Without a referrer, browsers send the forms of such a page as `Origin: null`, which Django refuses: there the
+        form's own token, checked right after, decides alone (and the browser's word, where it gives it)."""
+        elsewhere = request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin"
+        if "token" in kwargs and request.META.get("HTTP_ORIGIN") == "null" and not elsewhere:
+            request.META["HTTP_ORIGIN"] = f"{request.scheme}://{request.get_host()}"
+
+
+def _is_secret(request: HttpRequest) -> bool:
+    try:
+        return "token" in (request.resolver_match or resolve(request.path_info)).kwargs
+    except Resolver404:
+        return False
 
 
 class SessionLimits:
@@ -71,7 +130,10 @@ class Answers:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, Answer):
             faults = exception.faults if isinstance(exception, Refused) else {}
-            return answer(request, exception.status, exception.sentence, faults)
+            response = answer(request, exception.status, exception.sentence, faults)
+            if isinstance(exception, TooMany):
+                response["Retry-After"] = str(exception.retry_after)
+            return response
         if request.path.startswith("/api/") and isinstance(exception, Http404 | PermissionDenied):
             return answer(request, 404 if isinstance(exception, Http404) else 403, "")
         return None
