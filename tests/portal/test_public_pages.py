@@ -8,8 +8,33 @@ from demandes import queries
 from demandes.services import destruction
 from extranet.core import clock
 from tests.factories import NOW, DemandeFactory, LieuFactory
+from tests.plugins import rules
 
 pytestmark = pytest.mark.django_db
+
+
+STATES = rules.read(rules.RULES.read_text(encoding="utf-8"))
+# Page, words of it → the clauses that make them true.
+SAID = {
+    ("/confidentialite/", "le portail la détruit au plus tard six mois après"): ["CNS-1.a", "CNS-1.b"],
+    ("/confidentialite/", "six mois après son dépôt si elle n’a pu être transmise"): ["CNS-8.a"],
+    ("/confidentialite/", "tout de suite si vous la retirez"): ["DEM-4.d"],
+    ("/confidentialite/", "le lieu en atteste la destruction dans le mois qui suit"): ["CNS-3.a"],
+    ("/confidentialite/", "Chaque consultation est enregistrée."): ["ACC-2.a"],
+    ("/confidentialite/", "jamais l’identité des familles"): ["ACC-3.a"],
+    ("/confidentialite/", "aucune n’est envoyée à d’autres sites"): ["RGP-2.c"],
+    ("/confidentialite/", "permet de voir votre demande et de la retirer"): ["DEM-4.b", "DEM-4.d", "RGP-3.a"],
+    ("/confidentialite/", "Ni publicité, ni mesure d’audience"): ["RGP-4.a"],
+    ("/accessibilite/", "au clavier seul, en voyant toujours où l’on est"): ["DEM-1.b"],
+    ("/accessibilite/", "Les PDF produits par le service"): ["TEL-2.a"],
+}
+# What is said to be lacking → the clauses of which one at least is lacking.
+LACKING = {
+    ("/confidentialite/", "leur effacement n’est pas encore automatique"): ["ACC-2.e", "HAB-8.a"],
+    ("/confidentialite/", "Pour la corriger, appelez le lieu"): ["DEM-4.c"],
+    ("/confidentialite/", "ce qui est échu est détruit avant la réouverture"): ["CNS-7.a"],
+    ("/confidentialite/", "peuvent contenir ces données quatre semaines de plus"): ["CNS-10.b"],
+}
 
 
 def words_of(answer):
@@ -63,3 +88,10 @@ def test_the_private_link_says_what_became_of_the_data(client, time_machine):
     assert "Vos données ont été détruites le 24 mai 2027, à la fin de leur conservation." in said(expired)
     assert "le 23 novembre 2026" in said(withdrawn)
     assert "aucune copie" not in said(expired)
+
+
+def test_what_the_pages_promise_is_built_and_what_they_say_is_lacking_lacks(client):
+    for (path, words), needed in (SAID | LACKING).items():
+        assert words in words_of(client.get(path)), words
+        lacking = [name for name in needed if not STATES[name]]
+        assert bool(lacking) is ((path, words) in LACKING), (words, lacking)
