@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -17,7 +18,7 @@ from demandes import queries, rights, rules
 from demandes.documents.reading import MODES
 from demandes.models import Attestation, Demande, LigneAttestation, Livraison
 from demandes.services import deliveries, orientation
-from demandes.workflow import ALIVE, DEMANDE, Etat, EtatAttestation
+from demandes.workflow import ALIVE, DEMANDE, Etat, EtatAttestation, EtatLivraison
 from extranet.core import clock
 from extranet.core.dates import paris_date
 from extranet.core.documents import store
@@ -273,7 +274,7 @@ class DepotForm(forms.Form):
 
     depot = forms.FileField(
         label="Fichier de la livraison",
-        help_text="XML au format publié, compressé ou non par gzip ; 2 Gio au plus.",
+        help_text="XML au format publié, compressé ou non par gzip ; 2 Gio au plus.",
         error_messages={"required": "Choisissez un fichier.", "empty": "Ce fichier est vide."},
     )
 
@@ -292,8 +293,8 @@ class LivraisonAdmin(CafScopedAdmin):
     rights = rights
     change_list_template = "demandes/admin/livraisons.html"
     journal_words = {"livraison.recue": "Reçue", "livraison.traitee": "Traitée", "livraison.refusee": "Refusée"}
-    list_display = ["nom", "etat", "received_at", "lues", "creees", "mises_a_jour", "inchangees", "ecartees"]
-    list_filter = ["state", "origine", "received_at"]
+    list_display = ["nom", "etat", "received_at", "bilan"]
+    list_filter = ["state", "origine"]
     search_fields = ["nom", "sha256"]
     search_help_text = "Nom ou empreinte du fichier"
     ordering = ["-received_at"]
@@ -321,6 +322,25 @@ class LivraisonAdmin(CafScopedAdmin):
     @admin.display(description="état", ordering="state")
     def etat(self, livraison: Livraison) -> str:
         return format_html('<span class="badge badge--{}">{}</span>', livraison.state, livraison.get_state_display())
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """A reason is shown where there is one."""
+        return [name for name in self.fields if name != "motif" or (obj and obj.motif)]
+
+    @admin.display(description="bilan")
+    def bilan(self, livraison: Livraison) -> str:
+        """The counts in words, those that are nothing left out."""
+        if livraison.motif:
+            return livraison.motif
+        counts = [
+            (livraison.lues, "enregistrement lu", "enregistrements lus"),
+            (livraison.creees, "demande créée", "demandes créées"),
+            (livraison.mises_a_jour, "mise à jour", "mises à jour"),
+            (livraison.inchangees, "inchangée", "inchangées"),
+            (livraison.ecartees, "enregistrement écarté", "enregistrements écartés"),
+        ]
+        said = [f"{intcomma(count)} {one if count == 1 else many}" for count, one, many in counts if count]
+        return ", ".join(said) or ("en attente" if livraison.state == EtatLivraison.RECUE else "livraison vide")
 
     @admin.display(description="par")
     def auteur(self, livraison: Livraison) -> str:
@@ -370,5 +390,5 @@ class LivraisonAdmin(CafScopedAdmin):
             )
         else:
             received = date_longue(paris_date(livraison.received_at))
-            messages.info(request, f"Ce fichier avait déjà été reçu, le {received} : rien n’a changé.")
+            messages.info(request, f"Ce fichier avait déjà été reçu, le {received} : rien n’a changé.")
         return livraison

@@ -62,5 +62,5 @@ def revocation(request: HttpRequest, token_id: int) -> HttpResponse:
     """Revoke one's own token."""
     rights.check(role_of(request.user), "deposit")
     jeton = accounts.revoke_token(request.user, token_id, now=clock.now())  # type: ignore[arg-type]
-    messages.success(request, f"Le jeton « {jeton.nom} » est révoqué : il n’ouvre plus rien.")
+    messages.success(request, f"Le jeton « {jeton.nom} » est révoqué : il n’ouvre plus rien.")
     return redirect("demandes:jetons")

@@ -67,13 +67,13 @@ class JetonForm(forms.Form):
 
     nom = LineField(
         label="Nom du jeton",
-        help_text="Le logiciel ou le serveur qui s’en servira. Exemple : « Serveur d’envoi de monenfant.fr ».",
+        help_text="Le logiciel ou le serveur qui s’en servira. Exemple : « Serveur d’envoi de monenfant.fr ».",
         max_length=100,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     jours = forms.TypedChoiceField(
         label="Durée",
-        help_text="Passé ce délai, il n’ouvre plus rien : créez-en un autre avant.",
+        help_text="Passé ce délai, il n’ouvre plus rien : créez-en un autre avant.",
         coerce=int,
         choices=[(30, "30 jours"), (90, "90 jours"), (365, "un an")],
         initial=90,
