@@ -1,5 +1,6 @@
 """The space of a lieu's persons: demandes, downloads, attestations."""
 
+from contextlib import nullcontext
 from uuid import UUID
 
 from django.contrib import messages
@@ -20,6 +21,7 @@ from extranet.core.accounts.confirmation import answered
 from extranet.core.dates import paris_date
 from extranet.core.documents import store
 from extranet.core.errors import Forbidden, Refused
+from extranet.core.web.brakes import one_at_a_time
 from extranet.core.words import echeance
 from habilitations import queries as habilitations
 
@@ -114,10 +116,13 @@ def telechargement(request: HttpRequest) -> HttpResponse:
     more, wanted = len(wanted) > handover.MOST and bool(form.cleaned_data["selection"]), wanted[: handover.MOST + 1]
     if more:
         wanted.pop()
+    # One person's long downloads must not take every thread: the second waits for the first (TooMany, 429).
+    turn = one_at_a_time(f"telechargement:{request.user.pk}") if len(wanted) > handover.FEW else nullcontext()
     try:
-        handed = handover.fetch(
-            wanted, form=form.cleaned_data["format"], by=request.user, now=now, origin=_origin(request)
-        )
+        with turn:
+            handed = handover.fetch(
+                wanted, form=form.cleaned_data["format"], by=request.user, now=now, origin=_origin(request)
+            )
     except Refused as refusal:
         return _refused(request, refusal.sentence)
     count = len(set(wanted))

@@ -14,6 +14,7 @@ from demandes.services import destruction, handover
 from demandes.workflow import Etat
 from extranet.core.documents.workshop import Workshop, workshop
 from extranet.core.errors import Gone
+from extranet.core.web.brakes import one_at_a_time
 from tests.factories import NOW, DemandeFactory, HabilitationFactory
 
 ORIGIN = handover.Origin("192.0.2.1", "Essai/1")
@@ -102,3 +103,17 @@ def test_what_happens_while_the_file_is_made_is_seen_before_it_leaves(monkeypatc
     else:
         assert isinstance(answer, Gone)
         assert not Remise.objects.exists()
+
+
+@pytest.mark.rule("TEL-1.a")
+def test_a_second_long_download_of_the_same_person_waits_for_the_first(client, person, time_machine):
+    time_machine.move_to(NOW, tick=False)
+    client.force_login(person)
+    many = [str(one.uuid) for one in waiting(person, handover.FEW + 1)]
+    address = "/espace/demandes/telechargement/"
+    with one_at_a_time(f"telechargement:{person.pk}"):
+        refused = client.post(address, {"format": "xml", "demande": many})
+        assert (refused.status_code, refused["Retry-After"]) == (429, "30")
+        assert not Remise.objects.filter(mode="xml").exists()
+        assert client.post(address, {"format": "xml", "demande": many[:1]}).status_code == 200  # a short one may go
+    assert client.post(address, {"format": "xml", "demande": many}).status_code == 200
