@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from demandes import queries
 from demandes.models import ClockMark, Demande, Dossier
 from demandes.workflow import DEMANDE
-from extranet.core.alone import Alone
+from extranet.core import apart
 from extranet.core.dates import Reading, paris_date
 from extranet.core.errors import Refused
 from extranet.core.journal import services as journal
@@ -20,6 +20,7 @@ from habilitations import queries as habilitations
 logger = logging.getLogger(__name__)
 
 BATCH = 200
+WHAT = "destruction of demande"
 # The brake (CNS-6.c, docs/decisions/0007): what no usual day destroys, or follows a leap of the clock, waits.
 TIMES, FEW = 5, 20
 LEAP = timedelta(days=2)
@@ -40,23 +41,26 @@ def destroy_due(*, now: datetime, confirmed: bool = False) -> int:
     """Destroy every dossier past its last day; returns how many. Interrupted, it goes on; run twice, it does nothing more.
 
     While the brake holds and nobody `confirmed`, nothing is destroyed: access stays closed by date (CNS-6.c).
-    Raises Unfinished after all others when some could not be destroyed.
+    Raises Incomplete after all others when some could not be destroyed.
     """
     if not confirmed and (brake := held(now=now)):
         logger.warning("%s destructions wait for an operator (a usual day: %s)", brake.due, brake.usual)
         return 0
-    day, each = paris_date(now), Alone("dossier not destroyed")
-    while len(each.failed) < MOST_FAILURES:
-        left = queries.due_for_destruction(day).exclude(pk__in=each.failed)
-        before = each.done + len(each.failed)
-        for pk in left.values_list("pk", flat=True)[:BATCH]:
-            each(destroy, pk, now=now)
-        if each.done + len(each.failed) == before:
+    day, done, failed = paris_date(now), 0, list[int]()
+    while batch := list(queries.due_for_destruction(day).exclude(pk__in=failed).values_list("pk", flat=True)[:BATCH]):
+        before = done + len(failed)
+        try:
+            done += apart.each(batch, lambda pk: destroy(pk, now=now), what=WHAT)
+        except apart.Incomplete as some:
+            done, failed = done + some.done, failed + some.failed
+        if done + len(failed) == before or len(failed) > MOST_FAILURES:
             break
-    if each.done and connection.vendor == "sqlite" and not connection.in_atomic_block:
+    if done and connection.vendor == "sqlite" and not connection.in_atomic_block:
         with connection.cursor() as cursor:  # secure_delete zeroes the pages; this empties the log that still has them
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return each.end()
+    if failed:
+        raise apart.Incomplete(WHAT, failed, done)
+    return done
 
 
 def held(*, now: datetime) -> Held | None:

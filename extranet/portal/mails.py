@@ -7,7 +7,7 @@ from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
 from extranet.core.outbox.kinds import Mail, mail
 from extranet.core.outbox.models import Message
-from extranet.core.words import MOIS, date_longue
+from extranet.core.words import MOIS, NBSP, date_longue
 from extranet.territory.models import Agent
 
 KIND = "journal.sceau"
@@ -39,10 +39,15 @@ def sceau(message: Message, now: datetime) -> Mail | None:
                     "registre": journal.label(link),
                     "lignes": journal.sealed_lines(link),
                     "jour": date_longue(paris_date(link.at)),
-                    "heure": f"{link.at.astimezone(PARIS):%H h %M}",
+                    "heure": _hour(link.at),
                     "empreinte": link.digest,
                 }
                 for link in links
             ]
         },
     )
+
+
+def _hour(moment: datetime) -> str:
+    local = moment.astimezone(PARIS)
+    return f"{local.hour}{NBSP}h{NBSP}{local.minute:02}"

@@ -13,7 +13,7 @@ from demandes import queries
 from demandes.models import ClockMark, Demande, Dossier
 from demandes.services import destruction
 from extranet.core import clock
-from extranet.core.alone import Unfinished
+from extranet.core.apart import Incomplete
 from extranet.core.dates import Reading, paris_date
 from extranet.core.journal.models import Entry
 from extranet.portal import sweep
@@ -269,8 +269,8 @@ def test_one_dossier_that_cannot_be_destroyed_stops_no_other_and_is_seen(lieu, c
         assert run("purge_dossiers") == (1, "5 due, 4 destroyed, 1 failed\n")
         assert Dossier.objects.get().demande_id == bad.pk
         assert Demande.objects.get(pk=bad.pk).state == "transmise"
-        assert f"dossier not destroyed: {bad.pk}" in caplog.text
-        with pytest.raises(Unfinished):
+        assert f"destruction of demande {bad.pk}: failed" in caplog.text
+        with pytest.raises(Incomplete):
             destruction.destroy_due(now=NOW)
         done = sweep.run(now=NOW)
         assert done.pop("destructions") == -1

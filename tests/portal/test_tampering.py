@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 
 from demandes.models import Remise
-from extranet.core.alone import Unfinished
+from extranet.core.apart import Incomplete
 from extranet.core.journal import anchor, keys, services
 from extranet.core.journal.models import Entry, Seal
 from extranet.core.outbox import services as outbox
@@ -313,7 +313,7 @@ def test_a_record_that_cannot_be_sealed_does_not_hold_back_the_other(records, mo
         return execute(statement, params, many, context)
 
     services.seal(now=LATER)
-    with connection.execute_wrapper(cut), pytest.raises(Unfinished):
+    with connection.execute_wrapper(cut), pytest.raises(Incomplete):
         services.seal(now=LATER + STEP)
     assert [link.record for link in Seal.objects.exclude(pk__in=before)] == ["demandes_remise"]
 

@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from demandes import queries
 from demandes.services import destruction
 from extranet.core import clock
-from extranet.core.alone import Unfinished
+from extranet.core.apart import Incomplete
 from extranet.core.dates import paris_date
 from extranet.core.errors import Refused
 
@@ -38,8 +38,8 @@ class Command(BaseCommand):
         brake = destruction.held(now=now) if confirm is None else None
         try:
             done, failed = destruction.destroy_due(now=now, confirmed=confirm is not None), 0
-        except Unfinished as unfinished:
-            done, failed = unfinished.done, unfinished.failed
+        except Incomplete as some:
+            done, failed = some.done, len(some.failed)
         self.stdout.write(f"{due} due, {done} destroyed{f', {failed} failed' if failed else ''}")
         self._say_why(brake)
         if failed or brake:

@@ -14,7 +14,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from extranet.core.alone import Alone
+from extranet.core import apart
 from extranet.core.documents.models import StoredFile
 from extranet.core.documents.uploads import checked_pdf  # noqa: F401 -- the way in of what is kept
 
@@ -119,15 +119,12 @@ def _keys(names: list[str]) -> list[UUID]:
 
 
 def sweep_orphans(*, now: datetime) -> int:
-    """Delete what `orphans` finds; returns how many. Raises Unfinished, after all others, when some cannot be deleted."""
-    each = Alone("file without record not deleted")
-    for path in orphans(now=now):
-        each(_delete, path)
-    return each.end()
+    """Delete what `orphans` finds; returns how many. Raises Incomplete, after all others, when some cannot be deleted."""
+    return apart.each([str(path) for path in orphans(now=now)], _delete, what="file without record")
 
 
-def _delete(path: Path) -> int:
-    path.unlink(missing_ok=True)
+def _delete(path: str) -> int:
+    Path(path).unlink(missing_ok=True)
     return 1
 
 

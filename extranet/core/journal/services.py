@@ -8,10 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from django.core.cache import cache
-from django.db import models, transaction
+from django.db import models
 
-from extranet.core import bulk
-from extranet.core.alone import Alone
+from extranet.core import apart, bulk
 from extranet.core.journal import anchor, keys, triggers
 from extranet.core.journal.models import SEALED, Entry, Seal
 
@@ -78,23 +77,22 @@ def seal(*, now: datetime) -> int:
     Returns how many lines. A moment in a line says nothing of when it was committed; an id seen long enough ago does.
     Two at once: a constraint keeps one.
     """
-    each = Alone("record not sealed")
-    for model in SEALED:
-        each(lambda name, model=model: _seal(model, now), table(model))
-    anchor.write_missing(now)
-    return each.end()
+    try:
+        return apart.each([table(model) for model in SEALED], lambda name: _seal(name, now), what="seal of")
+    finally:
+        anchor.write_missing(now)
 
 
-@transaction.atomic
-def _seal(model: type[models.Model], now: datetime) -> int:
-    mark = f"journal:seen:{table(model)}"
+def _seal(name: str, now: datetime) -> int:
+    model = next(model for model in SEALED if table(model) == name)
+    mark = f"journal:seen:{name}"
     seen_at, seen_id = cache.get(mark) or (None, 0)
     if seen_at is None or not timedelta(0) <= now - seen_at:
         _note_seen(model, mark, now)
         return 0
     if now - seen_at < SETTLED:
         return 0
-    head = Seal.objects.filter(record=table(model)).order_by("-last_id").first()
+    head = Seal.objects.filter(record=name).order_by("-last_id").first()
     start, previous = (head.last_id + 1, head.digest) if head else (0, "")
     lines = model._default_manager.filter(pk__gte=start, pk__lte=seen_id).order_by("pk")
     waiting = list(lines.values_list(*columns(model))[:SEGMENT])
@@ -102,14 +100,14 @@ def _seal(model: type[models.Model], now: datetime) -> int:
         _note_seen(model, mark, now)
     if not waiting:
         return 0
-    name, key = keys.current()
+    key_name, key = keys.current()
     link = Seal(
-        record=table(model),
+        record=name,
         at=now,
         first_id=start,
         last_id=waiting[-1][columns(model).index("id")],
         columns=",".join(columns(model)),
-        key=name,
+        key=key_name,
         previous=previous,
     )
     link.digest, link.count = _digest(link, waiting, key)
