@@ -197,9 +197,8 @@ class CafScopedAdmin(_Scoped, admin.ModelAdmin):
         raise Http404(f"{self.opts.verbose_name} introuvable")
 
     def visible_or_404(self, request: HttpRequest, object_id: str) -> Any:
-        """The object, if this agent may see it. Addresses of the admin have a spelling of their own, even of NUL."""
-        key = unquote(object_id)
-        obj = None if "\x00" in key else self.get_object(request, key)
+        """The object, if this agent may see it."""
+        obj = self.get_object(request, unquote(object_id))
         if obj is None:
             self.not_found()
         return obj

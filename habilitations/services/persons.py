@@ -1,5 +1,6 @@
 """Persons of a lieu after their activation: a new password, suspension, what colleagues are told."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from extranet.core.accounts import services as accounts
 from extranet.core.errors import Answer, WrongState
 from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
+from extranet.territory.models import Commune
 from extranet.territory.queries import cafs_visible_to, role_of
 from habilitations import queries, rights
 from habilitations.models import Habilitation
@@ -69,7 +71,12 @@ def tell_colleagues(user: Any, first: bool, now: datetime) -> None:
 
 
 def words_about(user: Any) -> Iterator[str]:
-    """ACT-3: names that a password of this person may not be made of: its lieux, and where they are."""
-    lieux = Habilitation.objects.filter(user=user).values_list("lieu__nom", "lieu__ville") if user.pk else ()
-    for names in lieux:
-        yield from names
+    """ACT-3: names that a password of this person may not be made of: its lieux, their towns, the communes of their Cafs.
+
+    A commune's name counts whole: « le » and « sur » are no secret of anybody's.
+    """
+    own = Habilitation.objects.filter(user=user) if user.pk else Habilitation.objects.none()
+    for nom, ville in own.values_list("lieu__nom", "lieu__ville"):
+        yield from (nom, ville)
+    for nom in Commune.objects.filter(caf__in=own.values("lieu__caf")).values_list("nom", flat=True):
+        yield re.sub(r"\W+", "", nom)

@@ -32,6 +32,7 @@ def animatrice(db: None) -> User:
         ("2026Animatrice!", "« animatrice »"),
         ("An!matr1ce-2026", "« animatrice »"),  # signs that stand for letters
         ("RPE-Melun-2026!", "« melun », « rpe »"),
+        ("Vaux-le-Pénil-2026!", "« vauxlepénil »"),  # another commune of its Caf
         ("rpe_MELUN_77000", "« melun », « rpe »"),
         ("R.P.E.-Mélun-77", "« melun », « rpe »"),
         ("Val-de-Seine77!", "« seine », « val »"),

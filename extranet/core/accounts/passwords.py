@@ -106,8 +106,8 @@ class NotAboutYou:
         if found and bits(rest) < BITS:
             named = ", ".join(f"« {word} »" for word in found)
             raise ValidationError(
-                f"Votre mot de passe ressemble à votre adresse, à votre nom, à celui de votre lieu ou du service "
-                f"({named}) : le reste est trop facile à deviner. Ajoutez des mots sans rapport avec vous."
+                "Votre mot de passe ressemble à votre adresse, à votre nom, à celui de votre lieu, du service ou d’une "
+                f"commune ({named}) : le reste est trop facile à deviner. Ajoutez des mots sans rapport avec vous."
             )
 
     def words(self, user: User | None) -> list[str]:
