@@ -21,6 +21,8 @@ if not os.environ.get("DATABASE_URL"):
     pytest.exit("Run the tests with `make test`: they need its private PostgreSQL.", returncode=2)
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's loop lives in the thread of the tests
 
+# Without the cache of pages left behind, Back asks the server again: what the tests of forms are about.
+ARGS = ["--no-sandbox", "--disable-features=BackForwardCache"]
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}
 
 
@@ -159,7 +161,7 @@ def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=os.environ["CHROMIUM"], args=["--no-sandbox"])
+        chromium = playwright.chromium.launch(executable_path=os.environ["CHROMIUM"], args=ARGS)
         yield chromium
         chromium.close()
 

@@ -232,7 +232,7 @@ def relire(request: HttpRequest) -> HttpResponse:
         there = _address("nouvelle", place, draft, card)
         return drafts.go(draft, there, otherwise=lambda: _form_page(request, drafts, place, draft, now))
     # Sent only to the lieu that the family has read: another may have come in its place since.
-    if request.POST.get("pour") != place.pour:
+    if request.POST.get("pour", "") != place.pour:
         return _judge(request, drafts, place, draft, now)
     return _send(request, drafts, place, draft, now)
 

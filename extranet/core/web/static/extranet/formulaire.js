@@ -19,7 +19,7 @@
           for (const { name, value } of [...element.attributes]) {
             if (!["id", "name", "for", "value", "aria-describedby"].includes(name)) continue;
             if (name === "value" && element.name !== "retirer") continue;
-            element.setAttribute(name, value.replace(new RegExp(`\\b${prefix}-\\d+`, "g"), `${prefix}-${rank}`));
+            element.setAttribute(name, value.replace(new RegExp(`${prefix}-\\d+`, "g"), `${prefix}-${rank}`));
           }
         }
         row.querySelectorAll("[data-rang]").forEach((place) => { place.textContent = rank + 1; });

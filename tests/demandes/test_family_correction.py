@@ -1,0 +1,175 @@
+"""By its private link a family corrects its demande until it is picked up (DEM-4.c), and reads what is true of it."""
+
+import io
+from datetime import timedelta
+
+import pytest
+
+from bench.deliveries import delivery, record
+from demandes.models import Demande, Dossier
+from demandes.services import deliveries, intake
+from demandes.services.transmission import Places
+from extranet.core.errors import Refused
+from extranet.core.journal.models import Entry
+from extranet.core.outbox.services import send_due
+from tests.conftest import text_of
+from tests.demandes.test_family import (  # noqa: F401 -- fixtures
+    TYPED,
+    WHOLE,
+    dict_of,
+    form_of,
+    lieu,
+    pairs,
+    press,
+    send,
+    shown,
+    today,
+)
+from tests.demandes.test_family_link import demande, page_of  # noqa: F401 -- fixtures
+from tests.factories import NOW, DemandeFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def begin(client, demande):  # noqa: F811
+    """The form that the private link leads to."""
+    answer = client.post(page_of(demande), {"corriger": "1"})
+    assert answer.status_code == 302
+    return client.get(answer["Location"])
+
+
+def typed_again(client, form, changes):
+    answer = client.post(form_of(form).action, dict_of(shown(form)) | changes)
+    return client.get(answer["Location"])
+
+
+@pytest.mark.rule("DEM-4.c")
+@pytest.mark.rule("DEM-4.e")
+def test_a_demande_is_corrected_until_it_is_picked_up(client, demande):  # noqa: F811
+    before = Demande.objects.values().get()
+    form = begin(client, demande)
+    assert pairs({name: value for name, value in WHOLE.items() if name != "telephone"}) <= shown(form)
+    assert Dossier.objects.get().creneau == TYPED["creneau"]
+    summary = typed_again(client, form, {"creneau": "le samedi", "modes": ["assistante-maternelle"]})
+    assert "Envoyer la correction" in summary.content.decode()
+    assert Dossier.objects.get().creneau == TYPED["creneau"]  # nothing before it is sent
+    answers = [press(client, summary, valider="1") for _ in range(2)]
+    for answer in answers:
+        assert answer["Location"] == page_of(demande)
+    after = Demande.objects.select_related("dossier").get()
+    assert (after.dossier.creneau, list(after.modes)) == ("le samedi", ["assistante-maternelle"])
+    changed = {"modes", "mode_creche_collective", "creche_collective", "assistante_maternelle", "garde_a_domicile"}
+    same = {name: value for name, value in before.items() if name not in changed | {"modifiee_le"}}
+    assert same.items() <= Demande.objects.values().get().items()
+    assert Entry.objects.filter(event="demande.corrigee").count() == 1
+    assert "le samedi" in client.get(page_of(demande)).content.decode()
+
+
+@pytest.mark.rule("DEM-4.c")
+@pytest.mark.parametrize("state", ["recuperee", "traitee"])
+def test_once_it_is_picked_up_it_is_not_corrected(client, demande, state):  # noqa: F811
+    form = begin(client, demande)
+    summary = typed_again(client, form, {"creneau": "le samedi"})
+    Demande.objects.update(state=state, picked_up_at=NOW)
+    assert "Corriger ma demande" not in client.get(page_of(demande)).content.decode()
+    for answer in (
+        client.post(page_of(demande), {"corriger": "1"}),
+        client.get(form_of(form).action),
+        client.post(form_of(form).action, dict_of(shown(form))),
+        press(client, summary, valider="1"),
+    ):
+        assert answer.status_code == 409
+        assert "récupéré votre demande entre-temps" in answer.content.decode()
+    assert Dossier.objects.get().creneau == TYPED["creneau"]
+
+
+@pytest.mark.rule("DEM-4.c")
+def test_a_correction_whose_draft_is_gone_makes_no_other_demande(client, demande, time_machine):  # noqa: F811
+    form = begin(client, demande)
+    time_machine.move_to(NOW + timedelta(hours=2), tick=False)
+    assert client.post(form_of(form).action, dict_of(shown(form))).status_code == 410
+    assert Demande.objects.count() == 1
+
+
+@pytest.mark.rule("DEM-4.b")
+def test_the_address_corrected_is_sent_the_link(client, demande, smtp_sink):  # noqa: F811
+    send_due(now=NOW)
+    summary = typed_again(client, begin(client, demande), {"courriel": "juste@famille.test"})
+    press(client, summary, valider="1")
+    send_due(now=NOW)
+    [mail] = smtp_sink.to("juste@famille.test")
+    assert page_of(demande) in text_of(mail)
+
+
+@pytest.mark.rule("ING-4.a")
+def test_the_same_record_of_a_delivery_does_not_undo_a_correction(client, lieu):  # noqa: F811
+    content = "".join(
+        delivery(iter([record(1, NOW, contact="<courriel>zibeline@famille.test</courriel>")]), NOW)
+    ).encode()
+
+    def deliver(content):
+        livraison = deliveries.register(io.BytesIO(content), nom="l.xml", origine="depot", now=NOW, ring=False)
+        deliveries.ingest(livraison.pk, now=NOW)
+
+    deliver(content)
+    given = Demande.objects.get()
+    changes = {"creneau": "le samedi", "code_postal": "77820", "ville": "Le Châtelet-en-Brie"}
+    summary = typed_again(client, begin(client, given), changes)
+    assert press(client, summary, valider="1")["Location"] == page_of(given)
+    deliver(content + b"<!-- other bytes -->")
+    assert Demande.objects.get().dossier.creneau == "le samedi"
+
+
+@pytest.mark.rule("DEM-4.c")
+def test_hours_that_the_form_cannot_show_are_not_lost_by_a_correction(client, lieu):  # noqa: F811
+    besoin = {"a_partir_du": "2027-01-04", "horaires": [["lundi", "08:00", "12:00"], ["mardi", "09:00", "12:00"]]}
+    given = DemandeFactory(lieu=lieu, transmise=True, dossier__besoin=besoin)
+    assert "Corriger ma demande" not in client.get(page_of(given)).content.decode()
+    assert client.post(page_of(given), {"corriger": "1"})["Location"] == page_of(given)
+
+
+@pytest.mark.rule("DEM-4.d")
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"state": "retiree", "destroyed_at": NOW}, "Cette demande a été retirée le 23 novembre 2026."),
+        ({"state": "purgee", "destroyed_at": NOW}, "détruites le 23 novembre 2026, à la fin de leur conservation"),
+        ({"last_day": NOW.date() - timedelta(days=1)}, "a pris fin le 22 novembre 2026"),
+    ],
+)
+def test_a_link_that_is_over_says_why(client, demande, changes, words):  # noqa: F811
+    Demande.objects.update(**changes)
+    answer = client.get(page_of(demande))
+    assert answer.status_code == 410
+    assert words in answer.content.decode()
+    assert "échéance" not in answer.content.decode()
+
+
+@pytest.mark.rule("DEM-4.b")
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "ne l’a pas encore récupérée"),
+        ({"state": "recuperee", "picked_up_at": NOW}, "a récupéré votre demande le 23 novembre 2026"),
+        ({"state": "traitee", "picked_up_at": NOW}, "a indiqué qu’il a traité votre demande"),
+        ({"state": "a-orienter", "lieu": None}, "pas encore confiée"),
+    ],
+)
+def test_the_link_says_what_the_portal_knows(client, demande, changes, words):  # noqa: F811
+    Demande.objects.update(**changes)
+    page = client.get(page_of(demande)).content.decode()
+    assert words in page
+    assert "ouverte" not in page
+
+
+@pytest.mark.rule("DEM-4.f")
+def test_the_confirmation_promises_no_mail_that_is_not_sent(client, lieu):  # noqa: F811
+    pages = [client.get(send(client, {"creneau": str(rank)})["Location"]).content.decode() for rank in range(4)]
+    assert ["confirmation part à zibeline@famille.test" in page for page in pages] == [True, True, True, False]
+    assert "Trois confirmations sont déjà parties" in pages[3]
+
+
+def test_a_correction_is_held_against_the_rules(client, demande):  # noqa: F811
+    recue = intake.Recue(**{name: getattr(demande.dossier, name) for name in intake.DOSSIER}, reference="", deposee_le=NOW, modifiee_le=None, commune="77100", lieu="", modes=[])  # fmt: skip
+    with pytest.raises(Refused):
+        intake.correct(demande, recue, now=NOW, places=Places.of(NOW, commune="77100"))
