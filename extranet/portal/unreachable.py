@@ -129,7 +129,7 @@ def _applicants(messages: dict[str, Message], caf: str | None) -> Iterable[Unrea
             messages[str(demande.uuid)],
             f"{demande.lieu_nom}, demande {demande.reference}",
             demande.lieu_courriel,
-            "Appelez le lieu avant de décider : il n’a pas reçu votre réponse, ou pas l’accusé de réception.",
+            "Appelez le lieu : l’accusé de réception ou votre réponse ne lui est pas parvenu.",
             "habilitations_demandehabilitation",
             demande.pk,
         )
