@@ -165,8 +165,9 @@ def note_notified(messages: Sequence[Message]) -> None:
     """NOT-3: the fifteen days begin with the first mail about a transmission that was accepted. Only the first counts."""
     first: dict[int, datetime] = {}
     for message in messages:
-        pk = message.about["transmission"]
-        first[pk] = min(message.sent_at, first.get(pk, message.sent_at))
+        if message.sent_at:
+            pk = message.about["transmission"]
+            first[pk] = min(message.sent_at, first.get(pk, message.sent_at))
     unnotified = Transmission.objects.filter(pk__in=first, notified_at=None)
     started = list(unnotified.select_for_update(of=("self",)).select_related("lieu").order_by("pk"))
     for batch in started:
