@@ -157,9 +157,9 @@ def note_notified(messages: Sequence[Message]) -> None:
     """NOT-3: the fifteen days begin with the first mail about a transmission that was accepted. Only the first counts."""
     first: dict[int, datetime] = {}
     for message in messages:
-        pk, sent_at = message.about["transmission"], message.sent_at
-        if sent_at is not None:
-            first[pk] = min(sent_at, first.get(pk, sent_at))
+        if message.sent_at:
+            pk = message.about["transmission"]
+            first[pk] = min(message.sent_at, first.get(pk, message.sent_at))
     unnotified = Transmission.objects.filter(pk__in=first, notified_at=None)
     started = list(unnotified.select_for_update(of=("self",)).select_related("lieu").order_by("pk"))
     for batch in started:

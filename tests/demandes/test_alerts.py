@@ -90,6 +90,7 @@ def test_after_a_jump_back_of_the_clock_nothing_earlier_follows_en_retard(lieu, 
     for text in ("2026-11-30", "2026-12-01", "2026-12-04", "2026-12-08"):
         work(day(text))
     assert told(smtp_sink, "ana@tilleuls.test") == ["En retard : 1 demande à récupérer"]
+    assert not Message.objects.filter(kind="demandes.rappel").exists()
 
 
 @pytest.mark.rule("NOT-5.a")
