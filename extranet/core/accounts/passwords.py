@@ -82,7 +82,7 @@ class NotCommon(CommonPasswordValidator):
         dressed = bare in self.passwords and bits(typed.replace(bare, "", 1)) < BITS
         if typed in self.passwords or dressed:
             raise ValidationError(
-                "Ce mot de passe est trop courant : ajouter une année ou un signe à un mot connu ne suffit pas. "
+                "Ce mot de passe est trop courant\xa0: ajouter une année ou un signe à un mot connu ne suffit pas. "
                 "Prenez plutôt quatre mots sans lien entre eux."
             )
 
@@ -104,10 +104,10 @@ class NotAboutYou:
     def validate(self, password: str, user: User | None = None) -> None:
         found, rest = without_words(password, self.words(user))
         if found and bits(rest) < BITS:
-            named = ", ".join(f"« {word} »" for word in found)
+            named = ", ".join(f"«\xa0{word}\xa0»" for word in found)
             raise ValidationError(
                 "Votre mot de passe ressemble à votre adresse, à votre nom, à celui de votre lieu, du service ou d’une "
-                f"commune ({named}) : le reste est trop facile à deviner. Ajoutez des mots sans rapport avec vous."
+                f"commune ({named})\xa0: le reste est trop facile à deviner. Ajoutez des mots sans rapport avec vous."
             )
 
     def words(self, user: User | None) -> list[str]:
