@@ -40,6 +40,11 @@ def unprivileged() -> str | None:
     return next(name for name in ("postgres", "nobody") if name in names)
 
 
+def own(folder: Path, user: str | None) -> None:
+    if user:
+        shutil.chown(folder, user)
+
+
 # --- PostgreSQL ---------------------------------------------------------------------------------------------------
 
 # Quick rather than safe from a power cut: these servers live as long as a test run.
@@ -58,8 +63,7 @@ class Postgres:
         user = unprivileged()
         self.run = {"user": user} if user else {}
         self.data.mkdir()
-        if user:
-            shutil.chown(self.data, user)
+        own(self.data, user)
         init = [str(binaries / "initdb"), "-D", str(self.data), "-U", "extranet", "-A", "trust", "-E", "UTF8"]
         init += ["--locale=C.UTF-8", "-N"]
         subprocess.run(init, check=True, stdout=subprocess.DEVNULL, cwd="/", **self.run)  # type: ignore[call-overload]

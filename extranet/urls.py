@@ -12,8 +12,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
-handler400 = "extranet.core.web.views.bad_request"
+handler400 = "extranet.core.web.outages.bad_request"
 handler403 = "extranet.core.web.views.forbidden"
 handler404 = "extranet.core.web.views.not_found"
 handler429 = "extranet.core.web.views.too_many"  # asked by allauth
-handler500 = "extranet.core.web.views.server_error"
+handler500 = "extranet.core.web.outages.server_error"

@@ -152,7 +152,7 @@ TITLES = {
     422: "Saisie à corriger",
     429: "Trop de demandes",
     500: "Erreur du service",
-    503: "Service occupé",
+    503: "Service momentanément indisponible",
 }
 # The first suits whoever accepts anything.
 PROBLEMS = ["application/problem+json", "application/json", "application/problem+xml", "application/xml", "text/xml"]
