@@ -77,14 +77,28 @@ def telephone(number: str | None) -> str:
 # What a name may begin with when it says what it names: its article. Only these take one, and lose their capital.
 _ARTICLES = {
     **dict.fromkeys(
-        ("caf", "cnaf", "caisse", "commune", "ville", "mairie", "communauté", "métropole", "mutuelle"), "la "
+        (
+            "caf",
+            "cnaf",
+            "cc",
+            "ca",
+            "cu",
+            "caisse",
+            "commune",
+            "ville",
+            "mairie",
+            "communauté",
+            "métropole",
+            "mutuelle",
+        ),
+        "la ",
     ),
     **dict.fromkeys(("maison", "crèche", "fédération", "fondation", "régie", "coordination", "halte-garderie"), "la "),
     **dict.fromkeys(("rpe", "ram", "ccas", "cias", "sivom", "sivu", "laep", "relais", "guichet", "syndicat"), "le "),
     **dict.fromkeys(("centre", "département", "service", "pôle", "point", "lieu", "multi-accueil"), "le "),
     **dict.fromkeys(("association", "établissement", "espace", "union", "office", "intercommunalité", "antenne"), "l’"),
 }
-_ACRONYMS = frozenset({"rpe", "ram", "ccas", "cias", "sivom", "sivu", "laep", "cnaf"})
+_ACRONYMS = frozenset({"cc", "ca", "cu", "rpe", "ram", "ccas", "cias", "sivom", "sivu", "laep", "cnaf"})
 _KEPT = frozenset({"caf"})  # « la Caf de Seine-et-Marne »
 # Communes whose h or y is elided by usage; the others keep « de ».
 _ELIDED = re.compile(
