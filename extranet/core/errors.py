@@ -68,3 +68,7 @@ class Refused(Answer):
     def __init__(self, faults: dict[str, str]):
         self.faults = faults
         super().__init__(" ".join(faults.values()))
+
+
+class Overloaded(Exception):
+    """Too much of the same is being done at once: nothing is wrong with what was asked, and in a moment it will be done."""

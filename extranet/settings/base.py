@@ -169,7 +169,7 @@ DEFAULT_FROM_EMAIL = env("EXTRANET_FROM_EMAIL", default="Extranet monenfant.fr <
 AUTH_USER_MODEL = "accounts.User"
 SECRET_SCRYPT_COST = 14  # log2, for passwords received by mail
 AUTHENTICATION_BACKENDS = ["extranet.core.accounts.backend.AddressBackend"]
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+PASSWORD_HASHERS = ["extranet.core.accounts.hashing.GentleArgon2"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "extranet.core.accounts.passwords.LengthAndEntropy"},
     {"NAME": "extranet.core.accounts.passwords.NotCommon"},

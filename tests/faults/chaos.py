@@ -307,7 +307,7 @@ class World:
             return
         with closed_connection():
             waiting = Demande.objects.filter(state=Etat.TRANSMISE, reference__startswith="CH-")
-            for demande in waiting.order_by("?")[:1]:
+            for demande in waiting.exclude(reference__in=self.ledger.aged).order_by("?")[:1]:
                 day = time_now().date() - timedelta(days=2)
                 if Demande.objects.filter(pk=demande.pk, state=Etat.TRANSMISE).update(last_day=day):
                     self.ledger.aged.add(demande.reference)

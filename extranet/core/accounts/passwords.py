@@ -8,6 +8,7 @@ import secrets
 import string
 import unicodedata
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.password_validation import CommonPasswordValidator
 from django.core.exceptions import ValidationError
 
+from extranet.core.accounts.hashing import in_turn
 from extranet.core.accounts.models import User
 
 LENGTH = 8
@@ -35,7 +37,8 @@ def digest(user_pk: int | None, text: str) -> str:
     """A slow hash of a mailed password; the salt is of the person, so that any attempt costs exactly one."""
     salt = hmac.digest(settings.SECRET_KEY.encode(), f"one-time-secret:{user_pk}".encode(), hashlib.sha256)
     cost = 2**settings.SECRET_SCRYPT_COST
-    return hashlib.scrypt(text.encode(), salt=salt, n=cost, r=8, p=1, maxmem=2048 * cost, dklen=32).hex()
+    scrypt = partial(hashlib.scrypt, text.encode(), salt=salt, n=cost, r=8, p=1, maxmem=2048 * cost, dklen=32)
+    return in_turn(scrypt).hex()
 
 
 def bits(password: str) -> float:

@@ -7,6 +7,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
+from extranet.core.errors import Overloaded
 from extranet.core.web import views
 from extranet.core.web.middleware import answer
 
@@ -34,7 +35,7 @@ def _is_of_the_machine(error: BaseException) -> bool:
     if isinstance(error, OperationalError):
         name = getattr(error.__cause__, "sqlite_errorname", None)
         return name is None or name.startswith(OF_THE_FILE)
-    return isinstance(error, InterfaceError)  # the connection broke in the middle
+    return isinstance(error, InterfaceError | Overloaded)  # the first: the connection broke in the middle
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
