@@ -265,7 +265,8 @@ def _send(request: HttpRequest, drafts: Drafts, place: Place, draft: Draft, now:
     try:
         if place.corrects:
             intake.correct(place.corrects, filled.recue, now=now, places=filled.places)
-            return drafts.finish(draft, reverse("demandes:suivi", args=[draft.about]), said=CORRECTED)
+            there = reverse("demandes:suivi", args=[draft.about]) + f"?{urlencode({'brouillon': draft.key})}"
+            return drafts.finish(draft, there, said=CORRECTED)
         demande = intake.receive(filled.recue, lieu=place.lieu, nonce=draft.nonce, now=now, places=filled.places)
     except Refused:  # changed in between: the page says what now
         return redirect(_address("relire", place, draft))
@@ -326,7 +327,6 @@ def envoyee(request: HttpRequest, token: str) -> HttpResponse:
 @never_cache
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
-@needs_draft
 def suivi(request: HttpRequest, token: str) -> HttpResponse:
     """The private link. Opening it changes nothing; correcting and withdrawing are POSTs with something typed (DEM-4)."""
     now = clock.now()
@@ -342,9 +342,8 @@ def suivi(request: HttpRequest, token: str) -> HttpResponse:
         draft = Draft(typed={"courriel": request.POST.getlist("courriel")[:1]})
         there = f"{request.path}?{urlencode({'brouillon': draft.key})}#erreurs"
         return drafts.go(draft, there, otherwise=lambda: _link_page(request, demande, form))
-    kept = drafts.read()
-    form = _withdrawal(demande, kept.data if kept and kept.typed else None)
-    return _link_page(request, demande, form, said=kept.said if kept else "")
+    kept = drafts.resume()  # the link opens whatever became of what was typed on it
+    return _link_page(request, demande, _withdrawal(demande, kept.data if kept.typed else None), said=kept.said)
 
 
 def _begin_correction(

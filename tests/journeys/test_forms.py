@@ -1,5 +1,6 @@
 """The public forms in a real browser: Back, reload, Enter, rows in place, focus on what is to be corrected."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from demandes.models import Demande
 from extranet.core import clock
 from habilitations.models import DemandeHabilitation
 from tests.factories import AgentFactory, HabilitationFactory, LieuFactory
+from tests.journeys.test_pages import faults_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TELEPHONE = {"width": 390, "height": 844}
@@ -187,3 +189,49 @@ def test_a_lieu_goes_back_and_forth_and_takes_a_person_away(site, new_page, scri
     page.go_back()
     assert page.inner_text("h1") == "Votre demande est envoyée à la Caf"
     assert DemandeHabilitation.objects.get().personnes.count() == 1
+
+
+@pytest.mark.rule("DEM-1.b")
+def test_each_page_of_the_forms_is_accessible_and_fits_a_telephone(site, new_page):
+    page, faults = new_page(), []
+
+    def look(name):
+        nonlocal faults
+        faults += faults_of(page, name)
+
+    page.goto(f"{site}/demandes/nouvelle/?commune=77100")
+    page.click("text=Ajouter un enfant")
+    page.fill("[name=enfants-1-prenom]", "Ana")
+    page.click("text=Relire avant d’envoyer")
+    look("family form with faults in rows")
+    page.click("text=Retirer l’enfant 1")
+    fill(page, PARENT)
+    page.check("[name=enfants-0-situation][value=attendu]")
+    page.fill("[name=enfants-0-date]", str(clock.today() + timedelta(days=60)))
+    page.check("[name=modes][value=ne-sait-pas]")
+    page.fill("[name=a_partir_du]", str(clock.today() + timedelta(days=40)))
+    page.fill("[name=message]", "Un mot.")
+    page.click("text=Relire avant d’envoyer")
+    look("summary")
+    page.click("text=Envoyer ma demande")
+    look("confirmation")
+    page.click("text=Suivre ma demande")
+    page.click("button:has-text('Retirer ma demande')")
+    look("private link, withdrawal refused")
+    page.click("text=Corriger ma demande")
+    look("correction")
+    page.click("text=Relire avant d’envoyer")
+    look("summary of a correction")
+    page.click("text=Envoyer la correction")
+    assert "Votre correction est enregistrée." in page.inner_text("main")
+    look("private link, corrected")
+    page.goto(f"{site}/habilitations/nouvelle/")
+    page.click("text=Continuer")
+    look("application with faults")
+    page.select_option("[name=caf]", "caf-77")
+    page.press("[name=lieu_nom]", "Enter")
+    draft = re.search(r"brouillon=[\w-]+", page.url).group()
+    for name in ("gestionnaire", "communes", "personnes"):
+        page.goto(f"{site}/habilitations/nouvelle/{name}/?{draft}")
+        look(name)
+    assert not faults, "\n".join(faults)
