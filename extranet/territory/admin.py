@@ -10,7 +10,7 @@ from extranet.core.dates import paris_date
 from extranet.core.words import date_courte
 from extranet.territory import services
 from extranet.territory.acts import Act, ActsMixin
-from extranet.territory.forms import ContactForm
+from extranet.territory.forms import ContactForm, FourEyesForm
 from extranet.territory.models import Agent, Caf, Commune, Departement, Epci
 from extranet.territory.queries import search_key
 from extranet.territory.scoping import NATIONAL, CafScopedAdmin
@@ -89,7 +89,11 @@ class CafAdmin(ActsMixin, CafScopedAdmin):
     list_display = ["nom", "code", "siege", "courriel_generique", "telephone"]
     list_filter = ["type"]
     search_fields = ["nom", "code", "siege"]
-    journal_words = {"caf.coordonnees": "Coordonnées modifiées"}
+    journal_words = {
+        "caf.coordonnees": "Coordonnées modifiées",
+        "caf.quatre-yeux": "Deux agents demandés pour ouvrir les accès",
+        "caf.quatre-yeux-leves": "Un seul agent suffit pour ouvrir les accès",
+    }
     acts = [
         Act(
             slug="coordonnees",
@@ -104,7 +108,17 @@ class CafAdmin(ActsMixin, CafScopedAdmin):
             explain="Ces coordonnées figurent dans les courriels adressés aux lieux d’information et aux familles.",
             run=lambda caf, data, by, now: services.set_contact(caf_code=caf.pk, by=by, now=now, **data),
             done="Les coordonnées sont enregistrées.",
-        )
+        ),
+        Act(
+            slug="quatre-yeux",
+            label="Régler l’ouverture des accès",
+            right="set_four_eyes",
+            form=FourEyesForm,
+            initial=lambda caf: {"quatre_yeux": caf.quatre_yeux},
+            explain="Ce réglage vaut pour tous les lieux de la Caf ; l’historique garde qui l’a changé.",
+            run=lambda caf, data, by, now: services.set_four_eyes(caf_code=caf.pk, by=by, now=now, **data),
+            done="Le réglage est enregistré.",
+        ),
     ]
 
 

@@ -20,3 +20,13 @@ class ContactForm(forms.Form):
         required=False,
         error_messages={"invalid": "Indiquez un numéro en chiffres, par exemple 01 60 00 00 00 ou 3230."},
     )
+
+
+class FourEyesForm(forms.Form):
+    """ACT-1.c."""
+
+    quatre_yeux = forms.BooleanField(
+        label="Deux agents : celui qui a accepté la demande d’un lieu n’ouvre pas ses accès",
+        required=False,
+        help_text="Un faux lieu, avec ses propres adresses, est le plus court chemin vers les données des familles.",
+    )

@@ -25,7 +25,7 @@ class Caf(models.Model):
     class Donnees:
         famille = ()
         professionnel = ("courriel_generique", "telephone")
-        neutre = ("code", "nom", "type", "siege", "adresse")
+        neutre = ("code", "nom", "type", "siege", "adresse", "quatre_yeux")
 
     class Type(models.TextChoices):
         CAF = "caf", "caisse d’allocations familiales"
@@ -38,6 +38,8 @@ class Caf(models.Model):
     adresse = models.TextField("adresse postale", max_length=300, blank=True)
     telephone = models.CharField("téléphone", max_length=20, blank=True)
     courriel_generique = models.EmailField("boîte aux lettres du service", blank=True)
+    # ACT-1.c: who accepted a lieu does not open its accesses.
+    quatre_yeux = models.BooleanField("deux agents pour accepter et pour ouvrir les accès", default=True)
 
     class Meta:
         verbose_name = "Caf"
