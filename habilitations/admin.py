@@ -96,7 +96,7 @@ class DemandeHabilitationAdmin(ActsMixin):
             available=lambda demande: DEMANDE_HABILITATION.may(demande, "accept"),
             run=lambda demande, data, by, now: applications.accept(demande_id=demande.pk, by=by, now=now),
             done="La demande est acceptée : la convention est prête à signer.",
-            explain="Le lieu, son gestionnaire et la convention à signer sont créés. Une autre personne de la Caf ouvrira les accès.",
+            explain="Le lieu, son gestionnaire et la convention à signer sont créés. Sauf réglage contraire de votre Caf, une autre personne ouvrira les accès.",
         ),
         Act(
             slug="refuser",
@@ -167,7 +167,7 @@ class PersonneAActiverAdmin(ActsMixin):
             ),
             done="C’est fait : chaque personne reçoit un courriel pour entrer, et le gestionnaire est prévenu.",
             explain="Chaque personne reçoit l’information sur ses données et, si elle n’a pas encore de compte, un mot de passe "
-            "provisoire ; le gestionnaire apprend qui a maintenant accès. Qui a accepté la demande ne peut pas ouvrir les accès.",
+            "provisoire ; le gestionnaire apprend qui a maintenant accès.",
         )
     ]
 

@@ -13,7 +13,7 @@ from conventions import queries as conventions
 from conventions.models import Lieu
 from demandes import queries, rights, rules
 from demandes.models import Demande
-from demandes.services.transmission import tell_families, transmit
+from demandes.services.transmission import tell_families_of, transmit
 from demandes.workflow import DEMANDE, Etat
 from extranet.core.dates import paris_date
 from extranet.core.errors import Answer, NotFound, Refused, WrongState
@@ -85,7 +85,7 @@ def give(*, demande_ids: Collection[int], lieu_id: int, by: Any, now: datetime) 
     batch = transmit(_rows(demandes), lieu_id=lieu_id, now=now, by=by)
     if batch is None:  # its last person left since the line above was read
         raise Refused({"lieu": "Ce lieu n’a plus aucune personne active : il ne pourrait pas être prévenu."})
-    tell_families(batch, now)
+    tell_families_of(batch, now)
     return len(demandes)
 
 

@@ -136,12 +136,12 @@ def _transmit_by_lieu(
         with transaction.atomic():
             batch = transmit(waiting.filter(mine), lieu_id=lieu_id, now=now, livraison=livraison)
             if batch and families_too:
-                tell_families(batch, now)
+                tell_families_of(batch, now)
         done += batch is not None
     return done
 
 
-def tell_families(batch: Transmission, now: datetime) -> None:
+def tell_families_of(batch: Transmission, now: datetime) -> None:
     """ING-6.c: each family of this batch that left an address learns which lieu has its demande."""
     told = Demande.objects.filter(transmission=batch, dossier__isnull=False).exclude(dossier__courriel="")
     outbox.post_many(

@@ -95,7 +95,7 @@ class ActsMixin(CafScopedAdmin):
     def _act(self, slug: str) -> Act:
         return next((act for act in self.acts if act.slug == slug), None) or self.not_found()
 
-    def acts_open(self, request: HttpRequest, obj: Any) -> list[dict[str, str | bool]]:
+    def acts_open(self, request: HttpRequest, obj: Any) -> list[dict[str, Any]]:
         """The buttons: exactly the acts that would pass now; where one person or one moment is in the way, why."""
         role, now = role_of(request.user), clock.now()
         shown: list[dict[str, str | bool]] = []

@@ -10,7 +10,7 @@ from extranet.core.dates import paris_date
 from extranet.core.words import date_courte
 from extranet.territory import services
 from extranet.territory.acts import Act, ActsMixin
-from extranet.territory.forms import ContactForm, DirectorForm
+from extranet.territory.forms import ContactForm, DirectorForm, FourEyesForm
 from extranet.territory.models import Agent, Caf, Commune, Departement, Epci
 from extranet.territory.queries import search_key
 from extranet.territory.scoping import NATIONAL, CafScopedAdmin
@@ -89,7 +89,12 @@ class CafAdmin(ActsMixin, CafScopedAdmin):
     list_display = ["nom", "code", "siege", "courriel_generique", "telephone"]
     list_filter = ["type"]
     search_fields = ["nom", "code", "siege"]
-    journal_words = {"caf.coordonnees": "Coordonnées modifiées", "caf.direction": "Direction modifiée"}
+    journal_words = {
+        "caf.coordonnees": "Coordonnées modifiées",
+        "caf.direction": "Direction modifiée",
+        "caf.quatre-yeux": "Deux agents demandés pour ouvrir les accès",
+        "caf.quatre-yeux-leves": "Un seul agent suffit pour ouvrir les accès",
+    }
     acts = [
         Act(
             slug="coordonnees",
@@ -116,6 +121,16 @@ class CafAdmin(ActsMixin, CafScopedAdmin):
             "Celles qui sont déjà établies ne changent pas.",
             run=lambda caf, data, by, now: services.set_director(caf_code=caf.pk, by=by, now=now, **data),
             done="La direction est enregistrée.",
+        ),
+        Act(
+            slug="quatre-yeux",
+            label="Régler l’ouverture des accès",
+            right="set_four_eyes",
+            form=FourEyesForm,
+            initial=lambda caf: {"quatre_yeux": caf.quatre_yeux},
+            explain="Ce réglage vaut pour tous les lieux de la Caf ; l’historique garde qui l’a changé.",
+            run=lambda caf, data, by, now: services.set_four_eyes(caf_code=caf.pk, by=by, now=now, **data),
+            done="Le réglage est enregistré.",
         ),
     ]
 

@@ -36,3 +36,13 @@ class DirectorForm(forms.Form):
     directeur_qualite = LineField(
         label="Qualité", max_length=150, required=False, help_text="Directrice, directeur, directrice par intérim…"
     )
+
+
+class FourEyesForm(forms.Form):
+    """ACT-1.c."""
+
+    quatre_yeux = forms.BooleanField(
+        label="Deux agents : celui qui a accepté la demande d’un lieu n’ouvre pas ses accès",
+        required=False,
+        help_text="Un faux lieu, avec ses propres adresses, est le plus court chemin vers les données des familles.",
+    )

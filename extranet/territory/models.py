@@ -32,7 +32,7 @@ class Caf(models.Model):
             "directeur_prenom",
             "directeur_qualite",
         )
-        neutre = ("code", "nom", "type", "siege", "adresse")
+        neutre = ("code", "nom", "type", "siege", "adresse", "quatre_yeux")
 
     class Type(models.TextChoices):
         CAF = "caf", "caisse d’allocations familiales"
@@ -54,6 +54,8 @@ class Caf(models.Model):
     directeur_nom = models.CharField("nom de la direction", max_length=100, blank=True)
     directeur_prenom = models.CharField("prénom de la direction", max_length=100, blank=True)
     directeur_qualite = models.CharField("qualité de la direction", max_length=150, blank=True)
+    # ACT-1.c: who accepted a lieu does not open its accesses.
+    quatre_yeux = models.BooleanField("deux agents pour accepter et pour ouvrir les accès", default=True)
 
     class Meta:
         verbose_name = "Caf"

@@ -5,6 +5,7 @@ from extranet.core.errors import Forbidden
 ACTS: dict[str, frozenset[str]] = {
     "set_contact": frozenset({"superviseur", "cnaf"}),
     "set_director": frozenset({"superviseur", "cnaf"}),
+    "set_four_eyes": frozenset({"superviseur", "cnaf"}),
 }
 
 

@@ -50,6 +50,18 @@ def set_director(*, caf_code: str, by: Any, now: datetime, **direction: str) -> 
 
 
 @transaction.atomic
+def set_four_eyes(*, caf_code: str, quatre_yeux: bool, by: Any, now: datetime) -> Caf:
+    """ACT-1.c: whether the agent who accepted a lieu may not open its accesses. 404 and 403 as `set_contact`."""
+    caf = get_object_or_404(cafs_visible_to(by).select_for_update(), pk=caf_code)
+    rights.check(role_of(by), "set_four_eyes")
+    before, caf.quatre_yeux = caf.quatre_yeux, quatre_yeux
+    caf.save(update_fields=["quatre_yeux"])
+    event = "caf.quatre-yeux" if quatre_yeux else "caf.quatre-yeux-leves"
+    journal.record(event, caf, by=by, at=now, avant=before, apres=quatre_yeux)
+    return caf
+
+
+@transaction.atomic
 def create_agent(*, email: str, role: str, caf_code: str | None, by: Any, now: datetime) -> tuple[Agent, bool]:
     """Open the back office to an address, invited by mail (CTL-6). Another role or Caf moves the agent."""
     if caf_code is not None and not Caf.objects.filter(pk=caf_code).exists():

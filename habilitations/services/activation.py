@@ -29,7 +29,7 @@ def obstacle(personne: PersonneInscrite, *, by: Any, now: datetime) -> Answer | 
         return WrongState("Ce lieu est suspendu : ses accès restent fermés.")
     if not conventions.personnes_in_force(now).filter(pk=personne.pk).exists():
         return WrongState("Cette personne n’est pas dans l’annexe 1 en vigueur aujourd’hui.")
-    if convention.accepted_by_id == by.pk:
+    if personne.lieu.caf.quatre_yeux and convention.accepted_by_id == by.pk:
         return Forbidden("Vous avez accepté cette demande : une autre personne de la Caf doit ouvrir les accès.")
     if not personne.lieu.gestionnaire.courriel_registre:
         # A false lieu would have nobody to be denounced by.
@@ -60,7 +60,7 @@ def activate_all(*, personne_ids: Collection[int], by: Any, now: datetime) -> li
     Done twice, it gives the habilitations that are there and sends nothing more. 404 when one is another Caf's.
     """
     scope = PersonneInscrite.objects.filter(lieu__caf__in=cafs_visible_to(by), pk__in=personne_ids)
-    held = scope.select_for_update(of=("self",)).select_related("lieu__gestionnaire").order_by("pk")
+    held = scope.select_for_update(of=("self",)).select_related("lieu__gestionnaire", "lieu__caf").order_by("pk")
     personnes = list(held)
     if not personnes or len(personnes) < len(set(personne_ids)):
         raise NotFound

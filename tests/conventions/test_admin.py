@@ -154,8 +154,8 @@ def test_lists_show_the_own_caf_and_cost_the_same_whatever_their_length(
 @pytest.mark.parametrize(
     ("today", "words"),
     [
-        ("2026-10-15", "remise au plus tard le 15 octobre 2026"),
-        ("2026-10-16", "met fin à la convention le 15 janvier 2028"),
+        ("2026-10-15", "remise au plus tard le 15 oct. 2026"),
+        ("2026-10-16", "met fin à la convention le 15 jan. 2028"),
     ],
 )
 def test_a_convention_in_force_shows_its_term_and_what_a_letter_would_do(client, agent, time_machine, today, words):
@@ -164,7 +164,7 @@ def test_a_convention_in_force_shows_its_term_and_what_a_letter_would_do(client,
     convention = Convention.objects.get(lieu=LieuFactory())
     page = client.get(reverse(CHANGE, args=[convention.pk])).content.decode()
     assert "en vigueur" in page
-    assert "15 janvier 2027" in page
+    assert "15 jan. 2027" in page
     assert words in page
 
 

@@ -390,3 +390,14 @@ def test_one_that_waits_is_given_from_its_own_page_and_its_family_told(client, l
     assert states() == [("transmise", "RPE prompt")]
     assert Message.objects.get(kind="demandes.orientee").recipient == f"demande:{demande.uuid}"
     assert not Message.objects.filter(kind="demandes.reprise").exists()
+
+
+@pytest.mark.rule("ING-6.c")
+def test_one_that_waited_goes_to_its_lieu_once_somebody_is_there_and_its_family_is_told():
+    lieu = LieuFactory(nom="RPE seul")
+    demande = DemandeFactory()
+    assert transmission.transmit_waiting_all(now=NOW) == 0
+    HabilitationFactory(lieu=lieu)
+    assert transmission.transmit_waiting_all(now=NOW) == 1
+    assert states() == [("transmise", "RPE seul")]
+    assert Message.objects.get(kind="demandes.orientee").recipient == f"demande:{demande.uuid}"

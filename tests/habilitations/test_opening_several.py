@@ -137,3 +137,24 @@ def test_no_password_is_offered_to_a_person_whose_line_is_over(client, lieu):
     lieu.personnes.update(until_on="2026-11-22")
     assert resend not in client.get(address).content.decode()
     assert client.post(resend).status_code == 409
+
+
+@pytest.mark.rule("ACT-1.c")
+def test_four_eyes_are_a_setting_of_the_caf_on_by_default_and_recorded(client, persons):
+    accepter = Convention.objects.get().accepted_by
+    caf = persons[0].lieu.caf
+    assert caf.quatre_yeux
+    act = reverse("admin:territory_caf_acte", args=[caf.pk, "quatre-yeux"])
+    for who, status in (({}, 403), ({"lecteur": True}, 403), ({"superviseur": True, "essonne": True}, 404)):
+        client.force_login(AgentFactory(**who).user)
+        assert client.post(act, {}).status_code == status
+    superviseur = AgentFactory(superviseur=True)
+    client.force_login(superviseur.user)
+    assert client.post(act, {}).status_code == 302
+    assert "Un seul agent suffit" in client.get(reverse("admin:territory_caf_change", args=[caf.pk])).content.decode()
+    made = activation.activate(personne_id=persons[0].pk, by=accepter, now=NOW)
+    assert made.activated_by == accepter
+    client.force_login(superviseur.user)
+    assert client.post(act, {"quatre_yeux": "on"}).status_code == 302
+    with pytest.raises(Forbidden):
+        activation.activate(personne_id=persons[1].pk, by=accepter, now=NOW)

@@ -242,8 +242,8 @@ def test_from_the_application_to_the_signed_attestation(live_server, new_page, s
     person = convention.lieu.personnes.get()
     opener = walk.login("agent2@caf77.test", PASSWORD)
     answer = opener.goto(f"{live_server.url}/admin/habilitations/personneaactiver/{person.pk}/acte/activer/")
-    opener.click("input[type=submit]")
-    assert not Habilitation.objects.filter(personne=person).exists()  # not before both have signed
+    assert answer.status == 409  # not before both have signed
+    assert not Habilitation.objects.filter(personne=person).exists()
     walk.sign(desk, convention, "gestionnaire", clock.today())
     convention.refresh_from_db()
     assert convention.in_force_from is None
@@ -257,7 +257,8 @@ def test_from_the_application_to_the_signed_attestation(live_server, new_page, s
     desk.fill("[name=source]", "annuaire de l’administration")
     desk.click("input[type=submit]")
     walk.act(desk, "habilitations/personneaactiver", person.pk, "activer")
-    desk.click("input[type=submit]")
+    assert "une autre personne de la Caf" in desk.inner_text("body")  # who accepted reads why not
+    assert desk.locator("main input[type=submit], #content-main input[type=submit]").count() == 0
     assert not Habilitation.objects.filter(personne=person).exists()
     walk.act(opener, "habilitations/personneaactiver", person.pk, "activer")
     opener.click("input[type=submit]")

@@ -12,7 +12,7 @@ def rename_back(apps, schema_editor):
 class Migration(migrations.Migration):
     """The role of agents is instructeur; gestionnaire is the legal person only (CTL-6)."""
 
-    dependencies = [("territory", "0003_caf_director")]
+    dependencies = [("territory", "0004_caf_quatre_yeux")]
 
     operations = [
         migrations.AlterField(
