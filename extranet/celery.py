@@ -37,9 +37,7 @@ def note_life(**_: object) -> None:
     """A worker is seen while it works on something long, too: its own loop says so, not a task."""
     global _last_sign
     if monotonic() - _last_sign >= SIGN_OF_LIFE_EVERY:
-        from extranet.core import clock
-        from extranet.portal import health
+        from extranet.portal import tasks
 
         _last_sign = monotonic()
-        for queue in app.amqp.queues.consume_from:
-            health.note_worker(queue, clock.now())
+        tasks.note_life(app.amqp.queues.consume_from)

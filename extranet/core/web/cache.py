@@ -50,7 +50,7 @@ class SafeRedisCache(RedisCache):
     set_many = _or_here("set_many")
     delete_many = _or_here("delete_many")
 
-    def clear(self) -> bool:
+    def clear(self) -> None:
         """Here and there."""
         self.spare.clear()
-        return bool(super().clear())
+        super().clear()
