@@ -1,5 +1,7 @@
 """A family that withdraws is told so by mail, and nothing of it is kept for that (DEM-4.d)."""
 
+import time
+
 import pytest
 from django.contrib.messages import get_messages
 
@@ -45,7 +47,8 @@ def test_one_mail_leaves_at_once_and_no_row_keeps_the_address(client, demande, r
 
 
 @pytest.mark.parametrize(
-    ("word", "answer"), [("GREETING", HANG), ("AUTH", "535 no"), ("RCPT", "550 no such user"), ("TEXT", CLOSE)]
+    ("word", "answer"),
+    [("GREETING", HANG), ("AUTH", "535 no"), ("RCPT", "550 no such user"), ("TEXT", CLOSE), ("TEXT", HANG)],
 )
 def test_when_it_cannot_leave_the_page_says_so_and_the_data_are_destroyed_all_the_same(
     client,
@@ -57,7 +60,9 @@ def test_when_it_cannot_leave_the_page_says_so_and_the_data_are_destroyed_all_th
 ):
     monkeypatch.setattr("extranet.core.outbox.services.AT_ONCE", 0.3)
     relay.says[word] = answer
+    began = time.monotonic()
     said = withdraw(client, demande)
+    assert time.monotonic() - began < 10
     assert demande.reference in said
     assert "Aucun courriel" in said
     assert not relay.mails

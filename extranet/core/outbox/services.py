@@ -522,7 +522,7 @@ def say_at_once(kind: str, *, address: str, now: datetime, **about: object) -> b
     message = Message(kind=kind, key="", recipient="", about=about, created_at=now, due_at=now, next_try_at=now)
     try:
         content = kinds.KINDS[kind].write(message, now)
-        connection = get_connection(fail_silently=False, timeout=AT_ONCE)
+        connection = get_connection(fail_silently=False, timeout=AT_ONCE, after_text=AT_ONCE)
         _hand_over(_compose(message, address, content, connection))  # type: ignore[arg-type]
     except Exception as error:  # whatever happens to the mail, the act is done
         logger.warning("mail %s not sent: %s", kind, type(error).__name__)

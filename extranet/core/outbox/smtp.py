@@ -3,6 +3,7 @@
 import io
 import smtplib
 import socket
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -40,6 +41,10 @@ class _Bounded(smtplib.SMTP):
     file: Any
     patience: float | None = None
 
+    def __init__(self, *args: Any, after_text: float, **options: Any):
+        self.after_text = after_text
+        super().__init__(*args, **options)
+
     def getreply(self) -> tuple[int, bytes]:
         if self.file is None:
             self.file = io.BufferedReader(_Answers(self.sock))  # type: ignore[arg-type]
@@ -47,7 +52,7 @@ class _Bounded(smtplib.SMTP):
         return super().getreply()
 
     def data(self, msg: Any) -> tuple[int, bytes]:
-        self.patience = max(AFTER_TEXT, self.timeout)
+        self.patience = self.after_text
         try:
             return super().data(msg)
         finally:
@@ -59,8 +64,12 @@ class _BoundedTLS(_Bounded, smtplib.SMTP_SSL):
 
 
 class Backend(smtp.EmailBackend):
-    """EmailBackend with bounded dialogues."""
+    """EmailBackend with bounded dialogues: `timeout` seconds for an answer, `after_text` for those about the text."""
+
+    def __init__(self, *args: Any, after_text: float | None = None, **options: Any):
+        super().__init__(*args, **options)
+        self.after_text = AFTER_TEXT if after_text is None else after_text
 
     @property
-    def connection_class(self) -> type[smtplib.SMTP]:
-        return _BoundedTLS if self.use_ssl else _Bounded
+    def connection_class(self) -> Any:
+        return partial(_BoundedTLS if self.use_ssl else _Bounded, after_text=self.after_text)
