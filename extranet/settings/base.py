@@ -253,7 +253,6 @@ LOGGING = {
         "fontTools": {"level": "ERROR"},
         "celery": {"level": "WARNING"},
         "kombu": {"level": "ERROR"},
-        "py.warnings": {"level": "ERROR"},
         "pikepdf": {"level": "WARNING"},
         "pyhanko": {"level": "ERROR"},
     },

@@ -54,8 +54,9 @@ def test_so_they_are_of_a_lieu_that_no_mail_could_reach(lieu, persons, caf, smtp
     smtp_sink.refuse = {person.email: "550 no such user" for person in persons}
     work(NOW)
     work(day("2026-11-24"))
-    assert sorted(mail["To"] for mail in smtp_sink.mails) == caf
-    assert "/admin/courriels-non-distribues/" in text_of(smtp_sink.mails[0])
+    alerts = [mail for mail in smtp_sink.mails if mail["Subject"] == "Un lieu n’a pas pu être prévenu"]
+    assert sorted(mail["To"] for mail in alerts) == caf
+    assert "/admin/courriels-non-distribues/" in text_of(alerts[0])
 
 
 @pytest.mark.rule("NOT-4.e")

@@ -15,7 +15,7 @@ from lxml import etree, html
 
 from bench.deliveries import delivery, record
 from demandes.models import Demande, Dossier, Livraison
-from demandes.services import deliveries, handover
+from demandes.services import deliveries, handover, inbox
 from tests.factories import NOW, AgentFactory, HabilitationFactory, LieuFactory
 
 
@@ -98,26 +98,26 @@ def test_counts_that_do_not_balance_are_refused_by_the_database(person):
 
 @pytest.mark.rule("ING-5.b")
 def test_a_file_still_being_written_is_left_alone_until_ten_seconds_after_the_last_touch(person):
-    inbox = deliveries.folder("entree")
-    path = inbox / "en-ecriture.xml"
+    entree = inbox.folder(inbox.INBOX)
+    path = entree / "en-ecriture.xml"
     path.write_bytes(file_of(record(1, NOW)))
     future = path.stat().st_mtime + 100
     os.utime(path, (future, future))  # its content is younger than its name: somebody is at it
-    assert deliveries.take_inbox(now=NOW, ring=False) == []
+    assert inbox.take_inbox(now=NOW, ring=False) == []
     assert path.exists()
-    waited = deliveries._clock_of
+    waited = inbox.clock_of
 
     def later(place):
-        return waited(place) + 100 + deliveries.SETTLED_SECONDS
+        return waited(place) + 100 + inbox.SETTLED_SECONDS
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(deliveries, "_clock_of", later)
-        assert len(deliveries.take_inbox(now=NOW, ring=False)) == 1
-    arriving = inbox.parent / "arrive.part"
+        patch.setattr(inbox, "clock_of", later)
+        assert len(inbox.take_inbox(now=NOW, ring=False)) == 1
+    arriving = entree.parent / "arrive.part"
     arriving.write_bytes(file_of(record(2, NOW)))
     os.utime(arriving, (1, 1))
-    arriving.rename(inbox / "arrive.xml")  # by rename it is whole at once
-    assert len(deliveries.take_inbox(now=NOW, ring=False)) == 1
+    arriving.rename(entree / "arrive.xml")  # by rename it is whole at once
+    assert len(inbox.take_inbox(now=NOW, ring=False)) == 1
 
 
 @pytest.mark.rule("ING-1.e")

@@ -58,7 +58,7 @@ def test_from_midnight_in_paris_nothing_answers_although_no_job_has_run(client, 
 
     assert demande.last_day == LAST_DAY
     time_machine.move_to(MIDNIGHT - timedelta(seconds=1), tick=False)
-    assert answers() == ([True] * 3, [200] * 5, 422)
+    assert answers() == ([True] * 3, [200] * 5, 302)
     time_machine.move_to(MIDNIGHT, tick=False)
     before = Remise.objects.count()
     assert answers() == ([False] * 3, [410] * 5, 410)

@@ -379,3 +379,11 @@ def test_sent_twice_at_once_it_is_one_demande_and_one_mail_each(smtp_sink):
     assert (Demande.objects.count(), Dossier.objects.count()) == (1, 1)
     send_due(now=NOW)
     assert sorted(mail["To"] for mail in smtp_sink.mails) == ["animatrice@lieu.test", "zibeline@famille.test"]
+
+
+@pytest.mark.rule("DEM-3.c")
+def test_a_child_expected_by_birth_or_adoption_is_taken_and_the_form_names_both(client, lieu):
+    page = client.get("/demandes/nouvelle/?commune=77100").content.decode().replace("\xa0", " ")
+    assert "adoption" in page.lower()
+    assert send(client, children(expected("2027-02-01"))).status_code == 302
+    assert Demande.objects.get().dossier.enfants == [{"date_prevue": "2027-02-01"}]

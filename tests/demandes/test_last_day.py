@@ -8,10 +8,9 @@ import pytest
 from bench.deliveries import delivery, record
 from demandes import rules
 from demandes.models import Demande
-from demandes.services import deliveries, transmission
+from demandes.services import deliveries, orientation
 from demandes.workflow import Etat
 from extranet.core.dates import start_of_day
-from extranet.territory.models import Agent
 from tests.factories import AgentFactory, DemandeFactory, HabilitationFactory
 
 JUNE = datetime(2026, 6, 24, 8, tzinfo=UTC)
@@ -39,11 +38,13 @@ def test_six_months_from_the_deposit_or_the_arrival_whichever_comes_first(deposi
 @pytest.mark.rule("CNS-9.b")
 def test_given_to_a_lieu_after_five_months_it_still_goes_on_the_day_first_told(db):
     lieu = HabilitationFactory().lieu
-    agent = AgentFactory(caf=lieu.caf, role=ROLE).user
+    agent = AgentFactory(
+        caf=lieu.caf,
+    ).user
     waits = DemandeFactory(caf=lieu.caf, at=JUNE)
     assert waits.last_day == date(2026, 12, 24)
 
-    transmission.assign(demande_id=waits.pk, lieu_id=lieu.pk, by=agent, now=NOVEMBER)
+    orientation.give(demande_ids=[waits.pk], lieu_id=lieu.pk, by=agent, now=NOVEMBER)
 
     waits.refresh_from_db()
     assert (waits.state, waits.transmitted_at) == (Etat.TRANSMISE, NOVEMBER)
@@ -66,9 +67,6 @@ def test_a_new_version_that_says_a_later_deposit_moves_nothing_and_an_earlier_on
     assert take(JUNE, JUNE, "une") == date(2026, 12, 24)
     assert take(JUNE + timedelta(days=30), JUNE + timedelta(days=31), "deux") == date(2026, 12, 24)
     assert take(JUNE - timedelta(days=10), JUNE + timedelta(days=32), "trois") == date(2026, 12, 14)
-
-
-ROLE = next(role for role in Agent.Role if role not in ("lecteur", "superviseur", "cnaf"))
 
 
 def test_the_last_day_ends_at_midnight_in_paris():

@@ -1,17 +1,15 @@
 """The public application form carries nobody's words to strangers (HAB-3, DEM-4.f)."""
 
-import itertools
-
 import pytest
-from django.core.signing import Signer
 
 from extranet.core.outbox import services as outbox
 from extranet.territory.models import Caf
 from habilitations.models import DemandeHabilitation
 from habilitations.services import applications
+from habilitations.views import application
 from tests.conftest import text_of
 from tests.factories import NOW, AgentFactory
-from tests.habilitations.test_application import LIEU, URL, WHOLE
+from tests.habilitations.test_application import LIEU, kept, send
 
 pytestmark = pytest.mark.django_db
 CANARY = "Gagnez-mille-euros"
@@ -31,13 +29,16 @@ TYPED = {
     "personnes-0-service": CANARY,
     "personnes-0-fonction": CANARY,
 }
-ranks = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def _unbraked(monkeypatch):
+    """The brakes of the form have their own tests."""
+    monkeypatch.setattr(application, "BRAKES", {"network": [], "address": []})
 
 
 def apply(client, **typed):
-    nonce = Signer().sign(f"{next(ranks):022}")
-    answer = client.post(URL, WHOLE | typed | {"etape": "5", "valider": "1", "envoi": nonce})
-    assert answer.status_code == 302, answer.content.decode()
+    assert "envoyee" in send(client, kept(client, typed))["Location"]
     return DemandeHabilitation.objects.latest("pk")
 
 

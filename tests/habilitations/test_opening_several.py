@@ -51,7 +51,7 @@ def test_all_persons_checked_are_opened_in_one_act_each_mailed_and_the_gestionna
         [told] = smtp_sink.to(f"{name}@lieu.test")
         assert "mot de passe provisoire" in text_of(told)
     [notice] = smtp_sink.to("mairie@commune.test")
-    assert notice["Subject"].strip() == "3 personnes ont maintenant accès aux demandes de RPE des Tilleuls"
+    assert notice["Subject"].strip() == "3 personnes ont maintenant accès à des demandes de familles"
     assert all(one.nom in text_of(notice) for one in persons)
     again = client.post(PAGE, {"objet": [one.pk for one in persons]})
     assert again.status_code == 409

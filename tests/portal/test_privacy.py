@@ -202,7 +202,9 @@ def test_cookies_hold_nothing_about_anybody(client, person, lieu):
     demande = DemandeFactory(recuperee=True, lieu=lieu, dossier__nom="Nomrarissime")
     client.post(f"/espace/demandes/{demande.uuid}/cloture/")
     jar = {name: morsel.value for name, morsel in client.cookies.items()}
-    assert {"sessionid", "csrftoken"} <= set(jar) <= {"sessionid", "csrftoken", "messages", "appareil"}  # none follows
+    assert (
+        {"sessionid", "csrftoken"} <= set(jar) <= {"sessionid", "csrftoken", "messages", "appareil", "brouillon"}
+    )  # none follows
     for name, value in jar.items():
         assert client.cookies[name]["httponly"], name
         for word in (

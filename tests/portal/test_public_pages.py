@@ -23,7 +23,10 @@ SAID = {
     ("/confidentialite/", "Chaque consultation est enregistrée."): ["ACC-2.a"],
     ("/confidentialite/", "jamais l’identité des familles"): ["ACC-3.a"],
     ("/confidentialite/", "aucune n’est envoyée à d’autres sites"): ["RGP-2.c"],
-    ("/confidentialite/", "permet de voir votre demande et de la retirer"): ["DEM-4.b", "DEM-4.d", "RGP-3.a"],
+    (
+        "/confidentialite/",
+        "permet de voir ou retirer votre demande à tout moment, et de la corriger tant que le lieu ne l’a pas récupérée",
+    ): ["DEM-4.b", "DEM-4.c", "DEM-4.d", "RGP-3.a"],
     ("/confidentialite/", "Ni publicité, ni mesure d’audience"): ["RGP-4.a"],
     ("/accessibilite/", "au clavier seul, en voyant toujours où l’on est"): ["DEM-1.b"],
     ("/accessibilite/", "Les PDF produits par le service"): ["TEL-2.a"],
@@ -31,7 +34,6 @@ SAID = {
 # What is said to be lacking → the clauses of which one at least is lacking.
 LACKING = {
     ("/confidentialite/", "leur effacement n’est pas encore automatique"): ["ACC-2.e", "HAB-8.a"],
-    ("/confidentialite/", "Pour la corriger, appelez le lieu"): ["DEM-4.c"],
     ("/confidentialite/", "ce qui est échu est détruit avant la réouverture"): ["CNS-7.a"],
     ("/confidentialite/", "peuvent contenir ces données quatre semaines de plus"): ["CNS-10.b"],
 }
@@ -81,9 +83,9 @@ def test_the_private_link_says_what_became_of_the_data(client, time_machine):
         assert answer.status_code == 410
         return words_of(answer)
 
-    assert "Vous avez retiré cette demande : vos données ont été détruites le 23 novembre 2026." in said(withdrawn)
+    assert "Cette demande a été retirée le 23 novembre 2026. Ses données ont été détruites aussitôt." in said(withdrawn)
     time_machine.move_to("2027-05-23T22:00:00Z", tick=False)
-    assert "plus personne n’y a accès, et vos données sont en cours de destruction" in said(expired)
+    assert "La conservation de vos données a pris fin le 23 mai 2027." in said(expired)
     destruction.destroy_due(now=clock.now())
     assert "Vos données ont été détruites le 24 mai 2027, à la fin de leur conservation." in said(expired)
     assert "le 23 novembre 2026" in said(withdrawn)

@@ -17,12 +17,15 @@ def persons(identifiers: Collection[str]) -> dict[str, str]:
 
 
 @addressee("perdu")
-def asker(digest: str) -> str | None:
-    """ACT-5: the address of the active person who asked for a password; nobody takes as long as somebody."""
-    if user := person_of_request(digest):
-        return user.email
-    spend_as_long()
-    return None
+def askers(digests: Collection[str]) -> dict[str, str]:
+    """ACT-5: the addresses of the active persons who asked for a password; nobody takes as long as somebody."""
+    found = {}
+    for digest in digests:
+        if user := person_of_request(digest):
+            found[digest] = user.email
+        else:
+            spend_as_long()
+    return found
 
 
 def _user(message: Message) -> User:
