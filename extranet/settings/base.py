@@ -117,11 +117,10 @@ CACHES = {
     }
 }
 # Drafts of public forms: the same store without the spare memory, since a page has to know whether one was kept.
-CACHES["brouillons"] = CACHES["default"] | (
-    {"BACKEND": "django.core.cache.backends.redis.RedisCache", "KEY_PREFIX": "brouillon"}
-    if REDIS_URL
-    else {"LOCATION": str(DATA_DIR / "brouillons")}
-)
+CACHES["brouillons"] = CACHES["default"] | {
+    "BACKEND": "django.core.cache.backends.redis.RedisCache",
+    "KEY_PREFIX": "brouillon",
+}
 
 # --- work in the background ---------------------------------------------------------------------------------------
 
