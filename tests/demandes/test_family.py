@@ -348,7 +348,7 @@ def test_a_lieu_that_the_family_has_not_read_receives_nothing(client, lieu):
     HabilitationFactory(lieu=other)
     again = go(client, summary, valider="1")
     assert again.status_code == 200
-    assert "à Guichet unique du Châtelet" in again.content.decode()
+    assert "au guichet unique du Châtelet" in again.content.decode()
     assert nothing_is_written()
     assert press(client, again, valider="1").status_code == 302
     assert Demande.objects.get().lieu == other

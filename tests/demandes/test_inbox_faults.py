@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import time_machine
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection
 
@@ -20,6 +21,7 @@ from demandes.services import deliveries, delivery_files, inbox
 from demandes.workflow import Etat
 from extranet.core.outbox.models import Message
 from extranet.portal import integrity
+from extranet.portal.health import note_worker
 from extranet.portal.tasks import sweep_due
 from tests.factories import NOW, HabilitationFactory, LieuFactory
 
@@ -423,6 +425,8 @@ def health(client):
 @pytest.mark.rule("RGP-5.b")
 def test_ready_while_deliveries_are_taken_in_and_says_how_many_were_refused(client):
     sweep_due()
+    for queue in settings.QUEUES:
+        note_worker(queue, NOW)
     drop("mauvaise.xml", "bonjour")
     take_all()
     waiting_delivery()

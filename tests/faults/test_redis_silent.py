@@ -18,7 +18,7 @@ from django.test import Client
 from demandes.models import Demande
 from extranet.core import bell, breaker
 from extranet.core.bell import ring as real_ring
-from tests.demandes.test_family import send
+from tests.demandes.test_family import URL, WHOLE, press, send
 from tests.factories import NOW, HabilitationFactory, LieuFactory
 
 PATIENCE = 2.0  # seconds that anybody waits at most
@@ -41,7 +41,7 @@ def server(tmp_path, settings, monkeypatch):
             break
         except redis.ConnectionError:
             time.sleep(0.02)
-    settings.CACHES = {"default": settings.CACHES["default"] | {"LOCATION": address}}
+    settings.CACHES = {name: cache | {"LOCATION": address} for name, cache in settings.CACHES.items()}
     monkeypatch.setattr(bell, "ring", real_ring)
     before = current_app.conf.broker_url
     current_app.conf.broker_url = address
@@ -66,6 +66,14 @@ def silence(request, server):
     return begin
 
 
+def send_by_the_pages(client, changes):
+    """As `send`, whether a page answers the POST itself or is led to: each of the two waits is a person's."""
+    summary = client.post(URL, WHOLE | changes)
+    if summary.status_code == 302:
+        summary = client.get(summary["Location"])
+    return press(client, summary, valider="1")
+
+
 def timed(act):
     began = time.monotonic()
     return act(), time.monotonic() - began
@@ -82,11 +90,11 @@ def test_a_family_sends_and_waits_under_two_seconds(silence, warm, time_machine)
         assert send(client).status_code == 302
     known = Demande.objects.count()
     silence()
-    answer, seconds = timed(lambda: send(client, {"prenom": "Capucine"}))
+    answer, seconds = timed(lambda: send_by_the_pages(client, {"prenom": "Capucine"}))
     assert answer.status_code == 302
     assert Demande.objects.count() == known + 1
     assert seconds < PATIENCE
-    _, again = timed(lambda: send(client, {"prenom": "Garance"}))
+    _, again = timed(lambda: send_by_the_pages(client, {"prenom": "Garance"}))
     assert Demande.objects.count() == known + 2
     assert again < PATIENCE
 

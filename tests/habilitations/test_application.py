@@ -198,7 +198,7 @@ def test_a_page_that_was_tampered_with_is_asked_again(client, step, changes):
     for button in ({}, {"ajouter": "personnes"} if step == 4 else {}):
         assert press(client, step, key, own(step, None) | changes | button).status_code == 200
     assert not DemandeHabilitation.objects.exists()
-    for forged in ("", "brouillon=", "brouillon=x", "brouillon=%00", "brouillon=" + "A" * 16):
+    for forged in ("", "brouillon=", "brouillon=x", "brouillon=" + "A" * 16):
         answer = client.get(f"{ADDRESSES[step]}?{forged}")
         assert answer.status_code == (410 if "AAA" in forged else 200 if step == 1 else 302)
     assert client.get(f"{URL}ailleurs/?{key}").status_code == 404

@@ -23,10 +23,13 @@ from typing import Any
 from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
 from django.core.cache import caches
+from django.core.cache.backends.base import BaseCache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.datastructures import MultiValueDict
 from redis.exceptions import RedisError
+
+from extranet.core import breaker
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +68,21 @@ class NoDraft(Exception):
         self.lost = lost
 
 
+def _cached(act: Callable[[BaseCache], Any]) -> Any:
+    """What `act` finds in the cache of drafts. Raises NoDraft while it does not answer; who comes next does not wait for it."""
+    server = breaker.of(settings.CACHES["brouillons"]["LOCATION"])
+    if not server.lets_through():
+        raise NoDraft(lost=False)
+    try:
+        found = act(caches["brouillons"])
+    except (RedisError, OSError) as error:
+        server.note_silence()
+        logger.warning("drafts: the cache does not answer, pages carry them")
+        raise NoDraft(lost=False) from error
+    server.note_answer()
+    return found
+
+
 class Drafts:
     """The drafts of the browser that asks."""
 
@@ -85,10 +103,7 @@ class Drafts:
             return None
         found = self._open(self._carried)
         if found is None:
-            try:
-                found = self._open(caches["brouillons"].get(self._asked) or "")
-            except (RedisError, OSError) as error:
-                raise NoDraft(lost=False) from error
+            found = self._open(_cached(lambda store: store.get(self._asked)) or "")
         if found is None:
             raise NoDraft(lost=True)
         return found
@@ -122,9 +137,8 @@ class Drafts:
         if len(sealed) > LONGEST:
             return False
         try:
-            caches["brouillons"].set(draft.key, sealed, timeout=LIFE)
-        except (RedisError, OSError):
-            logger.warning("drafts: the cache does not answer, pages carry them")
+            _cached(lambda store: store.set(draft.key, sealed, timeout=LIFE))
+        except NoDraft:
             return False
         return True
 
