@@ -9,6 +9,7 @@ import collections
 import contextlib
 import http.client
 import http.cookiejar
+import logging
 import os
 import random
 import re
@@ -594,6 +595,7 @@ def seconds_of(text: str) -> float:
 
 
 def main() -> int:
+    logging.getLogger("mail.log").setLevel(logging.ERROR)  # the mail server tells each line of each dialogue
     seconds = seconds_of(os.environ.get("DURATION") or "10m")
     seed = int(os.environ.get("SEED") or random.randrange(10**6))
     home = Path(tempfile.mkdtemp(prefix="extranet-chaos-"))

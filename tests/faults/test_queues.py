@@ -90,7 +90,7 @@ def test_two_deliveries_that_last_delay_neither_the_clock_nor_a_mail(workers, sm
         for first in (1, 101)
     ]
     person = UserFactory(email="ailleurs@lieu.test")
-    outbox.post("accounts.perdu", key="attend", to=[f"user:{person.pk}"], now=now)
+    outbox.post("accounts.personnalise", key="attend", to=[f"user:{person.pk}"], now=now)
     with transaction.atomic():  # as long as this holds their rows, both deliveries last
         list(Livraison.objects.select_for_update().filter(pk__in=long_ones))
         current_app.tasks["demandes.tasks.take_inbox"].apply_async(ignore_result=True)
