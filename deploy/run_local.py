@@ -114,7 +114,7 @@ def run(bind: str, port: int, data: Path) -> int:
 
 def start_web(supervisor: Supervisor, bind: str, port: int) -> None:
     web = [str(bootstrap.PYTHON), "-m", "granian", "--interface", "wsgi", "--host", bind, "--port", str(port), *WEB]
-    supervisor.start("le serveur web", [*web, "--log-level", "warning", "extranet.wsgi:application"])
+    supervisor.start("le serveur web", [*web, "--log-level", "error", "extranet.wsgi:application"])
 
 
 def start_workers(supervisor: Supervisor, data: Path) -> None:
