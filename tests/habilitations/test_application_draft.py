@@ -85,7 +85,7 @@ def test_the_cache_emptied_in_the_middle_loses_nothing(client):
 def test_a_page_open_for_too_long_keeps_its_own_fields_and_says_that_the_others_are_gone(client, time_machine):
     time_machine.move_to(NOW, tick=False)
     page = client.get(f"{ADDRESSES[4]}?{kept(client, upto=3)}")
-    time_machine.move_to(NOW + timedelta(hours=1, seconds=1), tick=False)
+    time_machine.move_to(NOW + timedelta(hours=2, seconds=1), tick=False)
     answer = client.post(form_of(page).action, shown(page) | own(4, None))
     first = client.get(answer["Location"])
     assert "ouverte depuis plus d’une heure" in told(first)

@@ -48,6 +48,17 @@ DIRECTOR = {
     "directeur_nom": "E",
     "directeur_qualite": "directrice",
 }
+
+
+def a_paper_to_abandon():
+    return LieuFactory(a_signer=True).conventions.get()
+
+
+def stranded():
+    """Nobody in its lieu can pick it up."""
+    return DemandeFactory(transmise=True, lieu=LieuFactory(), at=NOW)
+
+
 ACTS = {
     "demandes_demande/confier": (DemandeFactory, lambda: {"lieu": a_lieu_with_somebody().pk}),
     "habilitations_demandehabilitation/accepter": (DemandeHabilitationFactory, dict),
@@ -65,6 +76,9 @@ ACTS = {
         lambda: LieuFactory().caf,
         lambda: {"courriel_generique": "", "adresse": "1 rue Neuve", "telephone": "3230"},
     ),
+    "conventions_convention/abandonner": (a_paper_to_abandon, lambda: {"motif": "Erreur de saisie."}),
+    "demandes_demande/reprendre": (stranded, dict),
+    "territory_caf/quatre-yeux": (lambda: LieuFactory().caf, dict),
     "territory_caf/direction": (lambda: LieuFactory().caf, lambda: DIRECTOR),
 }
 

@@ -89,7 +89,7 @@ def test_no_filter_of_a_list_of_the_desk_is_a_fault_of_ours(world, value):
         for one in filters(name):
             for comparison in COMPARED:
                 response = ask("GET", f"{path}?{one}{comparison}={quote(value)}")
-                assert response.status_code in (200, 302, 400), one
+                assert response.status_code in (200, 302, 400, 403), one
         if one := next(iter(filters(name)), None):
             assert ask("GET", f"{path}?{one}__gte={quote(value)}&{one}__lt={quote(value)}").status_code < 500
     assert not ask.faults, "\n".join(ask.faults)

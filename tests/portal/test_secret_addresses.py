@@ -119,6 +119,6 @@ def test_in_a_browser(new_page, live_server):
     page.goto(f"{live_server.url}/demandes/suivi/{link_token(demande.uuid)}/")
     page.fill("[name=courriel]", demande.dossier.courriel)
     page.click("text=Retirer ma demande >> nth=-1")
-    page.wait_for_url(f"{live_server.url}/")
+    page.wait_for_url(f"{live_server.url}/demandes/retiree/")
     assert page.evaluate("document.referrer") == ""
     assert Demande.objects.get().state == "retiree"

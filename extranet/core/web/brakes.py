@@ -56,7 +56,11 @@ def hold(request: HttpRequest, name: str, typed: str, *, network: Limits, addres
 
 def _later(request: HttpRequest, seconds: int) -> HttpResponse:
     typed = [(name, value) for name, values in request.POST.lists() for value in values]
-    context = {"attente": in_words(seconds), "typed": [(n, v) for n, v in typed if n != "csrfmiddlewaretoken"]}
+    context = {
+        "attente": in_words(seconds),
+        "garde": seconds <= HOUR,
+        "typed": [(n, v) for n, v in typed if n != "csrfmiddlewaretoken"],
+    }
     response = render(request, "erreurs/429_envoi.html", context, status=429)
     response["Retry-After"] = str(seconds)
     response["Cache-Control"] = "no-store"

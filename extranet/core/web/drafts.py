@@ -33,7 +33,7 @@ from extranet.core import breaker
 
 logger = logging.getLogger(__name__)
 
-LIFE = 3600  # seconds since the last change
+LIFE = 2 * 3600  # seconds since the last change: an hour to read it again, and an hour that a brake may ask for
 LONGEST = 200_000  # characters, sealed; whatever is longer cannot be right, and stays in its page
 _KEY = re.compile("[A-Za-z0-9_-]{16}")
 _SECRET = re.compile("[A-Za-z0-9_-]{43}")
