@@ -89,7 +89,7 @@ def test_once_it_is_picked_up_it_is_not_corrected(client, demande, state):  # no
 @pytest.mark.rule("DEM-4.c")
 def test_a_correction_whose_draft_is_gone_makes_no_other_demande(client, demande, time_machine):  # noqa: F811
     form = begin(client, demande)
-    time_machine.move_to(NOW + timedelta(hours=2), tick=False)
+    time_machine.move_to(NOW + timedelta(hours=2, seconds=1), tick=False)
     assert client.post(form_of(form).action, dict_of(shown(form))).status_code == 410
     assert Demande.objects.count() == 1
 
