@@ -14,6 +14,7 @@ from django.db import connection
 from lxml import etree
 
 from bench.deliveries import write
+from conventions.models import Lieu
 from demandes.documents.xml_reader import NAMESPACE, schema
 from demandes.models import Demande, Dossier, Livraison
 from demandes.services import deliveries
@@ -48,7 +49,7 @@ def prepare() -> None:
     call_command("load_reference_data", verbosity=0, stdout=io.StringIO())
     from tests.factories import HabilitationFactory, LieuFactory
 
-    if not Livraison.objects.exists():
+    if not Lieu.objects.filter(code="RPE-77-CHATELET").exists():
         HabilitationFactory(lieu=LieuFactory(code="RPE-77-CHATELET"))
 
 
