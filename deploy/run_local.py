@@ -16,7 +16,7 @@ import servers
 from supervisor import Supervisor
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-WEB = ["--workers", "2", "--blocking-threads", "16", "--respawn-failed-workers"]
+WEB = ["--workers", "2", "--blocking-threads", "16", "--respawn-failed-workers", "--workers-kill-timeout", "8"]
 QUEUES = {  # name on the terminal, tasks at once
     "clock": ("le travailleur de l’horloge", 2),
     "mail": ("le travailleur des courriels", 1),
