@@ -86,7 +86,8 @@ def run_all(environment: dict[str, str], url: str, home: Path) -> int:
                 print(done.stdout + done.stderr, flush=True)
                 failed.append(name)
     bootstrap.say("tests")
-    spread = [] if arguments else ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"]
+    cores = str(min(4, os.cpu_count() or 1))
+    spread = [] if arguments else ["-n", cores, "--dist", "loadfile", "--no-loadscope-reorder"]
     command = [str(BIN / "python"), "-m", "pytest", *spread, *arguments]
     tests = subprocess.run(command, cwd=bootstrap.ROOT, env=environment)
     if failed:

@@ -1,12 +1,13 @@
 """A Redis that is stopped, or there and silent, costs nobody more than a moment (RGP-5)."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import redis
@@ -21,6 +22,10 @@ from extranet.core.bell import ring as real_ring
 from tests.demandes.test_family import URL, WHOLE, press, send
 from tests.factories import NOW, HabilitationFactory, LieuFactory
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "deploy"))
+
+import servers
+
 PATIENCE = 2.0  # seconds that anybody waits at most
 
 
@@ -30,8 +35,7 @@ def server(tmp_path, settings, monkeypatch):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    binary = shutil.which("valkey-server") or shutil.which("redis-server")
-    process = subprocess.Popen([binary, "--port", str(port), "--save", ""], stdout=subprocess.DEVNULL, cwd=tmp_path)
+    process = subprocess.Popen(servers.redis_command(tmp_path, port=port), stdout=subprocess.DEVNULL, cwd=tmp_path)
     address = f"redis://127.0.0.1:{port}/0"
     probe = redis.Redis(port=port)
     end = time.monotonic() + 10
