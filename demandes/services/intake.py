@@ -397,14 +397,14 @@ def _create(batch: _Batch) -> list[str]:
         return []
     now, livraison, waiting = batch.now, batch.livraison, list(batch.new.values())
     batch.new.clear()
-    keys = bulk.new_keys(Demande, len(waiting))
+    keys, names = bulk.new_keys(Demande, len(waiting)), [uuid.uuid4() for _ in waiting]
     bulk.insert_values(
         Demande,
         COLUMNS,
         [
             (
                 key,
-                uuid.uuid4(),
+                name,
                 Demande.Source.MONENFANT.value,
                 done.recue.reference,
                 content,
@@ -419,17 +419,17 @@ def _create(batch: _Batch) -> list[str]:
                 rules.last_day_of_dossier(done.recue.deposee_le, now),
                 *_modes(done.recue).values(),
             )
-            for key, (done, content) in zip(keys, waiting, strict=True)
+            for key, name, (done, content) in zip(keys, names, waiting, strict=True)
         ],
     )
-    names = tuple(_dossier(waiting[0][0].recue))
+    columns = tuple(_dossier(waiting[0][0].recue))
     bulk.insert_values(
         Dossier,
-        ("demande_id", *names),
+        ("demande_id", *columns),
         [(key, *_dossier(done.recue).values()) for key, (done, _) in zip(keys, waiting, strict=True)],
     )
     origin = {"origine": Demande.Source.MONENFANT.value, "livraison": str(livraison.uuid)}
-    rows = [(key, done.caf) for key, (done, _) in zip(keys, waiting, strict=True)]
+    rows = [(name, done.caf) for name, (done, _) in zip(names, waiting, strict=True)]
     journal.record_rows("demande.recue", "demandes.demande", rows, by="source", at=now, **origin)
     return [done.recue.reference for done, _ in waiting]
 

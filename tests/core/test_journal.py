@@ -7,7 +7,7 @@ from django.db import DatabaseError, connection, transaction
 
 from extranet.core.journal import services
 from extranet.core.journal.models import Entry, Seal
-from tests.factories import UserFactory
+from tests.factories import CafFactory, UserFactory
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
@@ -32,6 +32,18 @@ def test_no_line_can_be_changed_or_removed(lines, change):
             with connection.cursor() as cursor:
                 cursor.execute("DELETE FROM journal_entry")
     assert lines.count() == 3
+
+
+@pytest.mark.rule("CTL-4.a")
+def test_an_object_is_named_by_what_a_restored_database_gives_to_nothing_else(lines):
+    person = UserFactory()
+    assert {(line.object_id, line.actor) for line in lines} == {
+        (name, f"user:{name}") for name in lines.values_list("object_id", flat=True)
+    }
+    assert services.name_of(person) == str(person.uuid)
+    assert services.name_of(CafFactory(code="caf-77")) == "caf-77"
+    with pytest.raises(TypeError, match="no public name"):
+        services.name_of(Seal(pk=1))
 
 
 @pytest.mark.rule("ACC-2.f")

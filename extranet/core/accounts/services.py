@@ -72,7 +72,7 @@ def use_secret(user: User | None, text: str, *, now: datetime) -> bool:
         alive_secrets(user, now).update(killed_at=now)
         user.set_unusable_password()
         user.save(update_fields=["password"])
-        journal.record("compte.mot-de-passe-recu-utilise", found, by=user, at=now)
+        journal.record("compte.mot-de-passe-recu-utilise", user, by=user, at=now)
     return True
 
 

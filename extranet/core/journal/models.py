@@ -26,9 +26,11 @@ class Entry(models.Model):
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField("date")
     event = models.CharField("fait", max_length=60)
-    object_kind = models.CharField("objet", max_length=60)
-    object_id = models.CharField("identifiant", max_length=64)
-    actor = models.CharField("auteur", max_length=60, help_text="user:<id>, famille, operateur or systeme")
+    object_kind = models.CharField("objet", max_length=60, blank=True)
+    object_id = models.CharField(
+        "identifiant", max_length=64, blank=True, help_text="its public uuid or code, never a key"
+    )
+    actor = models.CharField("auteur", max_length=60, help_text="user:<uuid>, famille, operateur or systeme")
     caf = models.CharField("Caf", max_length=10, blank=True)
     details = models.JSONField("détails", default=dict)
 

@@ -11,6 +11,7 @@ from django.core.cache import cache
 from django.db import models
 
 from extranet.core import apart, bulk
+from extranet.core.accounts.models import User
 from extranet.core.journal import anchor, keys, triggers
 from extranet.core.journal.models import SEALED, Entry, Seal
 
@@ -21,27 +22,48 @@ SEGMENT = 5_000
 ANCHORED_WITHIN = timedelta(hours=2)
 
 
-def actor_name(by: Any) -> str:
-    """`user:<pk>` for a person, the text itself for `systeme`, `famille` or `source`."""
-    return by if isinstance(by, str) else f"user:{by.pk}"
+Actor = User | str
+"""Who acts: a person, or `systeme`, `famille`, `lieu`, `source`, `operateur`."""
 
 
-def entry(event: str, obj: Any, *, by: Any, at: datetime, caf: str = "", **details: Any) -> Entry:
-    """An unsaved line about `obj`, for `record` and for bulk writers."""
-    caf = caf or getattr(obj, "journal_caf", "")
-    return line(event, obj._meta.label_lower, obj.pk, by=by, at=at, caf=caf, **details)
+def actor_name(by: Actor) -> str:
+    """`user:<uuid>` for a person, the text itself for who has no account."""
+    return by if isinstance(by, str) else f"user:{by.uuid}"
 
 
-def line(event: str, kind: str, pk: Any, *, by: Any, at: datetime, caf: str, **details: Any) -> Entry:
-    """`entry` for an object that is not at hand: its model's label and its key."""
+def name_of(obj: models.Model) -> str:
+    """The public name of `obj`, which a restored database gives to nothing else: its uuid, or a key that is a code.
+
+    A key from a sequence is no name: after a restore it is given again (CNS-7).
+    """
+    if name := getattr(obj, "uuid", None):
+        return str(name)
+    if isinstance(obj._meta.pk, models.AutoField | models.BigAutoField):
+        raise TypeError(f"{obj._meta.label} has no public name")
+    return str(obj.pk)
+
+
+def entry(event: str, obj: models.Model, *, by: Actor, at: datetime, caf: str = "", **details: Any) -> Entry:
+    """An unsaved line about `obj`, for writers of many."""
     return Entry(
-        at=at, event=event, object_kind=kind, object_id=str(pk), actor=actor_name(by), caf=caf, details=details
+        at=at,
+        event=event,
+        object_kind=obj._meta.label_lower,
+        object_id=name_of(obj),
+        actor=actor_name(by),
+        caf=caf or getattr(obj, "journal_caf", ""),
+        details=details,
     )
 
 
-def record(event: str, obj: Any, *, by: Any, at: datetime, caf: str = "", **details: Any) -> None:
+def record(event: str, obj: models.Model, *, by: Actor, at: datetime, caf: str = "", **details: Any) -> None:
     """Add one line, in the transaction of what it tells."""
     entry(event, obj, by=by, at=at, caf=caf, **details).save(force_insert=True)
+
+
+def record_for_all(event: str, *, by: Actor, at: datetime, **details: Any) -> None:
+    """Add one line about the portal as a whole: no object, no Caf."""
+    Entry.objects.create(at=at, event=event, actor=actor_name(by), details=details)
 
 
 def record_many(entries: Iterable[Entry]) -> None:
@@ -50,12 +72,12 @@ def record_many(entries: Iterable[Entry]) -> None:
 
 
 def record_rows(
-    event: str, kind: str, rows: Iterable[tuple[Any, str]], *, by: Any, at: datetime, **details: Any
+    event: str, kind: str, rows: Iterable[tuple[UUID, str]], *, by: Actor, at: datetime, **details: Any
 ) -> None:
-    """One line for each (key, Caf) of `rows`, objects of the model `kind`, all with the same details."""
+    """One line for each (uuid, Caf) of `rows`, objects of the model `kind`, all with the same details."""
     names = ("at", "event", "object_kind", "object_id", "actor", "caf", "details")
     actor = actor_name(by)
-    bulk.insert_values(Entry, names, [(at, event, kind, str(pk), actor, caf, details) for pk, caf in rows])
+    bulk.insert_values(Entry, names, [(at, event, kind, str(name), actor, caf, details) for name, caf in rows])
 
 
 # --- seals ---------------------------------------------------------------------------------------------------------
