@@ -52,12 +52,12 @@ def test_seals_find_what_a_tampered_database_hides(lines):
     assert services.seal(now=NOW + timedelta(minutes=14)) == 0  # a transaction of then may still be open
     assert services.seal(now=NOW + timedelta(minutes=15)) == 3
     assert services.seal(now=NOW + timedelta(hours=1)) == 0
-    assert services.broken_seals() == []
+    assert services.broken_seals(now=NOW + timedelta(hours=1)) == []
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE journal_entry DISABLE TRIGGER USER")
         cursor.execute("UPDATE journal_entry SET event = 'autre' WHERE id = %s", [lines[1].pk])
         cursor.execute("ALTER TABLE journal_entry ENABLE TRIGGER USER")
-    assert len(services.broken_seals()) == 1
+    assert len(services.broken_seals(now=NOW + timedelta(hours=1))) == 1
 
 
 @pytest.mark.rule("ACC-2.f")
@@ -70,4 +70,4 @@ def test_a_line_committed_late_under_a_lower_key_is_sealed_whole(lines):
     assert services.seal(now=NOW + timedelta(minutes=15)) == 3
     assert services.seal(now=NOW + timedelta(minutes=30)) == 2
     assert list(Seal.objects.values_list("last_id", flat=True).order_by("last_id")) == [last, last + 2]
-    assert services.broken_seals() == []
+    assert services.broken_seals(now=NOW + timedelta(hours=1)) == []
