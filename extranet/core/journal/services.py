@@ -15,9 +15,12 @@ from django.db import models
 from extranet.core import apart, bulk
 from extranet.core.accounts.models import User
 from extranet.core.dates import add_months, paris_date, start_of_day
-from extranet.core.journal import anchor, keys, triggers
+from extranet.core.journal import anchor, triggers
 from extranet.core.journal.models import SEALED, Departure, Entry, Seal
+from extranet.core.keyring import KeyRing
 
+# One key a line of `cles/journal.cles`: the last one seals, all of them prove.
+KEYS = KeyRing("journal")
 # Long enough for any transaction that took an id to have ended: what is sealed cannot be joined by a late row.
 SETTLED = timedelta(minutes=15)
 SEGMENT = 5_000
@@ -131,7 +134,7 @@ def _seal(name: str, now: datetime) -> int:
     waiting = list(lines.values_list(*columns(model))[:SEGMENT])
     if len(waiting) < SEGMENT:
         _note_seen(model, mark, now)
-    key_name, key = keys.current()
+    key_name, key = KEYS.current()
     id_of, at_of = (itemgetter(columns(model).index(column)) for column in ("id", "at"))
     for month, segment in groupby(waiting, lambda line: _month(at_of(line))):
         held = list(segment)
@@ -199,7 +202,7 @@ def broken_seals(*, now: datetime) -> list[str]:
 
 
 def _broken(model: type[models.Model], now: datetime) -> Iterator[str]:
-    held, previous, start = keys.keys(), "", 0
+    held, previous, start = KEYS.keys(), "", 0
     links = Seal.objects.filter(record=table(model)).select_related("departure").order_by("last_id")
     for link in links.iterator():
         departure: Departure | None = getattr(link, "departure", None)
@@ -217,7 +220,7 @@ def _lines(model: type[models.Model], link: Seal) -> models.QuerySet:
 def _fault(model: type[models.Model], link: Seal, held: dict[str, bytes]) -> str:
     """What is wrong with the lines under `link`; empty when nothing is."""
     if (key := held.get(link.key)) is None:
-        return f"is sealed by a key that is not in {keys.key_file().name}"
+        return f"is sealed by a key that is not in {KEYS.path.name}"
     names = link.columns.split(",")
     if set(names) - set(columns(model)):
         return "does not match its seal"
@@ -257,7 +260,7 @@ def _months_over(model: type[models.Model], term: int, now: datetime) -> list[st
 def _let_go(model: type[models.Model], month: str, now: datetime) -> int:
     links = list(Seal.objects.filter(record=table(model), month=month).order_by("last_id").select_for_update())
     gone = set(Departure.objects.filter(seal__in=links).values_list("seal", flat=True))
-    held, (key_name, key) = keys.keys(), keys.current()
+    held, (key_name, key) = KEYS.keys(), KEYS.current()
     done = 0
     for link in links:
         if link.pk in gone:
@@ -281,7 +284,7 @@ def _departure_fault(model: type[models.Model], departure: Departure, held: dict
     """What is wrong with lines that are said to have gone; empty when nothing is."""
     term, (year, month) = SEALED[model], departure.seal.month.split("-")
     if (key := held.get(departure.key)) is None:
-        return f"was let go under a key that is not in {keys.key_file().name}"
+        return f"was let go under a key that is not in {KEYS.path.name}"
     if not hmac.compare_digest(_departure_digest(departure, key), departure.digest):
         return "was let go, and not by the portal"
     if term is None or not date(int(year), int(month), 1) < _kept_from(term, min(departure.at, now)):
