@@ -302,7 +302,7 @@ class Dossier(models.Model):
         return f"dossier {self.demande_id}"
 
 
-@sealed
+@sealed(months=12)
 class Remise(models.Model):
     """One access to a dossier, written before the first byte leaves (ACC-2). Append-only, no family data, no key to it."""
 

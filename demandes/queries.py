@@ -1,20 +1,17 @@
 """Reads of demandes: one visibility rule a public (ACC-1, ACC-3, CNS-1)."""
 
-import base64
-import hashlib
-import hmac
 import uuid
 from collections.abc import Collection
 from datetime import date, datetime, timedelta
 from statistics import median_low
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Case, Count, F, QuerySet, When
 
 from demandes import rules
 from demandes.models import Attestation, Demande, LigneAttestation, Livraison, Transmission
 from demandes.workflow import ALIVE, Etat, EtatLivraison
+from extranet.core import signed
 from extranet.core.dates import paris_date
 from extranet.core.errors import Gone, NotFound
 from extranet.core.outbox.models import Message
@@ -76,22 +73,14 @@ def attestations_of(user: Any, now: datetime) -> QuerySet[Attestation]:
 
 
 def link_token(demande: uuid.UUID) -> str:
-    """The private link's token (DEM-4): the identifier and a MAC of it. Nothing to store, nothing to steal from a table."""
-    return base64.urlsafe_b64encode(demande.bytes + _mac(demande)).decode().rstrip("=")
-
-
-def _mac(demande: uuid.UUID) -> bytes:
-    return hmac.digest(settings.SECRET_KEY.encode(), b"demande-link:" + demande.bytes, hashlib.sha256)[:16]
+    """The token of a family's private link (DEM-4)."""
+    return signed.token("demande", demande)
 
 
 def demande_by_token(token: str, now: datetime) -> Demande:
     """The demande of a private link: 404 when the token is not ours, 410 when the dossier is gone or past its day."""
-    try:
-        raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
-        identifier = uuid.UUID(bytes=raw[:16])
-    except ValueError as error:
-        raise NotFound from error
-    if len(raw) != 32 or not hmac.compare_digest(raw[16:], _mac(identifier)):
+    identifier = signed.read("demande", token)
+    if identifier is None:
         raise NotFound
     demande = (
         Demande.objects.filter(uuid=identifier).select_related("dossier", "commune", "lieu", "transmission").first()

@@ -146,8 +146,9 @@ class Habilitation(models.Model):
     class Donnees:
         famille = ()
         professionnel = ("user", "activated_by")
-        neutre = ("id", "lieu", "personne", "activated_at", "suspended_at", "reason")
+        neutre = ("id", "uuid", "lieu", "personne", "activated_at", "suspended_at", "reason")
 
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name="personne")
     lieu = models.ForeignKey("conventions.Lieu", models.PROTECT, related_name="+")
     personne = models.OneToOneField(

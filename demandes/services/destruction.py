@@ -110,20 +110,7 @@ def confirm(count: int, *, now: datetime, reading: Reading | None) -> None:
     leapt = ClockMark.objects.filter(leapt_at__isnull=False).update(leapt_at=None)
     if reading:
         ClockMark.objects.filter(boot=reading.boot).update(started_at=reading.started_at, seen_at=reading.wall)
-    journal.record_many(
-        [
-            journal.line(
-                "purge.confirmee",
-                "demandes.demande",
-                "",
-                by="operateur",
-                at=now,
-                caf="",
-                dossiers=due,
-                saut=bool(leapt),
-            )
-        ]
-    )
+    journal.record_for_all("purge.confirmee", by="operateur", at=now, dossiers=due, saut=bool(leapt))
 
 
 @transaction.atomic

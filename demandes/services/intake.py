@@ -1,7 +1,5 @@
 """Taking demandes in: one set of rules for the family form and for deliveries (DEM-1, DEM-3, ING-3, ING-4)."""
 
-import hashlib
-import hmac
 import json
 import secrets
 import uuid
@@ -10,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from conventions.models import Lieu
@@ -20,7 +17,7 @@ from demandes.models import MODES, Demande, Dossier, Livraison, Rejet
 from demandes.services import transmission
 from demandes.services.transmission import Places
 from demandes.workflow import ALIVE, DEMANDE, NOT_PICKED_UP, Etat
-from extranet.core import bulk
+from extranet.core import bulk, signed
 from extranet.core.dates import paris_date
 from extranet.core.errors import Refused, WrongState
 from extranet.core.journal import services as journal
@@ -148,7 +145,7 @@ def digest(recue: Recue) -> str:
     """HMAC of what a record says, dates of handling left out. A bare hash of a name and a number could be guessed."""
     values = [getattr(recue, name) for name in SAID]
     content = _encode([*values, sorted(recue.modes)])
-    return hmac.digest(settings.SECRET_KEY.encode(), b"demande-content:" + content.encode(), hashlib.sha256).hex()
+    return signed.digest("demande.contenu", content)
 
 
 DOSSIER = (
@@ -397,14 +394,14 @@ def _create(batch: _Batch) -> list[str]:
         return []
     now, livraison, waiting = batch.now, batch.livraison, list(batch.new.values())
     batch.new.clear()
-    keys = bulk.new_keys(Demande, len(waiting))
+    keys, names = bulk.new_keys(Demande, len(waiting)), [uuid.uuid4() for _ in waiting]
     bulk.insert_values(
         Demande,
         COLUMNS,
         [
             (
                 key,
-                uuid.uuid4(),
+                name,
                 Demande.Source.MONENFANT.value,
                 done.recue.reference,
                 content,
@@ -419,17 +416,17 @@ def _create(batch: _Batch) -> list[str]:
                 rules.last_day_of_dossier(done.recue.deposee_le, now),
                 *_modes(done.recue).values(),
             )
-            for key, (done, content) in zip(keys, waiting, strict=True)
+            for key, name, (done, content) in zip(keys, names, waiting, strict=True)
         ],
     )
-    names = tuple(_dossier(waiting[0][0].recue))
+    columns = tuple(_dossier(waiting[0][0].recue))
     bulk.insert_values(
         Dossier,
-        ("demande_id", *names),
+        ("demande_id", *columns),
         [(key, *_dossier(done.recue).values()) for key, (done, _) in zip(keys, waiting, strict=True)],
     )
     origin = {"origine": Demande.Source.MONENFANT.value, "livraison": str(livraison.uuid)}
-    rows = [(key, done.caf) for key, (done, _) in zip(keys, waiting, strict=True)]
+    rows = [(name, done.caf) for name, (done, _) in zip(names, waiting, strict=True)]
     journal.record_rows("demande.recue", "demandes.demande", rows, by="source", at=now, **origin)
     return [done.recue.reference for done, _ in waiting]
 

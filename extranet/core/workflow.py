@@ -47,7 +47,7 @@ class Table:
             raise WrongState(f"Cette action n’est pas possible : l’état est « {label} ».")
 
     def apply(
-        self, obj: Any, act: str, *, by: Any, now: datetime, where: models.Q | None = None, **changes: Any
+        self, obj: Any, act: str, *, by: journal.Actor, now: datetime, where: models.Q | None = None, **changes: Any
     ) -> bool:
         """Move `obj` if its row is still in a source state (and `where`): True and one journal line, else False.
 
@@ -66,18 +66,20 @@ class Table:
             setattr(obj, name, value)
         return True
 
-    def apply_many(self, rows: models.QuerySet, act: str, *, by: Any, now: datetime, **changes: Any) -> int:
+    def apply_many(self, rows: models.QuerySet, act: str, *, by: journal.Actor, now: datetime, **changes: Any) -> int:
         """`apply` for each of `rows` that is in a source state: one UPDATE, one journal line each; returns how many moved.
 
-        Call inside a transaction: the rows are locked first, so that what is recorded is what moved. They have a Caf.
+        Call inside a transaction: the rows are locked first, so that what is recorded is what moved. They have a uuid and
+        a Caf.
         """
         move = self.moves[act]
         label, done = rows.model._meta.label_lower, 0
         for source in sorted(move.sources):
             there = rows.filter(state=source).order_by("pk").select_for_update(of=("self",))
-            while held := list(there.values_list("pk", "caf_id")[:CHUNK]):
-                some = rows.model._default_manager.filter(pk__in=[pk for pk, _ in held])
+            while held := list(there.values_list("pk", "uuid", "caf_id")[:CHUNK]):
+                some = rows.model._default_manager.filter(pk__in=[pk for pk, _, _ in held])
                 some.update(state=move.target, **changes)
-                journal.record_rows(move.event, label, held, by=by, at=now, de=str(source), a=str(move.target))
+                names = [(uuid, caf) for _, uuid, caf in held]
+                journal.record_rows(move.event, label, names, by=by, at=now, de=str(source), a=str(move.target))
                 done += len(held)
         return done

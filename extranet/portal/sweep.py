@@ -45,6 +45,7 @@ OBLIGATIONS = [
     Obligation("fichiers sans fiche", "CNS-1", store.sweep_orphans, HOURLY),
     Obligation("mots de passe expirés", "ACT-3", accounts.forget_old_secrets, HOURLY),
     Obligation("journal", "ACC-2", journal.seal, HOURLY),
+    Obligation("accès de plus d’un an", "ACC-2", journal.let_go, HOURLY),
     Obligation("sceaux du mois", "ACC-2", mails.post_seals, HOURLY),
 ]
 if settings.DEMO:

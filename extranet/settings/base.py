@@ -21,6 +21,8 @@ HOSTING = env("EXTRANET_HOSTING", default="")  # who hosts: name, address, telep
 SEAL_KEY_FILE = env("EXTRANET_SEAL_KEY_FILE", default="")  # both empty: made once in DATA_DIR/cles
 SEAL_CERT_FILE = env("EXTRANET_SEAL_CERT_FILE", default="")
 SECRET_KEY = env("EXTRANET_SECRET_KEY", default="")
+# Former keys, which still open links and sessions; what is new is signed with the present one.
+SECRET_KEY_FALLBACKS = [key for line in env.list("EXTRANET_SECRET_KEY_FALLBACKS", default=[]) if (key := line.strip())]
 ALLOWED_HOSTS: list[str] = []
 
 INSTALLED_APPS = [

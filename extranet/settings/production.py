@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from extranet.settings.base import *  # noqa: F403
-from extranet.settings.base import CELERY_BROKER_URL, CLOCK_SHIFT, PUBLIC_URL, SECRET_KEY, env
+from extranet.settings.base import CELERY_BROKER_URL, CLOCK_SHIFT, PUBLIC_URL, SECRET_KEY, SECRET_KEY_FALLBACKS, env
 
 _missing = [
     name
@@ -20,8 +20,9 @@ _missing = [
     if not env(name, default="")
 ]
 _faults = [f"{name} : à renseigner (ou {name}_FILE)." for name in _missing]
-if SECRET_KEY and (len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 10):
-    _faults.append("EXTRANET_SECRET_KEY : au moins 50 caractères tirés au hasard.")
+for _name, _keys in (("EXTRANET_SECRET_KEY", [SECRET_KEY]), ("EXTRANET_SECRET_KEY_FALLBACKS", SECRET_KEY_FALLBACKS)):
+    if any(key and (len(key) < 50 or len(set(key)) < 10) for key in _keys):
+        _faults.append(f"{_name} : au moins 50 caractères tirés au hasard.")
 if PUBLIC_URL and not PUBLIC_URL.startswith("https://"):
     _faults.append("EXTRANET_PUBLIC_URL : doit commencer par https://.")
 if CLOCK_SHIFT:

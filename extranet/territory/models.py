@@ -1,5 +1,6 @@
 """Reference data (communes, EPCI, départements, Cafs) and the agents of the Cafs."""
 
+import uuid
 from typing import Any
 
 from django.conf import settings
@@ -312,7 +313,7 @@ class Agent(models.Model):
     class Donnees:
         famille = ()
         professionnel = ("user", "caf", "role")
-        neutre = ("id",)
+        neutre = ("id", "uuid")
 
     class Role(models.TextChoices):
         INSTRUCTEUR = "instructeur", "instructeur"
@@ -320,6 +321,7 @@ class Agent(models.Model):
         SUPERVISEUR = "superviseur", "superviseur"
         CNAF = "cnaf", "Cnaf"
 
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, verbose_name="compte", on_delete=models.PROTECT, related_name="+"
     )

@@ -8,7 +8,6 @@ from django.contrib import admin
 from django.contrib.admin import FieldListFilter
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
-from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db.models import DateField, ForeignKey, Model, QuerySet
 from django.forms import Media
@@ -16,8 +15,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.text import capfirst
 
+from extranet.core.accounts.models import User
 from extranet.core.dates import PARIS, paris_date
 from extranet.core.journal.models import Entry
+from extranet.core.journal.services import name_of
 from extranet.core.words import date_courte
 from extranet.territory import rights
 from extranet.territory.models import Agent
@@ -284,7 +285,7 @@ class CafScopedAdmin(_Scoped, admin.ModelAdmin):
     @admin.display(description="journal")
     def journal(self, obj: Any) -> str:
         """CTL-4: what was done to this object, the latest first."""
-        lines = Entry.objects.filter(object_kind=obj._meta.label_lower, object_id=str(obj.pk)).order_by("-at", "-pk")[
+        lines = Entry.objects.filter(object_kind=obj._meta.label_lower, object_id=name_of(obj)).order_by("-at", "-pk")[
             :100
         ]
         names = actor_names(lines)
@@ -303,6 +304,6 @@ class CafScopedAdmin(_Scoped, admin.ModelAdmin):
 
 def actor_names(lines: Iterable[Entry]) -> dict[str, str]:
     """The journal's actors as an agent reads them: addresses for accounts, words for the rest."""
-    pks = {line.actor.removeprefix("user:") for line in lines if line.actor.startswith("user:")}
-    emails = get_user_model()._default_manager.filter(pk__in=pks).values_list("pk", "email")
-    return ACTORS | {f"user:{pk}": email for pk, email in emails}
+    names = {line.actor.removeprefix("user:") for line in lines if line.actor.startswith("user:")}
+    emails = User.objects.filter(uuid__in=names).values_list("uuid", "email")
+    return ACTORS | {f"user:{name}": email for name, email in emails}

@@ -64,7 +64,7 @@ def test_it_is_abandoned_with_its_reason_even_after_one_signature(client, conven
     assert "Convention abandonnée" in shown
     assert "/acte/" not in shown
     [line] = Entry.objects.filter(event="convention.abandonnee")
-    assert (line.object_id, line.actor) == (str(convention.pk), f"user:{agent.user.pk}")
+    assert (line.object_id, line.actor) == (str(convention.uuid), f"user:{agent.user.uuid}")
     assert client.post(act, {"motif": "Encore."}).status_code == 409
     with pytest.raises(WrongState, match="déjà abandonnée"):
         register.abandon(convention_uuid=convention.uuid, motif="Encore.", by=agent.user, now=NOW)

@@ -219,7 +219,7 @@ def test_signed_it_is_a_sealed_pdf_that_says_what_was_attested_and_by_whom(page,
         assert not seal.is_intact(changed), place
     assert not seal.is_intact(data + b"\n%")
     [act] = Entry.objects.filter(event="attestation.signee")
-    assert (act.actor, act.caf) == (f"user:{person.pk}", lieu.caf_id)
+    assert (act.actor, act.caf) == (f"user:{person.uuid}", lieu.caf_id)
 
 
 @pytest.mark.rule("CNS-4.a")
@@ -349,7 +349,7 @@ def test_two_signatures_at_once_make_one(lieu):
         assert len(answers) == 2
         attestation.refresh_from_db()
         assert (attestation.signed_by, attestation.signataire) == (signer, signer.get_full_name())
-        [act] = Entry.objects.filter(event="attestation.signee", object_id=str(attestation.pk))
-        assert act.actor == f"user:{signer.pk}"
+        [act] = Entry.objects.filter(event="attestation.signee", object_id=str(attestation.uuid))
+        assert act.actor == f"user:{signer.uuid}"
         assert StoredFile.objects.count() == Attestation.objects.count()
     assert not Demande.objects.exclude(state="purgee").exists()

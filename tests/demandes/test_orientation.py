@@ -83,10 +83,10 @@ def test_late_demandes_go_to_another_lieu_in_one_act_and_all_are_told(client, li
         before, one = one, Demande.objects.get(pk=one.pk)
         assert (one.state, one.lieu, one.transmission) == ("transmise", new, batch)
         assert (one.last_day, one.transmitted_at) == (before.last_day, before.transmitted_at)
-        lines = Entry.objects.filter(object_id=str(one.pk), object_kind="demandes.demande").order_by("pk")
+        lines = Entry.objects.filter(object_id=str(one.uuid), object_kind="demandes.demande").order_by("pk")
         assert [(line.event, line.actor) for line in lines] == [
-            ("demande.reprise", f"user:{agent.user.pk}"),
-            ("demande.transmise", f"user:{agent.user.pk}"),
+            ("demande.reprise", f"user:{agent.user.uuid}"),
+            ("demande.transmise", f"user:{agent.user.uuid}"),
         ]
     outbox.send_due(now=NOW)
     [to_new], [to_old] = smtp_sink.to("prompte@lieu.test"), smtp_sink.to("lente@lieu.test")
@@ -363,8 +363,8 @@ def test_they_are_given_to_another_lieu_or_put_back(client, lieux, agent, how):
     second.refresh_from_db()
     assert second.transmission is None
     assert client.post(BACK, {"objet": second.pk}).status_code == 409
-    [line] = Entry.objects.filter(object_id=str(second.pk), object_kind="demandes.demande")
-    assert (line.event, line.actor) == ("demande.reprise", f"user:{agent.user.pk}")
+    [line] = Entry.objects.filter(object_id=str(second.uuid), object_kind="demandes.demande")
+    assert (line.event, line.actor) == ("demande.reprise", f"user:{agent.user.uuid}")
 
 
 @pytest.mark.rule("CTL-9.b")

@@ -272,8 +272,8 @@ def test_two_first_downloads_at_once_make_one_pick_up_and_two_records(lieu):
         assert len(given) == 2
         assert given[0] == given[1]
         for demande in Demande.objects.filter(uuid__in=wanted):
-            [line] = Entry.objects.filter(event="demande.recuperee", object_id=str(demande.pk))
-            assert line.actor == f"user:{demande.picked_up_by_id}"
+            [line] = Entry.objects.filter(event="demande.recuperee", object_id=str(demande.uuid))
+            assert line.actor == f"user:{demande.picked_up_by.uuid}"
             assert Remise.objects.filter(demande_uuid=demande.uuid).count() == 2
 
 

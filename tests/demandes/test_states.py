@@ -36,7 +36,7 @@ def test_only_the_moves_of_the_table_pass_and_each_leaves_a_line(db, state, act)
     demande.refresh_from_db()
     assert moved is (expected is not None)
     assert demande.state == (expected or state)
-    lines = Entry.objects.filter(object_id=str(demande.pk), event=DEMANDE.moves[act].event, at=NOW)
+    lines = Entry.objects.filter(object_id=str(demande.uuid), event=DEMANDE.moves[act].event, at=NOW)
     assert lines.count() == int(moved)
     if moved:
         assert (lines.get().actor, lines.get().details) == ("systeme", {"de": state.value, "a": expected})

@@ -42,7 +42,7 @@ def test_accepting_makes_the_whole_register_entry_once(client):
     assert PersonneInscrite.objects.get().courriel == demande.personnes.get().courriel
     demande.refresh_from_db()
     assert (demande.state, demande.convention) == ("acceptee", convention)
-    assert Entry.objects.filter(event="demande-habilitation.acceptee", actor=f"user:{agent.user.pk}").count() == 1
+    assert Entry.objects.filter(event="demande-habilitation.acceptee", actor=f"user:{agent.user.uuid}").count() == 1
 
 
 @pytest.mark.rule("HAB-7.a")

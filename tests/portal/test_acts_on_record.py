@@ -94,8 +94,9 @@ def test_an_act_is_on_record_and_shown_where_it_was_done(client, time_machine, a
     before = set(Entry.objects.values_list("pk", flat=True))
     answer = client.post(reverse(f"admin:{model}_acte", args=[made.pk, slug]), given)
     assert answer.status_code == 302, answer.content.decode()
-    lines = Entry.objects.exclude(pk__in=before).filter(actor=f"user:{agent.user.pk}")
+    lines = Entry.objects.exclude(pk__in=before).filter(actor=f"user:{agent.user.uuid}")
     assert lines.exists()
+    assert not any(line.object_id.isdigit() for line in lines)
     if act != "habilitations_personneaactiver/activer":  # its line is the habilitation's, which it made
         page = client.get(reverse(f"admin:{model}_change", args=[made.pk])).content.decode()
         assert "sacha.agente@caf77.test" in page

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command, get_commands
 
+from extranet.portal.management.commands import print_tables
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -15,6 +17,14 @@ def test_the_states_on_paper_are_those_of_the_code():
     printed = StringIO()
     call_command("print_states", stdout=printed)
     assert (ROOT / "docs/etats.md").read_text(encoding="utf-8") == printed.getvalue()
+
+
+def test_the_tables_on_paper_are_those_of_the_models():
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    assert page == print_tables.written_into(page), "python manage.py print_tables --write"
+    printed = StringIO()
+    call_command("print_tables", stdout=printed)
+    assert printed.getvalue().strip() in page
 
 
 def test_the_readme_names_commands_variables_and_files_that_exist():

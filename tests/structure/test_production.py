@@ -38,6 +38,7 @@ def start(changes):
     [
         ("EXTRANET_SECRET_KEY", None),
         ("EXTRANET_SECRET_KEY", "short"),
+        ("EXTRANET_SECRET_KEY_FALLBACKS", SAFE["EXTRANET_SECRET_KEY"] + ",short"),
         ("DATABASE_URL", None),
         ("DATABASE_URL", "sqlite:////tmp/x.sqlite3"),
         ("REDIS_URL", None),

@@ -28,7 +28,7 @@ def test_an_act_is_done_and_stands_in_the_history(login):
     assert "Coordonnées modifiées (superviseur.caf-77@caf.test)" in answer.content.decode()
     assert Caf.objects.get(pk="caf-77").courriel_generique == "petite.enfance@caf77.test"
     line = Entry.objects.get(event="caf.coordonnees")
-    assert (line.object_id, line.caf, line.actor) == ("caf-77", "caf-77", f"user:{client.user.pk}")
+    assert (line.object_id, line.caf, line.actor) == ("caf-77", "caf-77", f"user:{client.user.uuid}")
 
 
 @pytest.mark.parametrize("role", ["instructeur", "lecteur"])

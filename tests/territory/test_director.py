@@ -30,7 +30,7 @@ def test_it_is_named_on_a_page_and_taken_away_again(login, role, caf):
     assert 'value="Exemple"' in client.get(URL).content.decode()
     assert client.post(URL, NOBODY).status_code == 302
     assert Caf.objects.get(pk="caf-77").directeur == ""
-    assert Entry.objects.filter(event="caf.direction", actor=f"user:{client.user.pk}").count() == 2
+    assert Entry.objects.filter(event="caf.direction", actor=f"user:{client.user.uuid}").count() == 2
 
 
 @pytest.mark.parametrize("missing", TYPED)

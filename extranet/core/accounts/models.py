@@ -1,5 +1,6 @@
 """Persons who log in, the passwords that they receive by mail, and the tokens of their software."""
 
+import uuid
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
@@ -36,8 +37,18 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Donnees:
         famille = ()
         professionnel = ("password", "last_login", "email", "civilite", "nom", "prenom")
-        neutre = ("id", "is_superuser", "is_staff", "is_active", "date_joined", "password_chosen_at", "suspended_at")
+        neutre = (
+            "id",
+            "uuid",
+            "is_superuser",
+            "is_staff",
+            "is_active",
+            "date_joined",
+            "password_chosen_at",
+            "suspended_at",
+        )
 
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     email = models.EmailField("adresse de courriel", unique=True)
     civilite = models.CharField("civilité", max_length=3, blank=True, choices=Civilite)
     nom = models.CharField("nom", max_length=100, blank=True)
@@ -110,8 +121,9 @@ class Jeton(models.Model):
     class Donnees:
         famille = ()
         professionnel = ("user", "nom", "digest")
-        neutre = ("id", "prefix", "portee", "created_at", "expires_at", "last_used_at", "revoked_at")
+        neutre = ("id", "uuid", "prefix", "portee", "created_at", "expires_at", "last_used_at", "revoked_at")
 
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     user = models.ForeignKey(User, models.CASCADE, related_name="jetons", verbose_name="compte")
     nom = models.CharField("nom", max_length=100)
     prefix = models.CharField("début", max_length=8)

@@ -1,7 +1,6 @@
 """Passwords: those that are mailed, and what is asked of those that people choose (ACT-1, ACT-3)."""
 
 import hashlib
-import hmac
 import math
 import re
 import secrets
@@ -16,6 +15,7 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.password_validation import CommonPasswordValidator
 from django.core.exceptions import ValidationError
 
+from extranet.core import signed
 from extranet.core.accounts.hashing import in_turn
 from extranet.core.accounts.models import User
 
@@ -35,7 +35,7 @@ def draw() -> str:
 
 def digest(user_pk: int | None, text: str) -> str:
     """A slow hash of a mailed password; the salt is of the person, so that any attempt costs exactly one."""
-    salt = hmac.digest(settings.SECRET_KEY.encode(), f"one-time-secret:{user_pk}".encode(), hashlib.sha256)
+    salt = bytes.fromhex(signed.digest("accounts.secret", str(user_pk)))
     cost = 2**settings.SECRET_SCRYPT_COST
     scrypt = partial(hashlib.scrypt, text.encode(), salt=salt, n=cost, r=8, p=1, maxmem=2048 * cost, dklen=32)
     return in_turn(scrypt).hex()

@@ -9,8 +9,8 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
-from django.utils.crypto import salted_hmac
 
+from extranet.core import signed
 from extranet.core.accounts import passwords
 from extranet.core.accounts.models import Jeton, OneTimeSecret, User
 from extranet.core.errors import NotFound, Refused
@@ -72,7 +72,7 @@ def use_secret(user: User | None, text: str, *, now: datetime) -> bool:
         alive_secrets(user, now).update(killed_at=now)
         user.set_unusable_password()
         user.save(update_fields=["password"])
-        journal.record("compte.mot-de-passe-recu-utilise", found, by=user, at=now)
+        journal.record("compte.mot-de-passe-recu-utilise", user, by=user, at=now)
     return True
 
 
@@ -111,7 +111,7 @@ def request_password(email: str, *, now: datetime) -> None:
 
 
 def _who_asks(email: str) -> str:
-    return salted_hmac("accounts.perdu", email.strip().lower(), algorithm="sha256").hexdigest()
+    return signed.digest("accounts.perdu", email.strip().lower())
 
 
 def person_of_request(digest: str) -> User | None:

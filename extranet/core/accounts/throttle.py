@@ -7,7 +7,9 @@ import time
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
-from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.crypto import constant_time_compare
+
+from extranet.core import signed
 
 TOO_MANY = "too_many_login_attempts"  # the code of a refusal for too many tries
 WRONG_IN_A_ROW = 10
@@ -63,7 +65,7 @@ def note_right(counted: str) -> None:
 
 
 def _owner(address: str) -> str:
-    return salted_hmac("accounts.device", address, algorithm="sha256").hexdigest()[:32]
+    return signed.digest("accounts.appareil", address)[:32]
 
 
 def _key(name: str, counted: str) -> str:

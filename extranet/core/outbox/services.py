@@ -1,7 +1,6 @@
 """Posting mails with their facts, and sending what is due: at least once, never by two workers, never stale (NOT-2)."""
 
 import hashlib
-import hmac
 import logging
 import smtplib
 from collections import Counter, defaultdict
@@ -22,7 +21,7 @@ from django.db import transaction
 from django.db.models import Count, F, Min, Q, QuerySet
 from django.template.loader import render_to_string
 
-from extranet.core import bell
+from extranet.core import bell, signed
 from extranet.core.dates import paris_date
 from extranet.core.outbox import kinds, replies
 from extranet.core.outbox.models import Message
@@ -84,8 +83,7 @@ def may_acknowledge(address: str, now: datetime) -> bool:
     """
     if not address:
         return False
-    key = hmac.digest(settings.SECRET_KEY.encode(), b"accuse:" + address.lower().encode(), hashlib.sha256).hex()
-    counter = f"accuse:{paris_date(now)}:{key}"
+    counter = f"accuse:{paris_date(now)}:{signed.digest('outbox.accuse', address.lower())}"
     cache.add(counter, 0, timeout=2 * 24 * 3600)
     return int(cache.incr(counter)) <= ACKNOWLEDGEMENTS_A_DAY
 

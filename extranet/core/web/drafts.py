@@ -8,8 +8,6 @@ finished while the cache does not answer. Docs: decisions/0010.
 """
 
 import base64
-import hashlib
-import hmac
 import json
 import logging
 import re
@@ -20,7 +18,7 @@ from datetime import datetime
 from functools import wraps
 from typing import Any
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.cache import caches
 from django.core.cache.backends.base import BaseCache
@@ -29,7 +27,7 @@ from django.shortcuts import redirect, render
 from django.utils.datastructures import MultiValueDict
 from redis.exceptions import RedisError
 
-from extranet.core import breaker
+from extranet.core import breaker, signed
 
 logger = logging.getLogger(__name__)
 
@@ -149,10 +147,10 @@ class Drafts:
             return None
         return Draft(**json.loads(words))
 
-    def _fernet(self, key: str) -> Fernet:
+    def _fernet(self, key: str) -> MultiFernet:
         """Of one draft of one browser: the installation's secret alone does not open it, nor the cookie alone."""
-        own = hmac.digest(settings.SECRET_KEY.encode(), f"brouillon:{key}:{self._secret}".encode(), hashlib.sha256)
-        return Fernet(base64.urlsafe_b64encode(own))
+        own = signed.keys("brouillon", f"{key}:{self._secret}")
+        return MultiFernet([Fernet(base64.urlsafe_b64encode(one)) for one in own])
 
 
 def needs_draft(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
