@@ -4,24 +4,19 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
 from extranet.core import clock
 from extranet.core.dates import paris_date
-from extranet.core.words import date_courte, telephone
+from extranet.core.words import date_courte
 from extranet.territory.acts import Act, ActsMixin
-from extranet.territory.scoping import CafScopedInline
+from extranet.territory.models import Caf
 from habilitations import queries, rights
-from habilitations.models import (
-    CommuneDemandee,
-    DemandeHabilitation,
-    Habilitation,
-    PersonneAActiver,
-    PersonneDemandee,
-)
+from habilitations.models import CommuneDemandee, DemandeHabilitation, Habilitation, PersonneAActiver
 from habilitations.services import activation, applications, persons
 from habilitations.workflow import DEMANDE_HABILITATION
 
@@ -37,26 +32,38 @@ class MotifForm(forms.Form):
     )
 
 
+class ComplementForm(forms.Form):
+    """What the lieu is asked."""
+
+    texte = forms.CharField(
+        label="Ce que vous demandez au lieu",
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 6}),
+        help_text="Le lieu recevra ce texte par courriel, avec un lien pour corriger sa demande une fois.",
+    )
+
+
+class TransfertForm(forms.Form):
+    """To which Caf, and why."""
+
+    about_object = True
+    caf = forms.ModelChoiceField(label="Nouvelle Caf", queryset=Caf.objects.none(), empty_label="Choisissez")
+    motif = forms.CharField(
+        label="Motif",
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="Le lieu le recevra par courriel.",
+    )
+
+    def __init__(self, *args: Any, obj: DemandeHabilitation, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.fields["caf"].queryset = Caf.objects.exclude(pk=obj.caf_id).order_by("nom")  # type: ignore[attr-defined]
+
+
 class RaisonForm(forms.Form):
     """Why an access is closed."""
 
     reason = forms.CharField(label="Motif", max_length=200)
-
-
-class CommuneInline(CafScopedInline):
-    own_caf_only = True
-    model = CommuneDemandee
-    caf_path = "demande__caf"
-    fields = ("commune",)
-    readonly_fields = fields
-
-
-class PersonneInline(CafScopedInline):
-    own_caf_only = True
-    model = PersonneDemandee
-    caf_path = "demande__caf"
-    fields = ("civilite", "nom", "prenom", "courriel", "service", "fonction")
-    readonly_fields = fields
 
 
 @admin.register(DemandeHabilitation)
@@ -66,25 +73,36 @@ class DemandeHabilitationAdmin(ActsMixin):
     own_caf_only = True
     caf_path = "caf"
     rights = rights
-    inlines = [CommuneInline, PersonneInline]
-    list_display = ["reference", "lieu_nom", "lieu_ville", "gestionnaire_nom", "state", "recue", "nombre"]
-    list_filter = ["state", "lieu_nature", "submitted_at"]
-    search_fields = ["reference", "lieu_nom", "lieu_ville", "gestionnaire_nom", "gestionnaire_siren"]
+    list_display = [
+        "reference",
+        "version__lieu_nom",
+        "version__lieu_ville",
+        "version__gestionnaire_nom",
+        "state",
+        "recue",
+        "nombre",
+    ]
+    list_filter = ["state", "version__lieu_nature", "submitted_at"]
+    list_select_related = ["version", "caf"]
+    search_fields = [
+        "reference",
+        "version__lieu_nom",
+        "version__lieu_ville",
+        "version__gestionnaire_nom",
+        "version__gestionnaire_siren",
+    ]
     search_help_text = "Référence, lieu, ville, gestionnaire ou SIREN"
     ordering = ["-submitted_at"]
     fieldsets = [
         (None, {"fields": ["reference", "state", "submitted_at", "a_verifier", "la_convention", "motif"]}),
-        (
-            "Le lieu",
-            {"fields": ["lieu_nom", "lieu_nature", "lieu_adresse", "lieu_code_postal", "lieu_ville", "numero", "lieu_courriel", "lieu_site"]},
-        ),
-        (
-            "Le gestionnaire",
-            {"fields": ["gestionnaire_nom", "gestionnaire_nature", "gestionnaire_siren", "gestionnaire_adresse", "gestionnaire_code_postal", "gestionnaire_ville", "representant_civilite", "representant_nom", "representant_prenom", "representant_qualite"]},
-        ),
-    ]  # fmt: skip
+        ("Échanges avec le lieu", {"fields": ["echanges"]}),
+        ("Ce que le lieu a envoyé", {"fields": ["envois"]}),
+    ]
     journal_words = {
         "demande-habilitation.deposee": "déposée",
+        "demande-habilitation.complement": "complément demandé",
+        "demande-habilitation.completee": "complétée",
+        "demande-habilitation.transferee": "transférée à une autre Caf",
         "demande-habilitation.acceptee": "acceptée",
         "demande-habilitation.refusee": "refusée",
     }
@@ -94,6 +112,7 @@ class DemandeHabilitationAdmin(ActsMixin):
             label="Accepter",
             right="accept",
             available=lambda demande: DEMANDE_HABILITATION.may(demande, "accept"),
+            obstacle=lambda demande, by, now: applications.acceptance_obstacle(demande),
             run=lambda demande, data, by, now: applications.accept(demande_id=demande.pk, by=by, now=now),
             done="La demande est acceptée : la convention est prête à signer.",
             explain="Le lieu, son gestionnaire et la convention à signer sont créés. Sauf réglage contraire de votre Caf, une autre personne ouvrira les accès.",
@@ -108,19 +127,55 @@ class DemandeHabilitationAdmin(ActsMixin):
             run=lambda demande, data, by, now: applications.refuse(demande_id=demande.pk, by=by, now=now, **data),
             done="La demande est refusée ; le lieu est prévenu.",
         ),
+        Act(
+            slug="complement",
+            label="Demander un complément",
+            right="ask_complement",
+            form=ComplementForm,
+            available=lambda demande: DEMANDE_HABILITATION.may(demande, "ask_complement"),
+            run=lambda demande, data, by, now: applications.ask_complement(
+                demande_id=demande.pk, by=by, now=now, **data
+            ),
+            done="Le complément est demandé ; le lieu reçoit un lien pour répondre.",
+            explain="Le lien rouvre le formulaire avec ce que le lieu a envoyé, et ne sert qu’une fois. Un lien envoyé auparavant "
+            "et resté sans réponse ne sert plus.",
+        ),
+        Act(
+            slug="transferer",
+            label="Transférer à une autre Caf",
+            right="transfer",
+            form=TransfertForm,
+            danger=True,
+            available=lambda demande: DEMANDE_HABILITATION.may(demande, "transfer"),
+            run=lambda demande, data, by, now: applications.transfer(demande_id=demande.pk, by=by, now=now, **data),
+            done="La demande est transférée ; le lieu et la nouvelle Caf sont prévenus.",
+            explain="Vous ne verrez plus cette demande. La nouvelle Caf fera corriger les communes qui ne sont pas de son territoire.",
+        ),
     ]
 
     @admin.display(description="reçue le", ordering="submitted_at")
     def recue(self, demande: DemandeHabilitation) -> str:
         return date_courte(paris_date(demande.submitted_at))
 
-    @admin.display(description="téléphone")
-    def numero(self, demande: DemandeHabilitation) -> str:
-        return telephone(demande.lieu_telephone)
+    @admin.display(description="communes", ordering="lines_communes")
+    def nombre(self, demande: Any) -> int:
+        return demande.lines_communes
 
-    @admin.display(description="communes")
-    def nombre(self, demande: DemandeHabilitation) -> int:
-        return len(demande.communes.all())
+    @admin.display(description="compléments et transferts")
+    def echanges(self, demande: DemandeHabilitation) -> str:
+        context = {
+            "complements": demande.complements.select_related("asked_by", "version").order_by("-asked_at", "-pk"),
+            "transferts": demande.transferts.select_related("from_caf", "to_caf").order_by("-transferred_at", "-pk"),
+        }
+        return render_to_string("habilitations/admin/_echanges.html", context)
+
+    @admin.display(description="versions")
+    def envois(self, demande: DemandeHabilitation) -> str:
+        """HAB-6.d: the last version with what changed, then those before it."""
+        versions = queries.versions_of(demande)
+        pairs = zip(versions, [*versions[1:], None], strict=True)
+        context = {"versions": [(version, queries.compared(version, earlier)) for version, earlier in pairs]}
+        return render_to_string("habilitations/admin/_versions.html", context)
 
     @admin.display(description="à vérifier")
     def a_verifier(self, demande: DemandeHabilitation) -> str:
@@ -139,7 +194,10 @@ class DemandeHabilitationAdmin(ActsMixin):
         return format_html('<a href="{}">{}</a>', url, demande.convention)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DemandeHabilitation]:
-        return super().get_queryset(request).prefetch_related("communes")
+        asked = CommuneDemandee.objects.filter(version=OuterRef("version")).order_by().values("version")
+        return (
+            super().get_queryset(request).annotate(lines_communes=Subquery(asked.annotate(n=Count("pk")).values("n")))
+        )
 
 
 @admin.register(PersonneAActiver)

@@ -6,9 +6,11 @@ from django import forms
 from django.core.validators import RegexValidator
 
 from conventions.models import Civilite, NatureGestionnaire, NatureLieu
-from conventions.rules import siren_is_valid
+from conventions.rules import GestionnaireDonne, LieuDonne, PersonneDonnee, siren_is_valid
 from extranet.core.web.forms import AddressField, LineField, PhoneField, PostalCodeField, Rows
+from extranet.core.words import telephone
 from extranet.territory.models import Caf
+from habilitations.models import VersionDemande
 
 SITE = "Écrivez l’adresse d’un site, par exemple https://www.exemple.fr."
 
@@ -24,7 +26,12 @@ def asks(missing: str) -> dict[str, Any]:
 
 
 class LieuForm(forms.Form):
-    """The Caf, and the lieu."""
+    """The Caf, and the lieu. In answer to a complement (`caf_asks`) the Caf is not chosen: it has asked."""
+
+    def __init__(self, *args: Any, caf_asks: bool = False, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        if caf_asks:
+            del self.fields["caf"]
 
     caf = forms.ModelChoiceField(
         label="Caf de votre département",
@@ -47,6 +54,20 @@ class LieuForm(forms.Form):
         validators=[RegexValidator("^https?://", SITE)],
         error_messages={"invalid": SITE},
     )
+
+    def lieu(self) -> LieuDonne:
+        """What was typed."""
+        typed = self.cleaned_data
+        return LieuDonne(
+            nom=typed["lieu_nom"],
+            nature=typed["lieu_nature"],
+            adresse=typed["lieu_adresse"],
+            code_postal=typed["lieu_code_postal"],
+            ville=typed["lieu_ville"],
+            telephone=typed["lieu_telephone"],
+            courriel=typed["lieu_courriel"],
+            site=typed["lieu_site"],
+        )
 
 
 class GestionnaireForm(forms.Form):
@@ -84,6 +105,22 @@ class GestionnaireForm(forms.Form):
             raise forms.ValidationError("Ce SIREN n’est pas valable : vérifiez ses neuf chiffres.")
         return digits
 
+    def gestionnaire(self) -> GestionnaireDonne:
+        """What was typed."""
+        typed = self.cleaned_data
+        return GestionnaireDonne(
+            nom=typed["gestionnaire_nom"],
+            nature=typed["gestionnaire_nature"],
+            siren=typed["gestionnaire_siren"],
+            adresse=typed["gestionnaire_adresse"],
+            code_postal=typed["gestionnaire_code_postal"],
+            ville=typed["gestionnaire_ville"],
+            representant_civilite=typed["representant_civilite"],
+            representant_nom=typed["representant_nom"],
+            representant_prenom=typed["representant_prenom"],
+            representant_qualite=typed["representant_qualite"],
+        )
+
 
 class PersonneForm(forms.Form):
     """A person to habilitate."""
@@ -114,9 +151,9 @@ class PersonnesFormSet(Rows):
                 form.add_error("courriel", "Une autre personne a déjà cette adresse : chacune a besoin de la sienne.")
             seen.add(address)
 
-    def personnes(self) -> list[dict[str, str]]:
+    def personnes(self) -> list[PersonneDonnee]:
         """Those that were typed; a row left empty is nobody."""
-        return [form.cleaned_data for form in self.forms if form.cleaned_data]
+        return [PersonneDonnee(**form.cleaned_data) for form in self.forms if form.cleaned_data]
 
 
 Personnes = forms.formset_factory(
@@ -129,3 +166,15 @@ Personnes = forms.formset_factory(
     validate_max=True,
     absolute_max=PersonnesFormSet.MOST,
 )
+
+
+def typed_of(version: VersionDemande, prefix: str) -> dict[str, list[str]]:
+    """What the pages would post to send this version again: name → values (HAB-6.d). `prefix`: of the persons' rows."""
+    fields = [*LieuForm.base_fields, *GestionnaireForm.base_fields]
+    typed = {name: [getattr(version, name)] for name in fields if name != "caf"}
+    typed["lieu_telephone"] = [telephone(version.lieu_telephone)]
+    typed["communes"] = list(version.communes.order_by("pk").values_list("commune_id", flat=True))
+    people = list(version.personnes.order_by("pk"))
+    for rank, one in enumerate(people):
+        typed |= {f"{prefix}-{rank}-{name}": [getattr(one, name)] for name in PersonneForm.base_fields}
+    return typed | {f"{prefix}-TOTAL_FORMS": [str(len(people))], f"{prefix}-INITIAL_FORMS": ["0"]}

@@ -14,7 +14,7 @@ from extranet.core.dates import paris_date
 from extranet.core.outbox.kinds import Mail, addressee, link, mail
 from extranet.core.outbox.models import Message
 from habilitations import queries
-from habilitations.models import DemandeHabilitation, Habilitation
+from habilitations.models import Complement, DemandeHabilitation, Habilitation, TransfertDemande
 from habilitations.workflow import EtatDemandeHabilitation
 
 
@@ -22,7 +22,7 @@ from habilitations.workflow import EtatDemandeHabilitation
 def applicants(identifiers: Collection[str]) -> dict[str, str]:
     """The mailboxes of the lieux that applied."""
     wanted = [uuid.UUID(identifier) for identifier in identifiers]
-    rows = DemandeHabilitation.objects.filter(uuid__in=wanted).values_list("uuid", "lieu_courriel")
+    rows = DemandeHabilitation.objects.filter(uuid__in=wanted).values_list("uuid", "version__lieu_courriel")
     return {str(identifier): address for identifier, address in rows}
 
 
@@ -32,7 +32,7 @@ def _mail(message: Message, subject: str, **context: Any) -> Mail:
 
 
 def _applications(messages: Sequence[Message], now: datetime) -> dict[Any, DemandeHabilitation]:
-    rows = DemandeHabilitation.objects.select_related("caf").prefetch_related("communes__commune")
+    rows = DemandeHabilitation.objects.select_related("caf", "version").prefetch_related("version__communes__commune")
     found = rows.in_bulk([message.about["demande"] for message in messages])
     return {message.pk: found.get(message.about["demande"]) for message in messages}
 
@@ -46,23 +46,81 @@ def accuse(message: Message, now: datetime) -> Mail | None:
     return _mail(message, f"Demande d’habilitation {demande.reference} reçue", demande=demande, recue_le=recue_le)
 
 
+def _to_examine(message: Message) -> DemandeHabilitation | None:
+    """The application, while it waits for the Caf that is told of it."""
+    demande: DemandeHabilitation | None = message.loaded
+    if demande is None or demande.state != EtatDemandeHabilitation.DEPOSEE or demande.caf_id != message.about["caf"]:
+        return None
+    return demande
+
+
 @mail(
     "habilitations.a-examiner",
-    when="un lieu valide sa demande d’habilitation",
+    when="un lieu valide sa demande d’habilitation, ou une autre Caf la transmet",
     to="agents de la Caf et sa boîte de service",
     load=_applications,
 )
 def a_examiner(message: Message, now: datetime) -> Mail | None:
     """HAB-3.f: what was chosen from lists; the rest is read where one has logged in."""
-    demande = message.loaded
-    if demande is None or demande.state != EtatDemandeHabilitation.DEPOSEE:
+    if (demande := _to_examine(message)) is None:
         return None
     return _mail(
         message,
         f"Demande d’habilitation {demande.reference} à examiner",
         demande=demande,
-        communes=sorted(str(line.commune) for line in demande.communes.all()),
+        communes=sorted(str(line.commune) for line in demande.version.communes.all()),
         lien=link("admin:habilitations_demandehabilitation_change", demande.pk),
+    )
+
+
+@mail(
+    "habilitations.completee",
+    when="un lieu répond à une demande de complément",
+    to="agents de la Caf et sa boîte de service",
+    load=_applications,
+)
+def completee(message: Message, now: datetime) -> Mail | None:
+    """HAB-6.d."""
+    if (demande := _to_examine(message)) is None:
+        return None
+    lien = link("admin:habilitations_demandehabilitation_change", demande.pk)
+    return _mail(message, f"Demande d’habilitation {demande.reference} complétée", demande=demande, lien=lien)
+
+
+def _complements(messages: Sequence[Message], now: datetime) -> dict[Any, Complement]:
+    rows = Complement.objects.select_related("demande__caf")
+    found = rows.in_bulk([message.about["complement"] for message in messages])
+    return {message.pk: found.get(message.about["complement"]) for message in messages}
+
+
+@mail("habilitations.complement", when="la Caf demande un complément", to="le lieu", load=_complements)
+def complement(message: Message, now: datetime) -> Mail | None:
+    """HAB-6.c, HAB-6.d: the words of the agent, and the link that opens the form again once."""
+    asked: Complement | None = message.loaded
+    if asked is None or asked.closed_at:
+        return None
+    return _mail(
+        message,
+        f"Demande d’habilitation {asked.demande.reference} : un complément est attendu",
+        complement=asked,
+        demande=asked.demande,
+        lien=link("habilitations:complement", queries.complement_token(asked.uuid)),
+    )
+
+
+def _transferts(messages: Sequence[Message], now: datetime) -> dict[Any, TransfertDemande]:
+    rows = TransfertDemande.objects.select_related("demande", "from_caf", "to_caf")
+    found = rows.in_bulk([message.about["transfert"] for message in messages])
+    return {message.pk: found.get(message.about["transfert"]) for message in messages}
+
+
+@mail("habilitations.transferee", when="la Caf transmet une demande à une autre Caf", to="le lieu", load=_transferts)
+def transferee(message: Message, now: datetime) -> Mail | None:
+    """HAB-3.g."""
+    if (transfert := message.loaded) is None:
+        return None
+    return _mail(
+        message, f"Demande d’habilitation {transfert.demande.reference} transmise à une autre Caf", transfert=transfert
     )
 
 

@@ -6,11 +6,65 @@ from django.conf import settings
 from django.db import models
 
 from conventions.models import Civilite, NatureGestionnaire, NatureLieu, PersonneInscrite
+from conventions.rules import GestionnaireDonne, LieuDonne, PersonneDonnee
 from habilitations.workflow import DEMANDE_HABILITATION, EtatDemandeHabilitation
 
 
 class DemandeHabilitation(models.Model):
-    """A lieu's public application (HAB-1). The text sent is kept; a complement opens a new version (HAB-6)."""
+    """A lieu's public application (HAB-1): what it is about lies in its versions, of which `version` is the last.
+
+    Deleting it deletes all that hangs on it: versions, their communes and persons, complements, transfers.
+    """
+
+    class Donnees:
+        famille = ()
+        professionnel = ("decided_by",)
+        neutre = (
+            "id",
+            "uuid",
+            "reference",
+            "caf",
+            "state",
+            "submitted_at",
+            "version",
+            "decided_at",
+            "motif",
+            "convention",
+        )
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    reference = models.CharField("référence", max_length=20, unique=True)
+    caf = models.ForeignKey("territory.Caf", models.PROTECT, related_name="+", verbose_name="Caf")
+    state = models.CharField(
+        "état", max_length=20, choices=EtatDemandeHabilitation, default=DEMANDE_HABILITATION.initial, editable=False
+    )
+    submitted_at = models.DateTimeField("reçue le")
+    version = models.OneToOneField(
+        "VersionDemande", models.RESTRICT, related_name="+", null=True, verbose_name="dernière version"
+    )
+    decided_at = models.DateTimeField("décidée le", null=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True, verbose_name="décidée par"
+    )
+    motif = models.TextField("motif", blank=True)
+    convention = models.OneToOneField("conventions.Convention", models.PROTECT, related_name="+", null=True)
+
+    class Meta:
+        verbose_name = "demande d’habilitation"
+        verbose_name_plural = "demandes d’habilitation"
+        indexes = [models.Index(fields=["caf", "state", "submitted_at"], name="applications_of_caf")]
+
+    def __str__(self) -> str:
+        return self.reference
+
+    @property
+    def journal_caf(self) -> str:
+        """The Caf under which the journal files what concerns this row."""
+        return self.caf_id
+
+
+class VersionDemande(models.Model):
+    """What the lieu sent, once: the first time (1), then in answer to each complement. Never changed (HAB-6.d)."""
 
     class Donnees:
         famille = ()
@@ -20,16 +74,13 @@ class DemandeHabilitation(models.Model):
             "representant_nom",
             "representant_prenom",
             "representant_qualite",
-            "decided_by",
         )
         neutre = (
             "id",
-            "uuid",
-            "reference",
+            "demande",
+            "numero",
             "nonce",
-            "caf",
-            "state",
-            "submitted_at",
+            "sent_at",
             "lieu_nom",
             "lieu_nature",
             "lieu_adresse",
@@ -43,19 +94,12 @@ class DemandeHabilitation(models.Model):
             "gestionnaire_adresse",
             "gestionnaire_code_postal",
             "gestionnaire_ville",
-            "decided_at",
-            "motif",
-            "convention",
         )
 
-    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    reference = models.CharField("référence", max_length=20, unique=True)
-    nonce = models.CharField("envoi", max_length=40, unique=True, help_text="un envoi répété ne fait qu’une demande")
-    caf = models.ForeignKey("territory.Caf", models.PROTECT, related_name="+", verbose_name="Caf")
-    state = models.CharField(
-        "état", max_length=20, choices=EtatDemandeHabilitation, default=DEMANDE_HABILITATION.initial, editable=False
-    )
-    submitted_at = models.DateTimeField("reçue le")
+    demande = models.ForeignKey(DemandeHabilitation, models.CASCADE, related_name="versions")
+    numero = models.PositiveSmallIntegerField("numéro")
+    nonce = models.CharField("envoi", max_length=40, unique=True, help_text="un envoi répété ne fait qu’une version")
+    sent_at = models.DateTimeField("envoyée le")
     lieu_nom = models.CharField("nom du lieu", max_length=200)
     lieu_nature = models.CharField("nature du lieu", max_length=20, choices=NatureLieu)
     lieu_adresse = models.CharField("adresse", max_length=200)
@@ -74,56 +118,78 @@ class DemandeHabilitation(models.Model):
     representant_nom = models.CharField("nom du représentant légal", max_length=100)
     representant_prenom = models.CharField("prénom du représentant légal", max_length=100)
     representant_qualite = models.CharField("qualité du représentant légal", max_length=150)
-    decided_at = models.DateTimeField("décidée le", null=True)
-    decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True, verbose_name="décidée par"
-    )
-    motif = models.TextField("motif", blank=True)
-    convention = models.OneToOneField("conventions.Convention", models.PROTECT, related_name="+", null=True)
 
     class Meta:
-        verbose_name = "demande d’habilitation"
-        verbose_name_plural = "demandes d’habilitation"
-        indexes = [models.Index(fields=["caf", "state", "submitted_at"], name="applications_of_caf")]
+        verbose_name = "version d’une demande d’habilitation"
+        verbose_name_plural = "versions d’une demande d’habilitation"
+        constraints = [
+            models.UniqueConstraint(fields=["demande", "numero"], name="a_version_numbered_once"),
+            models.CheckConstraint(condition=models.Q(numero__gte=1), name="versions_numbered_from_one"),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.reference} {self.lieu_nom}"
+        return f"{self.lieu_nom} (version {self.numero})"
 
     @property
-    def journal_caf(self) -> str:
-        """The Caf under which the journal files what concerns this row."""
-        return self.caf_id
+    def lieu(self) -> LieuDonne:
+        """The lieu, as it is given to the register."""
+        return LieuDonne(
+            nom=self.lieu_nom,
+            nature=self.lieu_nature,
+            adresse=self.lieu_adresse,
+            code_postal=self.lieu_code_postal,
+            ville=self.lieu_ville,
+            telephone=self.lieu_telephone,
+            courriel=self.lieu_courriel,
+            site=self.lieu_site,
+        )
+
+    @property
+    def gestionnaire(self) -> GestionnaireDonne:
+        """The gestionnaire and its représentant légal, as they are given to the register."""
+        return GestionnaireDonne(
+            nom=self.gestionnaire_nom,
+            nature=self.gestionnaire_nature,
+            siren=self.gestionnaire_siren,
+            adresse=self.gestionnaire_adresse,
+            code_postal=self.gestionnaire_code_postal,
+            ville=self.gestionnaire_ville,
+            representant_civilite=self.representant_civilite,
+            representant_nom=self.representant_nom,
+            representant_prenom=self.representant_prenom,
+            representant_qualite=self.representant_qualite,
+        )
 
 
 class CommuneDemandee(models.Model):
-    """A commune that the application asks to cover."""
+    """A commune that a version asks to cover."""
 
     class Donnees:
         famille = ()
         professionnel = ()
-        neutre = ("id", "demande", "commune")
+        neutre = ("id", "version", "commune")
 
-    demande = models.ForeignKey(DemandeHabilitation, models.CASCADE, related_name="communes")
+    version = models.ForeignKey(VersionDemande, models.CASCADE, related_name="communes")
     commune = models.ForeignKey("territory.Commune", models.PROTECT, related_name="+")
 
     class Meta:
         verbose_name = "commune demandée"
         verbose_name_plural = "communes demandées"
-        constraints = [models.UniqueConstraint(fields=["demande", "commune"], name="a_commune_asked_once")]
+        constraints = [models.UniqueConstraint(fields=["version", "commune"], name="a_commune_asked_once")]
 
     def __str__(self) -> str:
         return f"{self.commune}"
 
 
 class PersonneDemandee(models.Model):
-    """A person whom the application asks to habilitate."""
+    """A person whom a version asks to habilitate."""
 
     class Donnees:
         famille = ()
         professionnel = ("civilite", "nom", "prenom", "courriel", "service", "fonction")
-        neutre = ("id", "demande")
+        neutre = ("id", "version")
 
-    demande = models.ForeignKey(DemandeHabilitation, models.CASCADE, related_name="personnes")
+    version = models.ForeignKey(VersionDemande, models.CASCADE, related_name="personnes")
     civilite = models.CharField("civilité", max_length=3, choices=Civilite)
     nom = models.CharField("nom", max_length=100)
     prenom = models.CharField("prénom", max_length=100)
@@ -134,10 +200,83 @@ class PersonneDemandee(models.Model):
     class Meta:
         verbose_name = "personne à habiliter"
         verbose_name_plural = "personnes à habiliter"
-        constraints = [models.UniqueConstraint(fields=["demande", "courriel"], name="an_address_named_once")]
+        constraints = [models.UniqueConstraint(fields=["version", "courriel"], name="an_address_named_once")]
 
     def __str__(self) -> str:
         return f"{self.prenom} {self.nom}"
+
+    @property
+    def donnee(self) -> PersonneDonnee:
+        """The person, as it is given to the register."""
+        return PersonneDonnee(
+            civilite=self.civilite,
+            nom=self.nom,
+            prenom=self.prenom,
+            courriel=self.courriel,
+            service=self.service,
+            fonction=self.fonction,
+        )
+
+
+class Complement(models.Model):
+    """What the Caf asked the lieu to add or correct (HAB-6.c). While it is open, its link opens the form again, once.
+
+    Closed by the answer (`version`), by another complement in its place, by a transfer or by the decision.
+    """
+
+    class Donnees:
+        famille = ()
+        professionnel = ("asked_by", "texte")
+        neutre = ("id", "uuid", "demande", "asked_at", "closed_at", "version")
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    demande = models.ForeignKey(DemandeHabilitation, models.CASCADE, related_name="complements")
+    texte = models.TextField("ce que la Caf demande")
+    asked_at = models.DateTimeField("demandé le")
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name="demandé par")
+    closed_at = models.DateTimeField("clos le", null=True)
+    version = models.OneToOneField(
+        VersionDemande, models.RESTRICT, related_name="complement", null=True, verbose_name="version reçue en réponse"
+    )
+
+    class Meta:
+        verbose_name = "complément demandé"
+        verbose_name_plural = "compléments demandés"
+        constraints = [
+            models.UniqueConstraint(fields=["demande"], condition=models.Q(closed_at=None), name="one_open_complement"),
+            models.CheckConstraint(
+                condition=models.Q(version=None) | models.Q(closed_at__isnull=False),
+                name="an_answered_complement_is_closed",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"complément du {self.asked_at:%d/%m/%Y}"
+
+
+class TransfertDemande(models.Model):
+    """An application sent to the wrong Caf, passed on to another (HAB-3.g)."""
+
+    class Donnees:
+        famille = ()
+        professionnel = ("transferred_by", "motif")
+        neutre = ("id", "demande", "from_caf", "to_caf", "transferred_at")
+
+    demande = models.ForeignKey(DemandeHabilitation, models.CASCADE, related_name="transferts")
+    from_caf = models.ForeignKey("territory.Caf", models.PROTECT, related_name="+", verbose_name="Caf d’origine")
+    to_caf = models.ForeignKey("territory.Caf", models.PROTECT, related_name="+", verbose_name="nouvelle Caf")
+    motif = models.TextField("motif")
+    transferred_at = models.DateTimeField("transférée le")
+    transferred_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name="transférée par"
+    )
+
+    class Meta:
+        verbose_name = "transfert d’une demande d’habilitation"
+        verbose_name_plural = "transferts de demandes d’habilitation"
+
+    def __str__(self) -> str:
+        return f"transfert à la {self.to_caf}"
 
 
 class Habilitation(models.Model):

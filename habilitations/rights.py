@@ -6,6 +6,8 @@ AGENTS = frozenset({"instructeur", "superviseur"})
 ACTS: dict[str, frozenset[str]] = {
     "accept": AGENTS,
     "refuse": AGENTS,
+    "ask_complement": AGENTS,
+    "transfer": AGENTS,
     "activate": AGENTS,
     "suspend": AGENTS,
     "resend": AGENTS,

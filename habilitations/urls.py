@@ -8,5 +8,6 @@ app_name = "habilitations"
 urlpatterns = [
     path("habilitations/nouvelle/", application.nouvelle, name="nouvelle"),
     path("habilitations/nouvelle/<slug:nom>/", application.etape, name="etape"),
+    path("habilitations/complement/<str:token>/", application.complement, name="complement"),
     path("habilitations/envoyee/<str:reference>/", application.envoyee, name="envoyee"),
 ]

@@ -18,13 +18,26 @@ DEMANDE_HABILITATION = Table(
     initial=_E.DEPOSEE,
     final={_E.ACCEPTEE, _E.REFUSEE},
     moves=[
-        Move("ask_complement", frozenset({_E.DEPOSEE}), _E.COMPLEMENT, "demande-habilitation.complement", "an agent"),
+        Move(
+            "ask_complement",
+            frozenset({_E.DEPOSEE, _E.COMPLEMENT}),
+            _E.COMPLEMENT,
+            "demande-habilitation.complement",
+            "{ask_complement}",
+        ),
         Move(
             "complete",
             frozenset({_E.COMPLEMENT}),
             _E.DEPOSEE,
             "demande-habilitation.completee",
             "the lieu, by a one-time link",
+        ),
+        Move(
+            "transfer",
+            frozenset({_E.DEPOSEE, _E.COMPLEMENT}),
+            _E.DEPOSEE,
+            "demande-habilitation.transferee",
+            "{transfer}, to another Caf, with a reason",
         ),
         Move(
             "accept", frozenset({_E.DEPOSEE, _E.COMPLEMENT}), _E.ACCEPTEE, "demande-habilitation.acceptee", "{accept}"

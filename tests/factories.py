@@ -267,7 +267,7 @@ class HabilitationFactory(factory.django.DjangoModelFactory):
 
 
 class DemandeHabilitationFactory(factory.django.DjangoModelFactory):
-    """An application that waits for an agent of the Caf de Seine-et-Marne: one commune, one person."""
+    """An application that waits for an agent of the Caf de Seine-et-Marne, in its first version (`version__…`)."""
 
     class Meta:
         model = "habilitations.DemandeHabilitation"
@@ -279,9 +279,26 @@ class DemandeHabilitationFactory(factory.django.DjangoModelFactory):
         essonne = factory.Trait(caf=factory.SubFactory(CafFactory, essonne=True))
 
     reference = factory.Sequence(lambda n: f"HAB-2026-{n:06}")
-    nonce = factory.Sequence(lambda n: f"{n:040}")
     caf = factory.SubFactory(CafFactory)
     submitted_at = NOW - timedelta(days=3)
+
+    @factory.post_generation
+    def version(self, create: bool, extracted: Any, **given: Any) -> None:
+        self.version = VersionDemandeFactory(demande=self, **given)
+        self.save(update_fields=["version"])
+
+
+class VersionDemandeFactory(factory.django.DjangoModelFactory):
+    """What a lieu sent: one commune, one person."""
+
+    class Meta:
+        model = "habilitations.VersionDemande"
+        skip_postgeneration_save = True
+
+    demande = factory.SubFactory(DemandeHabilitationFactory)
+    numero = factory.LazyAttribute(lambda made: made.demande.versions.count() + 1)
+    nonce = factory.Sequence(lambda n: f"{n:040}")
+    sent_at = factory.SelfAttribute("demande.submitted_at")
     lieu_nom = "RPE du Châtelet"
     lieu_nature = "rpe"
     lieu_adresse = "12 rue des Écoles"
@@ -307,10 +324,25 @@ class DemandeHabilitationFactory(factory.django.DjangoModelFactory):
             civilite="Mme",
             nom="Petit",
             prenom="Alix",
-            courriel=f"alix.{self.reference.lower()}@lieu.test",
+            courriel=f"alix.{self.demande.reference.lower()}@lieu.test",
             service="Petite enfance",
             fonction="animatrice",
         )
+
+
+class ComplementFactory(factory.django.DjangoModelFactory):
+    """A complement that the lieu has not answered yet. Trait remplace: another has come in its place."""
+
+    class Meta:
+        model = "habilitations.Complement"
+
+    class Params:
+        remplace = factory.Trait(closed_at=NOW)
+
+    demande = factory.SubFactory(DemandeHabilitationFactory, complement=True)
+    texte = "Précisez la fonction de chaque personne."
+    asked_at = NOW - timedelta(days=1)
+    asked_by = factory.LazyFunction(lambda: AgentFactory().user)
 
 
 class TransmissionFactory(factory.django.DjangoModelFactory):

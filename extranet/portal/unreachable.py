@@ -124,12 +124,13 @@ def _gestionnaires(messages: dict[str, Message], caf: str | None) -> Iterable[Un
 
 
 def _applicants(messages: dict[str, Message], caf: str | None) -> Iterable[Unreachable]:
-    for demande in _own(DemandeHabilitation.objects.filter(uuid__in=messages), "caf", caf):
+    rows = DemandeHabilitation.objects.filter(uuid__in=messages).select_related("version")
+    for demande in _own(rows, "caf", caf):
         yield _line(
             messages[str(demande.uuid)],
-            f"{demande.lieu_nom}, demande {demande.reference}",
-            demande.lieu_courriel,
-            "Appelez le lieu : l’accusé de réception ou votre réponse ne lui est pas parvenu.",
+            f"{demande.version.lieu_nom}, demande {demande.reference}",
+            demande.version.lieu_courriel,
+            "Appelez le lieu : l’accusé de réception, votre demande de complément ou votre réponse ne lui est pas parvenu.",
             "habilitations_demandehabilitation",
             demande.pk,
         )

@@ -187,11 +187,17 @@ class ActsMixin(CafScopedAdmin):
                         form.add_error(field if field in form.fields else None, sentence)
                 else:
                     messages.success(request, act.done)
-                    return HttpResponseRedirect(context["back"])
+                    return HttpResponseRedirect(self._after(request, objs, context["back"]))
             status = 422
         else:
             form = self._act_form(act, objs)
         return self._page(request, act, form, context, status)
+
+    def _after(self, request: HttpRequest, objs: list[Any], back: str) -> str:
+        """Back to the object, or to the list where the act has taken it out of this agent's sight."""
+        if self.get_queryset(request).filter(pk__in=[obj.pk for obj in objs]).exists():
+            return back
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
 
     def _page(
         self, request: HttpRequest, act: Act, form: forms.Form, context: dict[str, Any], status: int

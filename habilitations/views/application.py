@@ -13,15 +13,17 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from extranet.core import clock
-from extranet.core.errors import Refused
+from extranet.core.errors import Gone, Refused
 from extranet.core.web import brakes
 from extranet.core.web.brakes import DAY, HOUR
-from extranet.core.web.drafts import Draft, Drafts, needs_draft
+from extranet.core.web.drafts import Draft, Drafts, NoDraft, needs_draft
 from extranet.core.web.forms import Fault, PhoneField, faults_of
 from extranet.core.words import telephone
 from extranet.territory import queries as territory
 from extranet.territory.models import Caf, Commune
-from habilitations.forms import GestionnaireForm, LieuForm, Personnes
+from habilitations import queries
+from habilitations.forms import GestionnaireForm, LieuForm, Personnes, typed_of
+from habilitations.models import Complement
 from habilitations.services import applications
 
 STEPS = {
@@ -36,6 +38,10 @@ PEOPLE = "personnes"
 NO_COMMUNE = "Choisissez au moins une commune du territoire de cette Caf."
 ELSEWHERE = "Les communes qui ne sont pas du territoire de cette Caf sont retirées de votre choix."
 OPEN_TOO_LONG = "Cette page était ouverte depuis plus d’une heure : les étapes précédentes sont à remplir de nouveau."
+
+LINK_AGAIN = (
+    "Ce que vous aviez écrit n’est plus là, et rien n’a été envoyé. Ouvrez de nouveau le lien reçu par courriel."
+)
 
 
 @never_cache
@@ -62,25 +68,41 @@ def _step(request: HttpRequest, step: str) -> HttpResponse:
     now = clock.now()
     drafts = Drafts(request, now)
     if request.method == "POST" and step != "relire":
-        return _Post(request, drafts, drafts.resume(), step, now).answer()
-    draft = drafts.read()
+        typed = drafts.resume()
+        if "complement" in request.GET and not typed.about:
+            raise Gone(LINK_AGAIN)  # it would become another application
+        return _Post(request, drafts, typed, step, now).answer()
+    draft = _read(request, drafts)
     if draft is None:
         return redirect("habilitations:nouvelle") if step != "lieu" else _page(request, drafts, None, step)
     if request.method == "POST":
         return _Post(request, drafts, draft, step, now).answer()
-    if step == "communes" and not _Filled(draft).caf:
+    filled = _Filled(draft)
+    if filled.complement and filled.complement.closed_at:
+        return redirect("habilitations:complement", draft.about)
+    if draft.sent and (step == "relire" or "complement" in request.GET):
+        return redirect(draft.sent)
+    if step == "communes" and not filled.caf:
         return redirect(_address("lieu", draft))
-    if step == "relire":
-        if draft.sent:
-            return redirect(draft.sent)
-        if wrong := _Filled(draft).first_wrong(NAMES[:4]):
-            return redirect(_address(wrong, draft, "erreurs", revoir="1"))
+    if step == "relire" and (wrong := filled.first_wrong(NAMES[:4])):
+        return redirect(_address(wrong, draft, "erreurs", revoir="1"))
     return _page(request, drafts, draft, step)
+
+
+def _read(request: HttpRequest, drafts: Drafts) -> Draft | None:
+    """The draft; one that answered a complement and is gone is begun again from the link, not as another application."""
+    try:
+        return drafts.read()
+    except NoDraft as absent:
+        if absent.lost and "complement" in request.GET:
+            raise Gone(LINK_AGAIN) from absent
+        raise
 
 
 def _address(step: str, draft: Draft, anchor: str = "", **more: str) -> str:
     path = reverse("habilitations:nouvelle") if step == "lieu" else reverse("habilitations:etape", args=[step])
-    return f"{path}?{urlencode({'brouillon': draft.key} | more)}" + (f"#{anchor}" if anchor else "")
+    asked = {"brouillon": draft.key} | ({"complement": "1"} if draft.about else {}) | more
+    return f"{path}?{urlencode(asked)}" + (f"#{anchor}" if anchor else "")
 
 
 BRAKES: dict[str, brakes.Limits] = {"network": [(10, HOUR), (30, DAY)], "address": [(3, DAY)]}
@@ -163,22 +185,27 @@ class _Post:
         filled = _Filled(self.draft)
         if wrong := filled.first_wrong(NAMES[:4]):
             return self._go(wrong, "erreurs", again=True)
-        values = {**filled.form("lieu").cleaned_data, **filled.form("gestionnaire").cleaned_data}
-        caf = values.pop("caf")
-        if held := brakes.hold(self.request, "habilitation", values["lieu_courriel"], **BRAKES):
-            return held
+        given: dict[str, Any] = {
+            "lieu": filled.form("lieu").lieu(),
+            "gestionnaire": filled.form("gestionnaire").gestionnaire(),
+            "communes": [commune.pk for commune in filled.communes],
+            "personnes": filled.form("personnes").personnes(),
+            "nonce": self.draft.nonce,
+            "now": self.now,
+        }
         try:
-            made = applications.submit(
-                values=values | {"caf_id": caf.pk},
-                communes=[commune.pk for commune in filled.communes],
-                personnes=filled.form("personnes").personnes(),
-                nonce=self.draft.nonce,
-                now=self.now,
-            )
+            if filled.complement:
+                applications.complete(complement_uuid=filled.complement.uuid, **given)
+                there = reverse("habilitations:complement", args=[self.draft.about])
+            elif held := brakes.hold(self.request, "habilitation", given["lieu"].courriel, **BRAKES):
+                return held
+            else:
+                made = applications.submit(caf=filled.caf.pk, **given)
+                there = reverse("habilitations:envoyee", args=[made.reference])
         except Refused as refusal:
             self.draft.said = refusal.sentence
             return self._go("communes" if "communes" in refusal.faults else "personnes")
-        return self.drafts.finish(self.draft, reverse("habilitations:envoyee", args=[made.reference]))
+        return self.drafts.finish(self.draft, there)
 
 
 FORMS: dict[str, Any] = {"lieu": LieuForm, "gestionnaire": GestionnaireForm}
@@ -197,7 +224,8 @@ class _Filled:
             typed = self.draft.typed
             if step in FORMS:
                 there = any(name in typed for name in FORMS[step].base_fields)
-                self._forms[step] = FORMS[step](self.draft.data if there else None)
+                options = {"caf_asks": True} if step == "lieu" and self.draft.about else {}
+                self._forms[step] = FORMS[step](self.draft.data if there else None, **options)
             else:
                 there = f"{PEOPLE}-TOTAL_FORMS" in typed
                 self._forms[step] = Personnes(self.draft.data if there else None, prefix=PEOPLE)
@@ -205,6 +233,8 @@ class _Filled:
 
     def faults(self, step: str) -> list[Fault]:
         if step == "communes":
+            if self.elsewhere:
+                return [Fault("id_q", self.elsewhere)]
             right = self.communes and len(self.communes) == len(set(self.draft.typed["communes"]))
             return [] if right else [Fault("id_q", NO_COMMUNE)]
         form = self.form(step)
@@ -215,8 +245,15 @@ class _Filled:
         return next((step for step in steps if self.faults(step)), None)
 
     @cached_property
+    def complement(self) -> Complement | None:
+        """What is answered, where it is not a new application. 410 once something has come in its place."""
+        return queries.complement_by_token(self.draft.about) if self.draft.about else None
+
+    @cached_property
     def caf(self) -> Caf | None:
-        """The chosen Caf."""
+        """The chosen Caf, or the one that asks for a complement."""
+        if self.complement:
+            return self.complement.demande.caf
         typed = self.draft.typed.get("caf") or [""]
         return Caf.objects.filter(pk=_code(typed[-1])).first()
 
@@ -224,6 +261,21 @@ class _Filled:
     def communes(self) -> list[Commune]:
         """The chosen communes that are of the chosen Caf (HAB-2)."""
         return _of_caf(self.draft.typed.get("communes", []), self.caf)
+
+    @cached_property
+    def elsewhere(self) -> str:
+        """HAB-2.a: a sentence about communes chosen before the Caf was changed that are not of its territory."""
+        codes = [_code(code) for code in self.draft.typed.get("communes", [])[:2_000]]
+        known = Commune.objects.filter(pk__in=codes).exclude(pk__in=[commune.pk for commune in self.communes])
+        names = [str(commune) for commune in known.order_by("nom_recherche", "pk")]
+        if not names or self.caf is None:
+            return ""
+        said = ", ".join(names[:10]) + ("…" if len(names) > 10 else "")
+        one = len(names) == 1
+        return (
+            f"{said} {'n’est' if one else 'ne sont'} pas du territoire de la {self.caf.nom} : "
+            f"{'cette commune est retirée' if one else 'ces communes sont retirées'} de votre choix."
+        )
 
 
 def _of_caf(codes: list[str], caf: Caf | None) -> list[Commune]:
@@ -247,6 +299,7 @@ def _page(request: HttpRequest, drafts: Drafts, draft: Draft | None, step: str, 
         "scelle": drafts.seal(draft) if draft else "",
         "dit": draft.said if draft else "",
         "caf": filled.caf,
+        "complement": filled.complement,
     }
     judged = draft is not None and (again or "revoir" in request.GET)
     if step == "relire":
@@ -276,9 +329,7 @@ def _leave_unjudged(form: Any) -> None:
 def _communes(filled: _Filled) -> dict[str, Any]:
     """What is chosen, and what the last search has found."""
     chosen = {commune.pk for commune in filled.communes}
-    context: dict[str, Any] = {"communes": filled.communes}
-    if len(chosen) < len(set(filled.draft.typed.get("communes", []))):
-        context["dit"] = ELSEWHERE  # chosen before going back to change the Caf
+    context: dict[str, Any] = {"communes": filled.communes, "hors_territoire": filled.elsewhere}
     if (q := "".join(filled.draft.typed.get("q", []))) and filled.caf:
         caf = filled.caf
         found = [match for match in territory.communes_matching(q, caf=caf.pk) if match.commune.pk not in chosen]
@@ -298,7 +349,7 @@ def _summary(filled: _Filled) -> list[tuple[str, str, list[tuple[str, str]]]]:
     parts.append((STEPS["communes"], "communes", [("", ", ".join(str(commune) for commune in filled.communes))]))
     people = filled.form("personnes")
     lines = [
-        (f"{line['prenom']} {line['nom']}", f"{line['courriel']}, {line['fonction']}, {line['service']}")
+        (f"{line.prenom} {line.nom}", f"{line.courriel}, {line.fonction}, {line.service}")
         for line in (people.personnes() if people.is_valid() else [])
     ]
     parts.append(("Les personnes à habiliter", "personnes", lines))
@@ -320,3 +371,16 @@ def envoyee(request: HttpRequest, reference: str) -> HttpResponse:
     if not reference.startswith("H-") or len(reference) > 20:
         raise Http404
     return render(request, "habilitations/envoyee.html", {"reference": reference})
+
+
+@never_cache
+@login_not_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def complement(request: HttpRequest, token: str) -> HttpResponse:
+    """HAB-6.d: what the Caf asks, and the button that opens the form again with what was sent. Opening it changes nothing."""
+    asked = queries.complement_by_token(token)
+    if request.method == "POST" and not asked.closed_at:
+        drafts, draft = Drafts(request, clock.now()), Draft(about=token)
+        draft.type(typed_of(asked.demande.version, PEOPLE))
+        return drafts.go(draft, _address("lieu", draft), otherwise=lambda: _page(request, drafts, draft, "lieu"))
+    return render(request, "habilitations/complement.html", {"complement": asked, "demande": asked.demande})

@@ -117,7 +117,9 @@ def test_the_lieu_can_apply_again_afterwards(agent):
     now = datetime(2026, 11, 23, 9, tzinfo=UTC)
     first = applications.accept(demande_id=DemandeHabilitationFactory().pk, by=agent.user, now=now)
     register.abandon(convention_uuid=first.convention.uuid, motif="Sans suite.", by=agent.user, now=now)
-    again = DemandeHabilitationFactory(gestionnaire_siren=first.gestionnaire_siren, gestionnaire_nom="Nom corrigé")
+    again = DemandeHabilitationFactory(
+        version__gestionnaire_siren=first.version.gestionnaire_siren, version__gestionnaire_nom="Nom corrigé"
+    )
     second = applications.accept(demande_id=again.pk, by=agent.user, now=now)
     assert second.convention != first.convention
     assert second.convention.lieu.gestionnaire.nom == "Nom corrigé"

@@ -8,6 +8,7 @@ from django.db import connection
 from django.test import Client
 from lxml import html
 
+from conventions.rules import PersonneDonnee
 from extranet.core.dates import paris_date
 from extranet.core.errors import Refused
 from extranet.core.outbox.models import Message
@@ -16,7 +17,7 @@ from extranet.core.words import date_longue
 from habilitations.models import DemandeHabilitation
 from habilitations.services.applications import submit
 from tests.conftest import text_of
-from tests.factories import NOW, AgentFactory
+from tests.factories import NOW, AgentFactory, DemandeHabilitationFactory
 
 pytestmark = pytest.mark.django_db
 URL = "/habilitations/nouvelle/"
@@ -217,10 +218,16 @@ def test_only_communes_of_the_chosen_caf_pass_whatever_the_page_sends(client, co
         assert ("territoire de cette Caf" in said(answer)) == (not taken)
     if not taken:
         assert not DemandeHabilitation.objects.exists()
-    values = {name: value for name, value in (LIEU | GESTIONNAIRE).items() if name != "caf"}
+    version = DemandeHabilitationFactory().version
     with pytest.raises(Refused):
         submit(
-            values=values | {"caf_id": "caf-77"}, communes=["77100", "91228"], personnes=[PERSONNE], nonce="n", now=NOW
+            caf="caf-77",
+            lieu=version.lieu,
+            gestionnaire=version.gestionnaire,
+            communes=["77100", "91228"],
+            personnes=[PersonneDonnee(**PERSONNE)],
+            nonce="n",
+            now=NOW,
         )
 
 
@@ -244,10 +251,14 @@ def told(answer):
 def test_after_another_caf_is_chosen_the_communes_of_the_first_one_are_taken_away_and_one_can_go_on(client):
     key = kept(client)
     press(client, 1, key, own(1, {"caf": "caf-91"}))
-    answer = client.get(f"{ADDRESSES[3]}?{key}")
-    assert "qui ne sont pas du territoire de cette Caf sont retirées" in told(answer)
-    assert communes_of(answer) == set()
+    straight = client.get(send(client, key)["Location"])  # one who goes on to the end is led back there
+    assert "Melun (77) ne sont pas du territoire de la Caf de l'Essonne" in said(straight)
+    for answer in (client.get(f"{ADDRESSES[3]}?{key}"), straight):
+        assert "Melun (77) ne sont pas du territoire de la Caf de l'Essonne" in said_beside(answer, "q")
+        assert communes_of(answer) == set()
+    assert not DemandeHabilitation.objects.exists()
     answer = press(client, 3, key, {"ajouter": "91228"})
+    assert "champ--erreur" not in answer.content.decode()
     assert communes_of(answer) == {"91228"}
     assert "Qui répondra aux familles" in press(client, 3, key, {}).content.decode()
 
@@ -303,7 +314,7 @@ def test_there_is_at_least_one_person_and_a_row_left_empty_is_nobody(client):
     summary = post(client, 4, people(PERSONNE, empty))
     assert "Envoyer la demande" in summary.content.decode()
     assert client.post(form_of(summary).action, {"valider": "1"}).status_code == 302
-    assert DemandeHabilitation.objects.get().personnes.count() == 1
+    assert DemandeHabilitation.objects.get().version.personnes.count() == 1
 
 
 def form_of(answer):
@@ -357,9 +368,13 @@ def test_it_is_sent_once_acknowledged_and_told_to_the_agents_of_that_caf(client,
     made = DemandeHabilitation.objects.get()
     assert {answer["Location"] for answer in answers} == {f"/habilitations/envoyee/{made.reference}/"}
     assert made.reference in client.get(answers[0]["Location"]).content.decode()
-    assert (made.caf_id, made.gestionnaire_siren, made.lieu_nom) == ("caf-77", "217701002", "RPE des Tilleuls")
-    assert set(made.communes.values_list("commune_id", flat=True)) == {"77100", "77288"}
-    assert made.personnes.get().courriel == "alix@tilleuls.test"
+    assert (made.caf_id, made.version.gestionnaire_siren, made.version.lieu_nom) == (
+        "caf-77",
+        "217701002",
+        "RPE des Tilleuls",
+    )
+    assert set(made.version.communes.values_list("commune_id", flat=True)) == {"77100", "77288"}
+    assert made.version.personnes.get().courriel == "alix@tilleuls.test"
     send_due(now=made.submitted_at)
     told = sorted(mail["To"] for mail in smtp_sink.mails)
     assert told == ["agent@caf77.test", "rpe@tilleuls.test", "superviseur@caf77.test"]
@@ -391,4 +406,4 @@ def test_sent_several_times_at_once_it_is_one_application():
         thread.join()
     made = DemandeHabilitation.objects.get()
     assert [answer["Location"] for answer in answers] == [f"/habilitations/envoyee/{made.reference}/"] * 3
-    assert (made.personnes.count(), Message.objects.count()) == (1, 2)
+    assert (made.version.personnes.count(), Message.objects.count()) == (1, 2)

@@ -71,7 +71,11 @@ def test_without_the_shared_cache_it_is_filled_step_by_step_and_sent(client, set
         answer = client.post(form_of(page).action, shown(page) | {"valider": "1"})
         assert answer["Location"].startswith("/habilitations/envoyee/")
     made = DemandeHabilitation.objects.get()
-    assert (made.lieu_nom, made.personnes.count(), made.communes.count()) == (LIEU["lieu_nom"], 1, 2)
+    assert (made.version.lieu_nom, made.version.personnes.count(), made.version.communes.count()) == (
+        LIEU["lieu_nom"],
+        1,
+        2,
+    )
     assert Message.objects.exists()
 
 

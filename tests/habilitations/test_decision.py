@@ -38,8 +38,11 @@ def test_accepting_makes_the_whole_register_entry_once(client):
     assert [model.objects.count() for model in MADE] == [1, 1, 1, 1, 1]
     convention = Convention.objects.get()
     assert (convention.state, convention.in_force_from, convention.accepted_by) == ("preparation", None, agent.user)
-    assert (convention.lieu.nom, convention.lieu.gestionnaire.siren) == (demande.lieu_nom, demande.gestionnaire_siren)
-    assert PersonneInscrite.objects.get().courriel == demande.personnes.get().courriel
+    assert (convention.lieu.nom, convention.lieu.gestionnaire.siren) == (
+        demande.version.lieu_nom,
+        demande.version.gestionnaire_siren,
+    )
+    assert PersonneInscrite.objects.get().courriel == demande.version.personnes.get().courriel
     demande.refresh_from_db()
     assert (demande.state, demande.convention) == ("acceptee", convention)
     assert Entry.objects.filter(event="demande-habilitation.acceptee", actor=f"user:{agent.user.uuid}").count() == 1
@@ -116,7 +119,7 @@ def test_a_refusal_needs_its_reason_and_is_told_to_the_lieu(client, smtp_sink):
     assert (demande.state, demande.motif) == ("refusee", "Hors <b>territoire</b>.")
     assert client.post(admin_of(demande, "accepter")).status_code == 409
     send_due(now=demande.decided_at)
-    (mail,) = smtp_sink.to(demande.lieu_courriel)
+    (mail,) = smtp_sink.to(demande.version.lieu_courriel)
     assert "Hors <b>territoire</b>." in text_of(mail)
     assert "Hors &lt;b&gt;territoire" in mail.get_body(("html",)).get_content()
     assert not Lieu.objects.exists()
@@ -128,9 +131,11 @@ def test_what_to_look_at_is_worked_out_and_shown(client, time_machine):
     time_machine.move_to(NOW)
     other = LieuFactory(nom="Guichet du Châtelet", convention__communes=["77100", "77288"])
     HabilitationFactory(lieu=other, user__email="alix@orange.fr")
-    demande = DemandeHabilitationFactory(gestionnaire_siren="217701003", lieu_courriel="rpe@gmail.com")
-    demande.personnes.update(courriel="alix@orange.fr")
-    demande.communes.create(commune_id="77288")
+    demande = DemandeHabilitationFactory(
+        version__gestionnaire_siren="217701003", version__lieu_courriel="rpe@gmail.com"
+    )
+    demande.version.personnes.update(courriel="alix@orange.fr")
+    demande.version.communes.create(commune_id="77288")
     checks = queries.warnings_about(demande, NOW)
     assert checks == [
         "La clé du SIREN n’est pas bonne.",
@@ -142,6 +147,6 @@ def test_what_to_look_at_is_worked_out_and_shown(client, time_machine):
     client.force_login(AgentFactory().user)
     page = html.document_fromstring(client.get(admin_of(demande)).content.decode())
     assert page.xpath("//div[contains(@class, 'field-a_verifier')]//li/text()") == checks
-    sound = DemandeHabilitationFactory(lieu_courriel="rpe@commune.test")
-    sound.communes.update(commune="77487")
+    sound = DemandeHabilitationFactory(version__lieu_courriel="rpe@commune.test")
+    sound.version.communes.update(commune="77487")
     assert queries.warnings_about(sound, NOW) == []

@@ -188,7 +188,7 @@ def test_a_lieu_goes_back_and_forth_and_takes_a_person_away(site, new_page, scri
     page.wait_for_url("**/habilitations/envoyee/**")
     page.go_back()
     assert page.inner_text("h1") == "Votre demande est envoyée à la Caf"
-    assert DemandeHabilitation.objects.get().personnes.count() == 1
+    assert DemandeHabilitation.objects.get().version.personnes.count() == 1
 
 
 @pytest.mark.rule("DEM-1.b")

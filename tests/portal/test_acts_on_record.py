@@ -63,6 +63,14 @@ ACTS = {
     "demandes_demande/confier": (DemandeFactory, lambda: {"lieu": a_lieu_with_somebody().pk}),
     "habilitations_demandehabilitation/accepter": (DemandeHabilitationFactory, dict),
     "habilitations_demandehabilitation/refuser": (DemandeHabilitationFactory, lambda: {"motif": "Hors territoire."}),
+    "habilitations_demandehabilitation/complement": (
+        DemandeHabilitationFactory,
+        lambda: {"texte": "La délibération ?"},
+    ),
+    "habilitations_demandehabilitation/transferer": (
+        DemandeHabilitationFactory,
+        lambda: {"caf": "caf-91", "motif": "Le lieu est dans l’Essonne."},
+    ),
     "habilitations_personneaactiver/activer": (to_open, dict),
     "habilitations_habilitation/suspendre": (HabilitationFactory, lambda: {"reason": "départ"}),
     "habilitations_habilitation/renvoyer": (lambda: HabilitationFactory(user__password_chosen_at=None), dict),
@@ -97,6 +105,8 @@ def test_an_act_is_on_record_and_shown_where_it_was_done(client, time_machine, a
     lines = Entry.objects.exclude(pk__in=before).filter(actor=f"user:{agent.user.uuid}")
     assert lines.exists()
     assert not any(line.object_id.isdigit() for line in lines)
+    if act == "habilitations_demandehabilitation/transferer":  # seen by the other Caf only, from now on
+        client.force_login(AgentFactory(essonne=True).user)
     if act != "habilitations_personneaactiver/activer":  # its line is the habilitation's, which it made
         page = client.get(reverse(f"admin:{model}_change", args=[made.pk])).content.decode()
         assert "sacha.agente@caf77.test" in page

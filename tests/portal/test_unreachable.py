@@ -34,7 +34,7 @@ class Case:
             **situation,
         )
         self.line = HabilitationFactory(lieu=self.lieu, user__email=f"personne@{name}.test")
-        self.application = DemandeHabilitationFactory(lieu_courriel=f"candidat@{name}.test", **situation)
+        self.application = DemandeHabilitationFactory(version__lieu_courriel=f"candidat@{name}.test", **situation)
         self.demande = DemandeFactory(transmise=True, lieu=self.lieu, dossier__courriel=f"famille@{name}.test")
         self.agent = AgentFactory(user__email=f"agent@{name}.test", **situation)
         Caf.objects.filter(pk=caf).update(courriel_generique=f"boite@{name}.test")

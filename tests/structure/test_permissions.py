@@ -66,6 +66,11 @@ habilitations:nouvelle          POST  302    302  302  choix 302  302  302  302 
 habilitations:etape             GET   302    302  302  choix 302  302  302  302  302
 habilitations:etape             POST  302    302  302  choix 302  302  302  302  302
 habilitations:etape[unknown]    GET   404    404  404  choix 404  404  404  404  404
+habilitations:complement        GET   200    200  200  choix 200  200  200  200  200
+habilitations:complement        POST  302    302  302  choix 302  302  302  302  302
+habilitations:complement[replaced] GET 410   410  410  choix 410  410  410  410  410
+habilitations:complement[replaced] POST 410  410  410  choix 410  410  410  410  410
+habilitations:complement[forged] GET  404    404  404  choix 404  404  404  404  404
 habilitations:envoyee           GET   200    200  200  choix 200  200  200  200  200
 habilitations:envoyee[forged]   GET   404    404  404  choix 404  404  404  404  404
 
@@ -179,6 +184,8 @@ admin:demandes_demande_actes[reprendre]           POST  login 403 403 choix 409 
 admin:demandes_demande_actes[unknown]             GET   login 403 403 choix 404 404 404 404 404
 admin:habilitations_demandehabilitation_acte[accepter] GET login 403 403 choix 200 404 403 200 404
 admin:habilitations_demandehabilitation_acte[refuser] POST login 403 403 choix 422 404 403 422 404
+admin:habilitations_demandehabilitation_acte[complement] POST login 403 403 choix 422 404 403 422 404
+admin:habilitations_demandehabilitation_acte[transferer] POST login 403 403 choix 422 404 403 422 404
 admin:habilitations_personneaactiver_acte[activer] GET  login 403 403 choix 200 404 403 200 403
 admin:habilitations_personneaactiver_actes[activer] GET login 403 403 choix 200 404 403 200 403
 admin:habilitations_personneaactiver_actes[activer] POST login 403 403 choix 302 404 403 302 403

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from types import SimpleNamespace
+from uuid import uuid4
 
 from django.test import Client
 from django.urls import reverse
@@ -12,9 +13,11 @@ from demandes.queries import link_token
 from extranet.core.accounts import services as accounts
 from extranet.core.documents import store
 from extranet.core.web.middleware import MUST_CHOOSE
+from habilitations.queries import complement_token
 from tests.factories import (
     NOW,
     AgentFactory,
+    ComplementFactory,
     DemandeFactory,
     DemandeHabilitationFactory,
     HabilitationFactory,
@@ -85,6 +88,9 @@ class World:
             "demandes:suivi[forged]": [link_token(self.demande.uuid)[:-4] + "AAAA"],
             "habilitations:etape": ["communes"],
             "habilitations:etape[unknown]": ["ailleurs"],
+            "habilitations:complement": [complement_token(ComplementFactory().uuid)],
+            "habilitations:complement[replaced]": [complement_token(ComplementFactory(remplace=True).uuid)],
+            "habilitations:complement[forged]": [complement_token(uuid4())],
             "habilitations:envoyee": ["H-2026-ABCDEF"],
             "habilitations:envoyee[forged]": ["X-2026-ABCDEF"],
             "demandes:detail": [self.demande.uuid],

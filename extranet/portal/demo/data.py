@@ -11,6 +11,7 @@ from typing import Any
 from django.contrib.auth.hashers import make_password
 
 from conventions.models import Acte, Convention, Lieu
+from conventions.rules import GestionnaireDonne, LieuDonne, PersonneDonnee
 from conventions.services import register
 from conventions.services import signature as signatures
 from demandes import rules
@@ -130,36 +131,37 @@ def _lieu(spec: LieuDemo, agents: dict[str, User], password: str, now: datetime)
     prepared_at = start_of_day(signed_on - timedelta(days=14)) + timedelta(hours=10)
     convention = register.prepare(
         caf=spec.caf,
-        gestionnaire={
-            "nom": spec.gestionnaire,
-            "nature": "epci" if spec.gestionnaire.startswith("C") and spec.siren.startswith("2000") else "commune",
-            "siren": spec.siren,
-            "adresse": "1 place de la Mairie",
-            "code_postal": spec.code_postal,
-            "ville": spec.ville,
-            "representant_civilite": "Mme",
-            "representant_nom": "Signataire",
-            "representant_prenom": "Morgan",
-            "representant_qualite": "présidente",
-        },
-        lieu={
-            "nom": spec.nom,
-            "nature": spec.nature,
-            "adresse": "12 rue des Écoles",
-            "code_postal": spec.code_postal,
-            "ville": spec.ville,
-            "telephone": "+33600000090",
-            "courriel": f"{spec.code.lower()}@demo.test",
-        },
+        gestionnaire=GestionnaireDonne(
+            nom=spec.gestionnaire,
+            nature="epci" if spec.gestionnaire.startswith("C") and spec.siren.startswith("2000") else "commune",
+            siren=spec.siren,
+            adresse="1 place de la Mairie",
+            code_postal=spec.code_postal,
+            ville=spec.ville,
+            representant_civilite="Mme",
+            representant_nom="Signataire",
+            representant_prenom="Morgan",
+            representant_qualite="présidente",
+        ),
+        lieu=LieuDonne(
+            nom=spec.nom,
+            nature=spec.nature,
+            adresse="12 rue des Écoles",
+            code_postal=spec.code_postal,
+            ville=spec.ville,
+            telephone="+33600000090",
+            courriel=f"{spec.code.lower()}@demo.test",
+            site="",
+        ),
         communes=spec.communes,
         personnes=[
-            {"civilite": "Mme", "nom": nom, "prenom": prenom, "courriel": email, "service": "Petite enfance", "fonction": "animatrice"}
+            PersonneDonnee("Mme", nom, prenom, email, "Petite enfance", "animatrice")
             for email, prenom, nom in spec.personnes
         ],
         by=agent,
         now=prepared_at,
         lieu_code=spec.code,
-    )  # fmt: skip
+    )
     acte = Acte.objects.get(convention=convention)
     register.keep_pdf(acte, now=prepared_at)
     if spec.months_ago:
@@ -203,36 +205,32 @@ def _habilitate(convention: Convention, password: str, agent: User, now: datetim
 
 def _application(now: datetime) -> None:
     applications.submit(
-        values={
-            "caf_id": "caf-77",
-            "lieu_nom": "RPE de Nemours",
-            "lieu_nature": "rpe",
-            "lieu_adresse": "3 rue du Château",
-            "lieu_code_postal": "77140",
-            "lieu_ville": "Nemours",
-            "lieu_telephone": "+33600000091",
-            "lieu_courriel": "rpe.nemours@demo.test",
-            "gestionnaire_nom": "Ville de Nemours",
-            "gestionnaire_nature": "commune",
-            "gestionnaire_siren": "217703339",
-            "gestionnaire_adresse": "39 rue du Docteur-Chopy",
-            "gestionnaire_code_postal": "77140",
-            "gestionnaire_ville": "Nemours",
-            "representant_civilite": "M.",
-            "representant_nom": "Élu",
-            "representant_prenom": "Gabriel",
-            "representant_qualite": "maire",
-        },
+        caf="caf-77",
+        lieu=LieuDonne(
+            nom="RPE de Nemours",
+            nature="rpe",
+            adresse="3 rue du Château",
+            code_postal="77140",
+            ville="Nemours",
+            telephone="+33600000091",
+            courriel="rpe.nemours@demo.test",
+            site="",
+        ),
+        gestionnaire=GestionnaireDonne(
+            nom="Ville de Nemours",
+            nature="commune",
+            siren="217703339",
+            adresse="39 rue du Docteur-Chopy",
+            code_postal="77140",
+            ville="Nemours",
+            representant_civilite="M.",
+            representant_nom="Élu",
+            representant_prenom="Gabriel",
+            representant_qualite="maire",
+        ),
         communes=["77333"],
         personnes=[
-            {
-                "civilite": "Mme",
-                "nom": "Nouvelle",
-                "prenom": "Jade",
-                "courriel": "jade.nouvelle@demo.test",
-                "service": "Petite enfance",
-                "fonction": "responsable",
-            }
+            PersonneDonnee("Mme", "Nouvelle", "Jade", "jade.nouvelle@demo.test", "Petite enfance", "responsable")
         ],
         nonce="demonstration",
         now=now - timedelta(days=2),
