@@ -41,7 +41,7 @@ FAMILLE = {
     "vous": ("La famille", _("Vous")),
 }
 _TO_FAMILY = {
-    "Nom": _("Votre nom"),
+    "Nom": _("Vos prénom et nom"),
     "Téléphone": _("Votre téléphone"),
     "Courriel": _("Votre courriel"),
     "Préfère être joint": _("Vous préférez être joint"),

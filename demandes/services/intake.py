@@ -175,10 +175,10 @@ SAID = ("commune", "lieu", *DOSSIER)
 # --- one demande, from the form ------------------------------------------------------------------------------------
 
 
-def preview(recue: Recue, commune: Any) -> Demande:
+def preview(recue: Recue, commune: Any, langue: str) -> Demande:
     """What the summary page shows: a demande and its dossier, cleaned, that nothing has kept."""
     clean, _ = _cleaned(recue)
-    demande = Demande(commune=commune, deposee_le=clean.deposee_le, **_modes(clean))
+    demande = Demande(commune=commune, langue=langue, deposee_le=clean.deposee_le, **_modes(clean))
     Dossier(demande=demande, **_dossier(clean))
     return demande
 

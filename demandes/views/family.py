@@ -252,8 +252,9 @@ def _summary_page(request: HttpRequest, drafts: Drafts, place: Place, draft: Dra
     filled = _Filled(draft, place, now)
     if filled.recue is None:
         return _form_page(request, drafts, place, draft, now, again=True)
+    langue = place.corrects.langue if place.corrects else languages.current()
     context = _context(place, draft) | {
-        "sections": sections_to_family(intake.preview(filled.recue, place.found.commune)),
+        "sections": sections_to_family(intake.preview(filled.recue, place.found.commune, langue)),
         "action": _address("relire", place, draft),
         "scelle": drafts.seal(draft),
     }
