@@ -5,6 +5,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from conventions.workflow import CONVENTION, EtatConvention
 
@@ -19,10 +20,10 @@ class NatureGestionnaire(models.TextChoices):
 
 
 class NatureLieu(models.TextChoices):
-    RPE = "rpe", "relais petite enfance"
-    GUICHET = "guichet-unique", "guichet unique"
-    LAEP = "point-info", "point d’information petite enfance"
-    AUTRE = "autre", "autre service"
+    RPE = "rpe", _("relais petite enfance")
+    GUICHET = "guichet-unique", _("guichet unique")
+    LAEP = "point-info", _("point d’information petite enfance")
+    AUTRE = "autre", _("autre service")
 
 
 class NatureActe(models.TextChoices):

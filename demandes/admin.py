@@ -22,7 +22,8 @@ from demandes.workflow import ALIVE, DEMANDE, Etat, EtatAttestation, EtatLivrais
 from extranet.core import clock
 from extranet.core.dates import paris_date
 from extranet.core.documents import store
-from extranet.core.words import date_courte, date_longue
+from extranet.core.languages import date_longue
+from extranet.core.words import date_courte
 from extranet.territory.acts import Act, ActsMixin
 from extranet.territory.scoping import CafScopedAdmin, CafScopedInline
 
@@ -182,7 +183,7 @@ class DemandeAdmin(ActsMixin):
 
     @admin.display(description="modes d’accueil")
     def modes_voulus(self, demande: Demande) -> str:
-        return ", ".join(MODES[mode] for mode in demande.modes)
+        return ", ".join(str(MODES[mode]) for mode in demande.modes)
 
 
 class LigneInline(CafScopedInline):

@@ -5,6 +5,9 @@ from typing import Any
 
 from django import forms
 from django.http import HttpRequest
+from django.utils.dates import WEEKDAYS
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
 
 from demandes import rules
 from demandes.documents.reading import ATYPIQUES, CONTACTS, MODES, REGULARITES, RENDEZ_VOUS
@@ -120,98 +123,98 @@ class DemandeForm(forms.Form):
     """DEM-3: nothing but what the lieu needs to answer; in the order of the page: the need, then the parent."""
 
     modes = forms.MultipleChoiceField(
-        label="Quel mode d’accueil cherchez-vous ?",
-        choices=[*MODES.items(), (UNSURE, "Je ne sais pas encore")],
+        label=_("Quel mode d’accueil cherchez-vous ?"),
+        choices=[*MODES.items(), (UNSURE, _("Je ne sais pas encore"))],
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": "Cochez au moins un mode d’accueil, ou « Je ne sais pas encore »."},
+        error_messages={"required": _("Cochez au moins un mode d’accueil, ou « Je ne sais pas encore ».")},
     )
     a_partir_du = forms.DateField(
-        label="À partir de quand ?",
+        label=_("À partir de quand ?"),
         widget=DateInput,
         error_messages={
-            "required": "Indiquez à partir de quand, même environ.",
-            "invalid": "Écrivez une date, par exemple 01/03/2027.",
+            "required": _("Indiquez à partir de quand, même environ."),
+            "invalid": _("Écrivez une date, par exemple 01/03/2027."),
         },
     )
     regularite = forms.ChoiceField(
-        label="À quel rythme ?",
+        label=_("À quel rythme ?"),
         required=False,
-        choices=[("", "Je ne sais pas encore"), *REGULARITES.items()],
+        choices=[("", _("Je ne sais pas encore")), *REGULARITES.items()],
         widget=forms.RadioSelect,
     )
     jours = forms.MultipleChoiceField(
-        label="Quels jours ?",
+        label=_("Quels jours ?"),
         required=False,
-        choices=[(jour, jour.capitalize()) for jour in JOURS],
+        choices=[(jour, capfirst(nom)) for jour, nom in zip(JOURS, WEEKDAYS.values(), strict=True)],
         widget=forms.CheckboxSelectMultiple,
     )
-    de = forms.TimeField(label="De", required=False, widget=TimeInput)
-    a = forms.TimeField(label="À", required=False, widget=TimeInput)
+    de = forms.TimeField(label=_("De"), required=False, widget=TimeInput)
+    a = forms.TimeField(label=_("À"), required=False, widget=TimeInput)
     atypiques = forms.MultipleChoiceField(
-        label="Avez-vous besoin d’horaires particuliers ?",
+        label=_("Avez-vous besoin d’horaires particuliers ?"),
         required=False,
-        choices=[(nom, label.capitalize()) for nom, label in ATYPIQUES.items()],
+        choices=[(nom, capfirst(label)) for nom, label in ATYPIQUES.items()],
         widget=forms.CheckboxSelectMultiple,
     )
     rendez_vous = forms.ChoiceField(
-        label="De quoi avez-vous besoin pour le rendez-vous ?",
+        label=_("De quoi avez-vous besoin pour le rendez-vous ?"),
         required=False,
-        choices=[("", "Rien de particulier"), *RENDEZ_VOUS.items()],
+        choices=[("", _("Rien de particulier")), *RENDEZ_VOUS.items()],
         widget=forms.RadioSelect,
     )
     message = LinesField(
-        label="Votre message",
+        label=_("Votre message"),
         required=False,
         max_length=2000,
-        help_text="N’écrivez pas d’informations de santé : vous en parlerez de vive voix si besoin.",
+        help_text=_("N’écrivez pas d’informations de santé : vous en parlerez de vive voix si besoin."),
     )
     prenom = LineField(
-        label="Votre prénom",
+        label=_("Votre prénom"),
         max_length=100,
         widget=forms.TextInput(attrs={"autocomplete": "given-name"}),
-        error_messages={"required": "Indiquez votre prénom."},
+        error_messages={"required": _("Indiquez votre prénom.")},
     )
     nom = LineField(
-        label="Votre nom",
+        label=_("Votre nom"),
         max_length=100,
         widget=forms.TextInput(attrs={"autocomplete": "family-name"}),
-        error_messages={"required": "Indiquez votre nom."},
+        error_messages={"required": _("Indiquez votre nom.")},
     )
     courriel = AddressField(
-        label="Votre courriel",
-        help_text="Vous y recevrez la référence et le lien pour suivre votre demande.",
+        label=_("Votre courriel"),
+        help_text=_("Vous y recevrez la référence et le lien pour suivre votre demande."),
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
-        error_messages={"required": "Indiquez votre adresse de courriel."},
+        error_messages={"required": _("Indiquez votre adresse de courriel.")},
     )
-    telephone = PhoneField(label="Votre téléphone", required=False)
+    telephone = PhoneField(label=_("Votre téléphone"), required=False)
     code_postal = PostalCodeField(
-        label="Votre code postal",
+        label=_("Votre code postal"),
         widget=forms.TextInput(attrs={"autocomplete": "postal-code", "inputmode": "numeric"}),
-        error_messages={"required": "Indiquez le code postal où vous habitez."},
+        error_messages={"required": _("Indiquez le code postal où vous habitez.")},
     )
     ville = LineField(
-        label="Votre commune de résidence",
+        label=_("Votre commune de résidence"),
         max_length=100,
         widget=forms.TextInput(attrs={"autocomplete": "address-level2"}),
-        error_messages={"required": "Indiquez la commune où vous habitez."},
+        error_messages={"required": _("Indiquez la commune où vous habitez.")},
     )
     allocataire = forms.ChoiceField(
-        label="Êtes-vous allocataire de la Caf ?",
+        label=_("Êtes-vous allocataire de la Caf ?"),
         required=False,
-        choices=[("oui", "Oui"), ("non", "Non"), ("", "Je préfère ne pas répondre")],
+        choices=[("oui", _("Oui")), ("non", _("Non")), ("", _("Je préfère ne pas répondre"))],
         widget=forms.RadioSelect,
     )
     contact_prefere = forms.ChoiceField(
-        label="Comment préférez-vous être joint ?",
+        label=_("Comment préférez-vous être joint ?"),
         required=False,
-        choices=[("", "Peu importe"), *CONTACTS.items()],
+        choices=[("", _("Peu importe")), *CONTACTS.items()],
         widget=forms.RadioSelect,
     )
     creneau = LineField(
-        label="À quel moment ?",
+        label=_("À quel moment ?"),
         required=False,
         max_length=200,
-        help_text="Par exemple : le mardi matin.",
+        help_text=_("Par exemple : le mardi matin."),
     )
     # A field that people do not see; programs fill it (DEM-6).
     site_web = forms.CharField(required=False, widget=forms.TextInput(attrs={"tabindex": "-1", "autocomplete": "off"}))
@@ -228,7 +231,7 @@ class DemandeForm(forms.Form):
     def clean_a_partir_du(self) -> date:
         day = self.cleaned_data["a_partir_du"]
         if not rules.is_plausible_start(day, self.today):
-            raise forms.ValidationError("Cette date est trop loin : entre le mois dernier et dans trois ans.")
+            raise forms.ValidationError(_("Cette date est trop loin : entre le mois dernier et dans trois ans."))
         return day
 
     def clean(self) -> dict[str, Any]:
@@ -236,20 +239,20 @@ class DemandeForm(forms.Form):
         by_telephone = "telephone" in (values.get("contact_prefere"), values.get("rendez_vous", "").partition("-")[0])
         if by_telephone and not values.get("telephone") and "telephone" not in self.errors:
             self.add_error(
-                "telephone", "Indiquez un numéro, puisque vous préférez le téléphone, ou choisissez une autre façon."
+                "telephone", _("Indiquez un numéro, puisque vous préférez le téléphone, ou choisissez une autre façon.")
             )
         jours, de, a = values.get("jours"), values.get("de"), values.get("a")
         if {"jours", "de", "a"} & self.errors.keys() or not (jours or de or a):
             return values
         # Days without hours, or hours without days, could not be kept: what was typed is never dropped in silence.
         if not jours:
-            self.add_error("jours", "Cochez les jours de ces heures, ou effacez les heures.")
+            self.add_error("jours", _("Cochez les jours de ces heures, ou effacez les heures."))
         if not de:
-            self.add_error("de", "Indiquez une heure, même approximative.")
+            self.add_error("de", _("Indiquez une heure, même approximative."))
         if not a:
-            self.add_error("a", "Indiquez une heure, même approximative.")
+            self.add_error("a", _("Indiquez une heure, même approximative."))
         if de and a and de >= a:
-            self.add_error("a", "L’heure de fin vient après l’heure de début.")
+            self.add_error("a", _("L’heure de fin vient après l’heure de début."))
         return values
 
     def horaires(self) -> list[list[str]]:
@@ -258,7 +261,7 @@ class DemandeForm(forms.Form):
         return [[jour, f"{values['de']:%H:%M}", f"{values['a']:%H:%M}"] for jour in values["jours"]]
 
 
-SIX_OR_MORE = (
+SIX_OR_MORE = _(
     "Cet enfant a six ans ou plus : corrigez la date, ou retirez-le. Votre demande reste possible pour les plus jeunes."
 )
 
@@ -267,23 +270,23 @@ class EnfantForm(forms.Form):
     """One child: born, or expected; one date (DEM-3.b, DEM-3.c)."""
 
     prenom = LineField(
-        label="Prénom",
+        label=_("Prénom"),
         required=False,
         max_length=100,
     )
     situation = forms.ChoiceField(
-        label="Est-il déjà né ?",
-        choices=[("ne", "Déjà né(e)"), ("attendu", "Attendu(e) : naissance ou adoption")],
+        label=_("Est-il déjà né ?"),
+        choices=[("ne", _("Déjà né(e)")), ("attendu", _("Attendu(e) : naissance ou adoption"))],
         widget=forms.RadioSelect,
-        error_messages={"required": "Dites si cet enfant est déjà né ou attendu."},
+        error_messages={"required": _("Dites si cet enfant est déjà né ou attendu.")},
     )
     date = forms.DateField(
-        label="Sa date de naissance, ou la date prévue",
-        help_text="La date prévue est celle de la naissance, ou de l’arrivée d’un enfant adopté.",
+        label=_("Sa date de naissance, ou la date prévue"),
+        help_text=_("La date prévue est celle de la naissance, ou de l’arrivée d’un enfant adopté."),
         widget=DateInput,
         error_messages={
-            "required": "Indiquez sa date de naissance, ou la date prévue.",
-            "invalid": "Écrivez une date valide, par exemple 01/03/2026.",
+            "required": _("Indiquez sa date de naissance, ou la date prévue."),
+            "invalid": _("Écrivez une date valide, par exemple 01/03/2026."),
         },
     )
 
@@ -298,9 +301,9 @@ class EnfantForm(forms.Form):
             return values
         if situation == "attendu":
             if not rules.is_plausible_due_date(day, self.today):
-                self.add_error("date", "Donnez une date prévue entre il y a six semaines et dans dix-huit mois.")
+                self.add_error("date", _("Donnez une date prévue entre il y a six semaines et dans dix-huit mois."))
         elif day > self.today:
-            self.add_error("date", "Cette date est à venir : choisissez « Attendu(e) », ou corrigez-la.")
+            self.add_error("date", _("Cette date est à venir : choisissez « Attendu(e) », ou corrigez-la."))
         elif not rules.is_under_six(day, self.today):
             self.add_error("date", SIX_OR_MORE)
         return values
@@ -317,11 +320,11 @@ class EnfantForm(forms.Form):
 class EnfantsFormSet(Rows):
     """One to ten children."""
 
-    titre = "Enfant"
+    titre = _("Enfant")
 
     def clean(self) -> None:
         if not any(self.errors) and not self.enfants():
-            raise forms.ValidationError("Indiquez au moins un enfant : s’il est né ou attendu, et sa date.")
+            raise forms.ValidationError(_("Indiquez au moins un enfant : s’il est né ou attendu, et sa date."))
 
     def enfants(self) -> list[dict[str, str]]:
         """The children as the dossier keeps them."""
@@ -364,10 +367,10 @@ class RetraitForm(forms.Form):
     """DEM-4: something typed, so that opening a link is never enough."""
 
     courriel = forms.CharField(
-        label="Pour confirmer, écrivez l’adresse de courriel de votre demande",
+        label=_("Pour confirmer, écrivez l’adresse de courriel de votre demande"),
         max_length=254,
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
-        error_messages={"required": "Écrivez l’adresse de courriel de votre demande."},
+        error_messages={"required": _("Écrivez l’adresse de courriel de votre demande.")},
     )
 
     def __init__(self, *args: Any, attendu: str, **kwargs: Any):
@@ -377,5 +380,5 @@ class RetraitForm(forms.Form):
     def clean_courriel(self) -> str:
         typed = self.cleaned_data["courriel"].strip().lower()
         if typed != self.attendu.lower():
-            raise forms.ValidationError("Ce n’est pas l’adresse de cette demande.")
+            raise forms.ValidationError(_("Ce n’est pas l’adresse de cette demande."))
         return typed

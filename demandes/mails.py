@@ -3,12 +3,15 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
 from django.db.models import Count, F, Min, Window
 from django.db.models.functions import RowNumber
+from django.utils import translation
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from conventions.models import Lieu
 from demandes import queries, rules
@@ -16,9 +19,9 @@ from demandes.models import Attestation, Demande, Dossier, Transmission
 from demandes.services.transmission import note_notified
 from demandes.workflow import ALIVE, Etat, EtatAttestation
 from extranet.core.dates import paris_date
+from extranet.core.languages import date_longue
 from extranet.core.outbox.kinds import Mail, addressee, link, mail
 from extranet.core.outbox.models import Message
-from extranet.core.words import date_longue
 from habilitations import queries as habilitations
 
 SHOWN = 50
@@ -34,7 +37,7 @@ def families(identifiers: Collection[str]) -> dict[str, str]:
 
 
 def _mail(message: Message, subject: str, **context: Any) -> Mail:
-    app, _, name = message.kind.partition(".")
+    app, name = message.kind.split(".", 1)
     return Mail(subject, f"{app}/courriels/{name}", context)
 
 
@@ -95,7 +98,7 @@ def _reminded(messages: Sequence[Message], now: datetime) -> dict[Any, Waiting]:
     keys = [key for name in by_uuid for key in (name, *(f"{name}:{day}" for day in rules.REMINDER_DAYS))]
     said = Message.objects.filter(kind__in=("demandes.rappel", "demandes.retard"), key__in=keys, cancelled_at=None)
     for key in said.values_list("key", flat=True).distinct():
-        name, _, day = key.partition(":")
+        name, _colon, day = key.partition(":")
         for one in by_uuid[name]:
             one.told.add(int(day or rules.PICK_UP_DAYS))
     return found
@@ -192,19 +195,26 @@ def _demande(message: Message, now: datetime, states: frozenset[Etat]) -> Demand
     return demande if demande and demande.state in states and demande.last_day >= paris_date(now) else None
 
 
+def _to_family(message: Message, langue: str, subject: Promise, reference: str, **context: Any) -> Mail:
+    """DEM-9.b: in the language of its demande."""
+    with translation.override(langue):
+        written = _mail(message, str(subject) % {"reference": reference}, reference=reference, **context)
+    return replace(written, langue=langue)
+
+
 @mail("demandes.accuse", when="une famille valide sa demande", to="famille", load=_demandes)
 def accuse(message: Message, now: datetime) -> Mail | None:
     """DEM-4: reference, private link, rights; nothing that the family typed."""
     demande = _demande(message, now, ALIVE)
     if demande is None:
         return None
-    return _mail(
+    return _to_family(
         message,
-        f"Votre demande {demande.reference} est enregistrée",
+        demande.langue,
+        _("Votre demande %(reference)s est enregistrée"),
+        demande.reference,
         demande=demande,
         lieu=demande.lieu,
-        recue_le=date_longue(paris_date(demande.received_at)),
-        detruite_le=date_longue(demande.last_day),
         lien=link("demandes:suivi", queries.link_token(demande.uuid)),
         confidentialite=link("portal:confidentialite"),
     )
@@ -216,7 +226,8 @@ def orientee(message: Message, now: datetime) -> Mail | None:
     demande = _demande(message, now, ALIVE)
     if demande is None or demande.lieu is None:
         return None
-    return _mail(message, "Un lieu d’information va vous répondre", demande=demande, lieu=demande.lieu)
+    subject = _("Un lieu d’information va vous répondre")
+    return _to_family(message, demande.langue, subject, demande.reference, demande=demande, lieu=demande.lieu)
 
 
 @mail("demandes.reprise", when="la Caf reprend à un lieu des demandes qu’il n’a pas récupérées", to="lieu")
@@ -246,19 +257,16 @@ def retard_famille(message: Message, now: datetime) -> Mail | None:
     demande = _demande(message, now, frozenset({Etat.TRANSMISE}))
     if demande is None:
         return None
-    return _mail(message, "Votre demande attend une réponse", demande=demande, lieu=demande.lieu)
+    subject = _("Votre demande attend une réponse")
+    return _to_family(message, demande.langue, subject, demande.reference, demande=demande, lieu=demande.lieu)
 
 
 @mail("demandes.retrait-famille", when="une famille retire sa demande", to="famille, une seule fois et tout de suite")
 def retrait_famille(message: Message, now: datetime) -> Mail:
     """DEM-4.d: said while its address is still in hand; nothing of it is kept (`destruction.withdraw_and_confirm`)."""
     about = message.about
-    return _mail(
-        message,
-        f"Votre demande {about['reference']} est retirée",
-        reference=about["reference"],
-        lieu_prevenu=about["recuperee"],
-    )
+    subject = _("Votre demande %(reference)s est retirée")
+    return _to_family(message, about["langue"], subject, about["reference"], lieu_prevenu=about["recuperee"])
 
 
 # --- withdrawals and attestations ----------------------------------------------------------------------------------

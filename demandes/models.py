@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from demandes.workflow import ATTESTATION, DEMANDE, LIVRAISON, Etat, EtatAttestation, EtatLivraison
+from extranet.core import languages
 from extranet.core.journal.models import sealed
 from extranet.core.words import date_courte
 
@@ -171,6 +172,7 @@ class Demande(models.Model):
             "livraison",
             "lieu_voulu",
             "nonce",
+            "langue",
             "deposee_le",
             "modifiee_le",
             "received_at",
@@ -200,6 +202,8 @@ class Demande(models.Model):
     lieu_voulu = models.ForeignKey("conventions.Lieu", models.PROTECT, related_name="+", db_index=False, null=True)
     # One sending of the form, so that a double click makes one demande (DEM-6).
     nonce = models.CharField(max_length=40, null=True, unique=True, editable=False)
+    # In which it was made, and its mails are (DEM-9.b).
+    langue = models.CharField("langue", max_length=10, choices=languages.choices, default=languages.SOURCE)
     deposee_le = models.DateTimeField("déposée le")
     modifiee_le = models.DateTimeField("modifiée le", null=True)
     received_at = models.DateTimeField("reçue le")

@@ -7,6 +7,7 @@ from statistics import median_low
 from typing import Any
 
 from django.db.models import Case, Count, F, QuerySet, When
+from django.utils.translation import gettext as _
 
 from demandes import rules
 from demandes.models import Attestation, Demande, LigneAttestation, Livraison, Transmission
@@ -14,8 +15,8 @@ from demandes.workflow import ALIVE, Etat, EtatLivraison
 from extranet.core import signed
 from extranet.core.dates import paris_date
 from extranet.core.errors import Gone, NotFound
+from extranet.core.languages import date_longue
 from extranet.core.outbox.models import Message
-from extranet.core.words import date_longue
 from extranet.territory.queries import search_key
 from habilitations import queries as habilitations
 
@@ -88,13 +89,14 @@ def demande_by_token(token: str, now: datetime) -> Demande:
     if demande is None:
         raise NotFound
     if demande.state == Etat.RETIREE:
-        raise Gone(
-            f"Cette demande a été retirée le {_day(demande.destroyed_at)}. Ses données ont été détruites aussitôt."
-        )
+        sentence = _("Cette demande a été retirée le %(jour)s. Ses données ont été détruites aussitôt.")
+        raise Gone(sentence % {"jour": _day(demande.destroyed_at)})
     if demande.state == Etat.PURGEE:
-        raise Gone(f"Vos données ont été détruites le {_day(demande.destroyed_at)}, à la fin de leur conservation.")
+        sentence = _("Vos données ont été détruites le %(jour)s, à la fin de leur conservation.")
+        raise Gone(sentence % {"jour": _day(demande.destroyed_at)})
     if demande.last_day < paris_date(now):
-        raise Gone(f"La conservation de vos données a pris fin le {date_longue(demande.last_day)}.")
+        sentence = _("La conservation de vos données a pris fin le %(jour)s.")
+        raise Gone(sentence % {"jour": date_longue(demande.last_day)})
     return demande
 
 

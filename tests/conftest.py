@@ -172,7 +172,8 @@ def new_page(browser: Any) -> Iterator[Callable[[], Any]]:
     contexts, faults = [], []
 
     def make(**options: Any) -> Any:
-        context = browser.new_context(locale="fr-FR", timezone_id="Europe/Paris", accept_downloads=True, **options)
+        usual = {"locale": "fr-FR", "timezone_id": "Europe/Paris", "accept_downloads": True}
+        context = browser.new_context(**usual | options)
         context.set_default_timeout(15_000)
         contexts.append(context)
         page = context.new_page()

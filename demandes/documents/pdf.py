@@ -8,7 +8,7 @@ from demandes.documents.reading import sections
 from demandes.models import Attestation, Demande
 from extranet.core.dates import paris_date
 from extranet.core.documents.pdf import render
-from extranet.core.words import date_longue
+from extranet.core.languages import date_longue
 
 MOST_LINES = 20_000
 

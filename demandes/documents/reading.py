@@ -2,39 +2,61 @@
 
 from dataclasses import dataclass, field
 
+from django.utils.dates import WEEKDAYS
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
 from demandes.models import Demande
-from extranet.core.words import JOURS, date_longue, telephone
+from extranet.core.languages import date_longue
+from extranet.core.words import JOURS, telephone
 
 MODES = {
-    "creche-collective": "Crèche collective",
-    "assistante-maternelle": "Assistante maternelle",
-    "garde-a-domicile": "Garde à domicile",
+    "creche-collective": _("Crèche collective"),
+    "assistante-maternelle": _("Assistante maternelle"),
+    "garde-a-domicile": _("Garde à domicile"),
 }
-REGULARITES = {"regulier": "Accueil régulier", "occasionnel": "Accueil occasionnel", "urgent": "Accueil urgent"}
-ATYPIQUES = {"matin-tot": "tôt le matin", "soir": "le soir", "nuit": "la nuit", "week-end": "le week-end"}
+REGULARITES = {
+    "regulier": _("Accueil régulier"),
+    "occasionnel": _("Accueil occasionnel"),
+    "urgent": _("Accueil urgent"),
+}
+ATYPIQUES = {
+    "matin-tot": _("tôt le matin"),
+    "soir": _("le soir"),
+    "nuit": _("la nuit"),
+    "week-end": _("le week-end"),
+}
 RENDEZ_VOUS = {
-    "interprete": "Un interprète",
-    "langue-des-signes": "La langue des signes",
-    "accessibilite": "Un lieu accessible (fauteuil, poussette double…)",
-    "telephone-seulement": "Par téléphone seulement",
+    "interprete": _("Un interprète"),
+    "langue-des-signes": _("La langue des signes"),
+    "accessibilite": _("Un lieu accessible (fauteuil, poussette double…)"),
+    "telephone-seulement": _("Par téléphone seulement"),
 }
-# What is said to the family itself, in the order of its form; anything else is said alike.
+CONTACTS = {"courriel": _("Par courriel"), "telephone": _("Par téléphone")}
+# What is said to the family itself: the cards in the order of its form, and the labels.
 FAMILLE = {
-    "Les enfants": "Vos enfants",
-    "Le besoin": "Votre besoin",
-    "Son message": "Votre message",
-    "La famille": "Vous",
+    "enfants": ("Les enfants", _("Vos enfants")),
+    "besoin": ("Le besoin", _("Votre besoin")),
+    "message": ("Son message", _("Votre message")),
+    "vous": ("La famille", _("Vous")),
 }
 _TO_FAMILY = {
-    "Nom": "Votre nom",
-    "Téléphone": "Votre téléphone",
-    "Courriel": "Votre courriel",
-    "Préfère être joint": "Vous préférez être joint",
-    "Moment qui convient": "Moment qui vous convient",
-    "Habite": "Vous habitez",
-    "Allocataire de la Caf": "Vous êtes allocataire de la Caf",
+    "Nom": _("Vos prénom et nom"),
+    "Téléphone": _("Votre téléphone"),
+    "Courriel": _("Votre courriel"),
+    "Préfère être joint": _("Vous préférez être joint"),
+    "Moment qui convient": _("Moment qui vous convient"),
+    "Habite": _("Vous habitez"),
+    "Allocataire de la Caf": _("Vous êtes allocataire de la Caf"),
+    "Pour le rendez-vous": _("Pour le rendez-vous"),
+    "Écrit en": _("Langue de vos courriels"),
+    "Commune demandée": _("Commune demandée"),
+    "Mode d’accueil": _("Mode d’accueil"),
+    "À partir du": _("À partir du"),
+    "Rythme": _("Rythme"),
+    "Jours et heures": _("Jours et heures"),
+    "Horaires particuliers": _("Horaires particuliers"),
 }
-CONTACTS = {"courriel": "Par courriel", "telephone": "Par téléphone"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,49 +65,59 @@ class Section:
 
     titre: str
     lignes: list[tuple[str, str]] = field(default_factory=list)
+    carte: str = ""  # of the family's form
 
 
 def sections(demande: Demande) -> list[Section]:
     """The dossier of `demande`, as a person reads it."""
     d = demande.dossier
     besoin = d.besoin
-    heures = [f"{nom} de {de} à {a}" for nom in JOURS for [quel, de, a] in besoin.get("horaires", []) if quel == nom]
+    heures = [
+        gettext("%(jour)s de %(de)s à %(a)s") % {"jour": jour, "de": de, "a": a}
+        for nom, jour in zip(JOURS, WEEKDAYS.values(), strict=True)
+        for [quel, de, a] in besoin.get("horaires", [])
+        if quel == nom
+    ]
     parent = [
         ("Nom", f"{d.prenom} {d.nom}"),
         ("Téléphone", telephone(d.telephone)),
         ("Courriel", d.courriel),
+        ("Écrit en", demande.get_langue_display()),
         ("Préfère être joint", CONTACTS.get(d.contact_prefere, "")),
         ("Moment qui convient", d.creneau),
         ("Habite", f"{d.code_postal} {d.ville}".strip()),
-        ("Allocataire de la Caf", {True: "Oui", False: "Non", None: ""}[d.allocataire]),
+        ("Allocataire de la Caf", {True: gettext("Oui"), False: gettext("Non"), None: ""}[d.allocataire]),
         ("Pour le rendez-vous", RENDEZ_VOUS.get(d.rendez_vous, "")),
     ]
-    enfants = [(enfant.get("prenom") or f"Enfant {rang}", _enfant(enfant)) for rang, enfant in enumerate(d.enfants, 1)]
+    enfants = [
+        (enfant.get("prenom") or gettext("Enfant %(rang)s") % {"rang": rang}, _enfant(enfant))
+        for rang, enfant in enumerate(d.enfants, 1)
+    ]
     souhait = [
         ("Commune demandée", str(demande.commune)),
-        ("Mode d’accueil", ", ".join(MODES[mode] for mode in demande.modes)),
+        ("Mode d’accueil", ", ".join(str(MODES[mode]) for mode in demande.modes)),
         ("À partir du", date_longue(besoin.get("a_partir_du"))),
         ("Rythme", REGULARITES.get(besoin.get("regularite", ""), "")),
         ("Jours et heures", " ; ".join(heures)),
-        ("Horaires particuliers", ", ".join(ATYPIQUES[nom] for nom in besoin.get("atypiques", []))),
+        ("Horaires particuliers", ", ".join(str(ATYPIQUES[nom]) for nom in besoin.get("atypiques", []))),
     ]
     found = [Section("La famille", parent), Section("Les enfants", enfants), Section("Le besoin", souhait)]
     if d.message:
         found.append(Section("Son message", [("", d.message)]))
-    return [Section(s.titre, [(label, value) for label, value in s.lignes if value]) for s in found]
+    return [Section(s.titre, [(label, str(value)) for label, value in s.lignes if value]) for s in found]
 
 
 def sections_to_family(demande: Demande) -> list[Section]:
-    """The same, as it is said to the family."""
+    """The same, as it is said to the family, in its language."""
     own = {section.titre: section.lignes for section in sections(demande)}
     return [
-        Section(said, [(_TO_FAMILY.get(label, label), value) for label, value in own[titre]])
-        for titre, said in FAMILLE.items()
+        Section(str(said_so), [(str(_TO_FAMILY.get(label, label)), value) for label, value in own[titre]], carte)
+        for carte, (titre, said_so) in FAMILLE.items()
         if titre in own
     ]
 
 
 def _enfant(enfant: dict[str, str]) -> str:
     if born := enfant.get("date_naissance"):
-        return f"né(e) le {date_longue(born)}"
-    return f"attendu(e) pour le {date_longue(enfant.get('date_prevue'))}"
+        return gettext("né(e) le %(jour)s") % {"jour": date_longue(born)}
+    return gettext("attendu(e) pour le %(jour)s") % {"jour": date_longue(enfant.get("date_prevue"))}

@@ -152,7 +152,8 @@ def withdraw_and_confirm(demande: Demande, *, now: datetime) -> bool:
     """
     address = demande.dossier.courriel
     withdrawn = withdraw(demande, now=now)
-    about = {"reference": withdrawn.reference, "recuperee": withdrawn.picked_up_at is not None}
+    about = {"reference": withdrawn.reference, "langue": withdrawn.langue}
+    about |= {"recuperee": withdrawn.picked_up_at is not None}
     return outbox.may_acknowledge(address, now) and outbox.say_at_once(
         "demandes.retrait-famille", address=address, now=now, **about
     )

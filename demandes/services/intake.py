@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_lazy as _
 
 from conventions.models import Lieu
 from demandes import rules
@@ -21,10 +22,12 @@ from extranet.core import bulk, signed
 from extranet.core.dates import paris_date
 from extranet.core.errors import Refused, WrongState
 from extranet.core.journal import services as journal
+from extranet.core.languages import SOURCE
 from extranet.core.outbox import services as outbox
 from extranet.core.typed import e164
 
 AHEAD = timedelta(hours=1)
+TOO_LATE = _("Le lieu d’information a récupéré votre demande entre-temps : dites-lui ce qui a changé.")
 LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 
 # --- the rules -----------------------------------------------------------------------------------------------------
@@ -169,16 +172,24 @@ SAID = ("commune", "lieu", *DOSSIER)
 # --- one demande, from the form ------------------------------------------------------------------------------------
 
 
-def preview(recue: Recue, commune: Any) -> Demande:
+def preview(recue: Recue, commune: Any, langue: str) -> Demande:
     """What the summary page shows: a demande and its dossier, cleaned, that nothing has kept."""
     clean, _ = _cleaned(recue)
-    demande = Demande(commune=commune, deposee_le=clean.deposee_le, **_modes(clean))
+    demande = Demande(commune=commune, langue=langue, deposee_le=clean.deposee_le, **_modes(clean))
     Dossier(demande=demande, **_dossier(clean))
     return demande
 
 
 @transaction.atomic
-def receive(recue: Recue, *, lieu: Lieu | None, nonce: str, now: datetime, places: Places | None = None) -> Demande:
+def receive(
+    recue: Recue,
+    *,
+    lieu: Lieu | None,
+    nonce: str,
+    now: datetime,
+    places: Places | None = None,
+    langue: str = SOURCE,
+) -> Demande:
     """Take one demande of the form in and transmit it (DEM-4). The same `nonce` again gives the demande that it made.
 
     `places`, where the caller has just read them. Refused carries the sentence of each field that cannot be taken.
@@ -197,6 +208,7 @@ def receive(recue: Recue, *, lieu: Lieu | None, nonce: str, now: datetime, place
                 source=Demande.Source.FORMULAIRE,
                 reference=_new_reference(),
                 nonce=nonce,
+                langue=langue,
                 content=digest(done.recue),
                 caf_id=done.caf,
                 commune_id=done.recue.commune,
@@ -226,7 +238,7 @@ def correct(demande: Demande, recue: Recue, *, now: datetime, places: Places) ->
     """
     demande = Demande.objects.select_for_update(of=("self",)).get(pk=demande.pk)
     if demande.state not in NOT_PICKED_UP:
-        raise WrongState("Le lieu d’information a récupéré votre demande entre-temps : dites-lui ce qui a changé.")
+        raise WrongState(TOO_LATE)
     done = check(recue, now, places)
     if done.faults:
         raise Refused(done.faults)

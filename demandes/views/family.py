@@ -9,6 +9,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -21,19 +22,19 @@ from demandes.models import Demande
 from demandes.services import destruction, intake
 from demandes.services.transmission import Places
 from demandes.workflow import DEMANDE, NOT_PICKED_UP, Etat
-from extranet.core import clock
+from extranet.core import clock, languages
 from extranet.core.dates import paris_date
 from extranet.core.errors import Refused, WrongState
+from extranet.core.languages import date_longue, for_families
 from extranet.core.web import brakes
 from extranet.core.web.brakes import DAY, HOUR
 from extranet.core.web.drafts import Draft, Drafts, NoDraft, needs_draft
 from extranet.core.web.forms import faults_of
-from extranet.core.words import date_longue
 from extranet.territory import queries as territory
 from extranet.territory.queries import Match
 
 CHILDREN = "enfants"
-CORRECTED = "Votre correction est enregistrée."
+CORRECTED = "corrigee"
 PROGRAM = "-"  # in the place of a token: the page that a program gets
 CARDS = ("enfants", "besoin", "vous")  # of the form's page, in its order
 
@@ -70,7 +71,7 @@ def _place(request: HttpRequest, draft: Draft | None, now: datetime) -> Place | 
     if draft and draft.about:
         demande = queries.demande_by_token(draft.about, now)
         if demande.state not in NOT_PICKED_UP:
-            raise WrongState("Le lieu d’information a récupéré votre demande entre-temps : dites-lui ce qui a changé.")
+            raise WrongState(intake.TOO_LATE)
         lieux = [demande.lieu] if demande.lieu else []
         return Place(Match(demande.commune), lieux, demande.lieu, corrects=demande)
     code = request.GET.get("commune", "")
@@ -88,6 +89,7 @@ def _address(step: str, place: Place | None, draft: Draft | None, anchor: str = 
     return reverse(f"demandes:{step}") + (f"?{urlencode(asked)}" if asked else "") + (f"#{anchor}" if anchor else "")
 
 
+@for_families
 @never_cache
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -145,6 +147,10 @@ def _take(request: HttpRequest, drafts: Drafts, now: datetime) -> HttpResponse:
         there = _address("nouvelle", place, draft)
         return drafts.go(draft, there, otherwise=lambda: _without_place(request, drafts, draft))
     here = place
+    if "langue" in data:
+        languages.choose(request, data["langue"])
+        there = _address("nouvelle", place, draft)
+        return drafts.go(draft, there, otherwise=lambda: _form_page(request, drafts, here, draft, now))
     if "changer" in data:
         there = _address("nouvelle", None, draft)
         return drafts.go(draft, there, otherwise=lambda: _form_page(request, drafts, here, draft, now))
@@ -210,6 +216,7 @@ def _without_place(request: HttpRequest, drafts: Drafts, draft: Draft) -> HttpRe
     return render(request, "erreurs/brouillon.html", {"perdu": False}, status=503)
 
 
+@for_families
 @never_cache
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -228,6 +235,10 @@ def relire(request: HttpRequest) -> HttpResponse:
         if _Filled(draft, place, now).faults:
             return redirect(_address("nouvelle", place, draft, "erreurs", revoir="1"))
         return _summary_page(request, drafts, place, draft, now)
+    if "langue" in request.POST:
+        languages.choose(request, request.POST["langue"])
+        there, here = _address("relire", place, draft), place
+        return drafts.go(draft, there, otherwise=lambda: _summary_page(request, drafts, here, draft, now))
     if (card := request.POST.get("modifier", "")) in CARDS:
         there = _address("nouvelle", place, draft, card)
         return drafts.go(draft, there, otherwise=lambda: _form_page(request, drafts, place, draft, now))
@@ -241,8 +252,9 @@ def _summary_page(request: HttpRequest, drafts: Drafts, place: Place, draft: Dra
     filled = _Filled(draft, place, now)
     if filled.recue is None:
         return _form_page(request, drafts, place, draft, now, again=True)
+    langue = place.corrects.langue if place.corrects else languages.current()
     context = _context(place, draft) | {
-        "sections": sections_to_family(intake.preview(filled.recue, place.found.commune)),
+        "sections": sections_to_family(intake.preview(filled.recue, place.found.commune, langue)),
         "action": _address("relire", place, draft),
         "scelle": drafts.seal(draft),
     }
@@ -267,7 +279,9 @@ def _send(request: HttpRequest, drafts: Drafts, place: Place, draft: Draft, now:
             intake.correct(place.corrects, filled.recue, now=now, places=filled.places)
             there = reverse("demandes:suivi", args=[draft.about]) + f"?{urlencode({'brouillon': draft.key})}"
             return drafts.finish(draft, there, said=CORRECTED)
-        demande = intake.receive(filled.recue, lieu=place.lieu, nonce=draft.nonce, now=now, places=filled.places)
+        demande = intake.receive(
+            filled.recue, lieu=place.lieu, nonce=draft.nonce, now=now, places=filled.places, langue=languages.current()
+        )
     except Refused:  # changed in between: the page says what now
         return redirect(_address("relire", place, draft))
     return drafts.finish(draft, reverse("demandes:envoyee", args=[queries.link_token(demande.uuid)]))
@@ -303,6 +317,7 @@ def _recue(form: DemandeForm, enfants: Any, place: Place, now: datetime) -> inta
     )
 
 
+@for_families
 @never_cache
 @login_not_required
 @require_safe
@@ -324,6 +339,7 @@ def envoyee(request: HttpRequest, token: str) -> HttpResponse:
     )
 
 
+@for_families
 @never_cache
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -331,19 +347,28 @@ def suivi(request: HttpRequest, token: str) -> HttpResponse:
     """The private link. Opening it changes nothing; correcting and withdrawing are POSTs with something typed (DEM-4)."""
     now = clock.now()
     demande, drafts = queries.demande_by_token(token, now), Drafts(request, now)
+    languages.speak(request, demande.langue)
     if request.method == "POST" and "corriger" in request.POST:
         return _begin_correction(request, drafts, demande, token, now)
+    if request.method == "POST" and "langue" in request.POST:
+        languages.choose(request, request.POST["langue"])
+        draft = Draft(typed={"courriel": request.POST.getlist("courriel")[:1]})
+        there = f"{request.path}?{urlencode({'brouillon': draft.key})}"
+        form = _withdrawal(demande, None, typed=draft.data)
+        return drafts.go(draft, there, otherwise=lambda: _link_page(request, demande, form))
     if request.method == "POST":
         form = _withdrawal(demande, request.POST)
         if form.is_valid():
             confirmed = destruction.withdraw_and_confirm(demande, now=now)
-            messages.info(request, f"Demande {demande.reference}. {CONFIRMED if confirmed else NOT_CONFIRMED}")
+            done = _("Demande %(reference)s.") % {"reference": demande.reference}
+            messages.info(request, f"{done} {_said_after(confirmed)}")
             return redirect("demandes:retiree")
-        draft = Draft(typed={"courriel": request.POST.getlist("courriel")[:1]})
+        draft = Draft(typed={"courriel": request.POST.getlist("courriel")[:1], "revoir": ["1"]})
         there = f"{request.path}?{urlencode({'brouillon': draft.key})}#erreurs"
         return drafts.go(draft, there, otherwise=lambda: _link_page(request, demande, form))
     kept = drafts.resume()  # the link opens whatever became of what was typed on it
-    return _link_page(request, demande, _withdrawal(demande, kept.data if kept.typed else None), said=kept.said)
+    form = _withdrawal(demande, kept.data if "revoir" in kept.typed else None, typed=kept.data)
+    return _link_page(request, demande, form, said=kept.said)
 
 
 def _begin_correction(
@@ -361,8 +386,9 @@ def _begin_correction(
     return drafts.go(draft, there, otherwise=lambda: _form_page(request, drafts, place, draft, now))
 
 
-def _withdrawal(demande: Demande, data: Any) -> RetraitForm:
-    return RetraitForm(data, attendu=demande.dossier.courriel or demande.dossier.telephone)
+def _withdrawal(demande: Demande, data: Any, *, typed: Any = None) -> RetraitForm:
+    shown = {"courriel": (typed or {}).get("courriel", "")}
+    return RetraitForm(data, initial=shown, attendu=demande.dossier.courriel or demande.dossier.telephone)
 
 
 def _link_page(request: HttpRequest, demande: Demande, form: RetraitForm, *, said: str = "") -> HttpResponse:
@@ -373,7 +399,6 @@ def _link_page(request: HttpRequest, demande: Demande, form: RetraitForm, *, sai
         "sections": sections_to_family(demande),
         "form": form,
         "etape": _etape(demande),
-        "detruite_le": date_longue(demande.last_day),
         "retirable": DEMANDE.may(demande, "withdraw"),
         "action": request.path,
     }
@@ -381,21 +406,25 @@ def _link_page(request: HttpRequest, demande: Demande, form: RetraitForm, *, sai
     return render(request, "demandes/famille/suivi.html", context, status=422 if refused else 200)
 
 
-CONFIRMED = "Un courriel vous le confirme."
-NOT_CONFIRMED = "Aucun courriel ne vous le confirmera : notez cette référence."
+def _said_after(confirmed: bool) -> str:
+    if confirmed:
+        return _("Un courriel vous le confirme.")
+    return _("Aucun courriel ne vous le confirmera : notez cette référence.")
 
 
 def _etape(demande: Demande) -> str:
     """Where the demande stands, in the family's words: what the portal knows, no more."""
     if demande.state == Etat.A_ORIENTER:
-        return "Votre demande n’est pas encore confiée à un lieu d’information : la Caf en choisit un."
+        return _("Votre demande n’est pas encore confiée à un lieu d’information : la Caf en choisit un.")
     if demande.state == Etat.TRANSMISE:
-        return "Votre demande est transmise au lieu d’information, qui ne l’a pas encore récupérée."
+        return _("Votre demande est transmise au lieu d’information, qui ne l’a pas encore récupérée.")
     if demande.state == Etat.RECUPEREE:
-        return f"Le lieu d’information a récupéré votre demande le {date_longue(paris_date(demande.picked_up_at))}."
-    return "Le lieu d’information a indiqué qu’il a traité votre demande."
+        day = date_longue(paris_date(demande.picked_up_at))
+        return _("Le lieu d’information a récupéré votre demande le %(jour)s.") % {"jour": day}
+    return _("Le lieu d’information a indiqué qu’il a traité votre demande.")
 
 
+@for_families
 @never_cache
 @login_not_required
 @require_safe

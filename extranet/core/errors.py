@@ -1,14 +1,16 @@
 """What a service may answer instead of doing its work; core.web turns each into one page (or API answer)."""
 
+from django.utils.translation import gettext_lazy as _
+
 
 class Answer(Exception):
-    """A refusal with an HTTP status and a sentence in French for whoever asked."""
+    """A refusal with an HTTP status and a sentence for whoever asked."""
 
     status = 500
-    sentence = "Une erreur est survenue."
+    sentence = _("Une erreur est survenue.")
 
     def __init__(self, sentence: str = ""):
-        self.sentence = sentence or self.sentence
+        self.sentence = str(sentence or self.sentence)
         super().__init__(self.sentence)
 
 
@@ -16,28 +18,28 @@ class NotFound(Answer):
     """It does not exist for this person now."""
 
     status = 404
-    sentence = "Cette page n’existe pas, ou vous n’y avez pas accès."
+    sentence = _("Cette page n’existe pas, ou vous n’y avez pas accès.")
 
 
 class Forbidden(Answer):
     """It exists for this person, whose role may not do this."""
 
     status = 403
-    sentence = "Votre rôle ne permet pas cette action."
+    sentence = _("Votre rôle ne permet pas cette action.")
 
 
 class WrongState(Answer):
     """It exists, the role is right, the state forbids it."""
 
     status = 409
-    sentence = "Cette action n’est plus possible : la situation a changé entre-temps."
+    sentence = _("Cette action n’est plus possible : la situation a changé entre-temps.")
 
 
 class Gone(Answer):
     """It was there for this person and has been destroyed."""
 
     status = 410
-    sentence = (
+    sentence = _(
         "Ces données ont été détruites : leur durée de conservation est finie, ou la famille a retiré sa demande."
     )
 
@@ -46,14 +48,14 @@ class Busy(Answer):
     """Everything that could do it is at work: to be asked again in a moment."""
 
     status = 503
-    sentence = "Trop de documents sont en préparation. Recommencez dans une minute."
+    sentence = _("Trop de documents sont en préparation. Recommencez dans une minute.")
 
 
 class TooMany(Answer):
     """Asked too often; `retry_after` says in how many seconds it may be asked again."""
 
     status = 429
-    sentence = "Trop de demandes en peu de temps. Attendez un peu, puis recommencez."
+    sentence = _("Trop de demandes en peu de temps. Attendez un peu, puis recommencez.")
 
     def __init__(self, sentence: str = "", *, retry_after: int):
         self.retry_after = retry_after

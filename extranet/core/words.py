@@ -1,24 +1,10 @@
-"""How days, telephone numbers and names in a sentence are written for people. Pure."""
+"""How short days, telephone numbers and names in a sentence are written for people, in French. Pure."""
 
 import re
 from datetime import date
 from typing import NamedTuple
 
 JOURS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
-MOIS = (
-    "janvier",
-    "février",
-    "mars",
-    "avril",
-    "mai",
-    "juin",
-    "juillet",
-    "août",
-    "septembre",
-    "octobre",
-    "novembre",
-    "décembre",
-)
 COURTS = (
     "jan.",
     "fév.",
@@ -36,22 +22,9 @@ COURTS = (
 NBSP = "\u00a0"
 
 
-def date_longue(day: date | str | None) -> str:
-    """« 24 novembre 2026 », « 1er décembre 2026 », of a day or of its ISO form; empty for none."""
-    if not day:
-        return ""
-    day = date.fromisoformat(day) if isinstance(day, str) else day
-    return f"{'1er' if day.day == 1 else day.day} {MOIS[day.month - 1]} {day.year}"
-
-
 def date_courte(day: date | None) -> str:
     """« 24 nov. 2026 », as lists show it; empty for none."""
     return f"{day.day} {COURTS[day.month - 1]} {day.year}" if day else ""
-
-
-def jour(day: date | None) -> str:
-    """« mardi 24 novembre 2026 »; empty for none."""
-    return f"{JOURS[day.weekday()]} {date_longue(day)}" if day else ""
 
 
 def echeance(day: date, today: date) -> str:

@@ -1,13 +1,16 @@
 """Mails of the portal as a whole."""
 
-from datetime import datetime
+from datetime import date, datetime
+
+from django.utils.formats import date_format
 
 from extranet.core.dates import PARIS, paris_date
 from extranet.core.journal import services as journal
+from extranet.core.languages import date_longue
 from extranet.core.outbox import services as outbox
 from extranet.core.outbox.kinds import Mail, mail
 from extranet.core.outbox.models import Message
-from extranet.core.words import MOIS, NBSP, date_longue
+from extranet.core.words import NBSP
 from extranet.territory.models import Agent
 
 KIND = "journal.sceau"
@@ -29,9 +32,9 @@ def post_seals(*, now: datetime) -> int:
 def sceau(message: Message, now: datetime) -> Mail | None:
     """ACC-2: what proves later that nothing was rewritten, and how."""
     links = journal.heads()
-    month = message.key.partition("-")
+    month = date.fromisoformat(f"{message.key}-01")
     return Mail(
-        f"Sceaux du journal : {MOIS[int(month[2]) - 1]} {month[0]}",
+        f"Sceaux du journal : {date_format(month, 'F Y')}",
         "journal/courriels/sceau",
         {
             "sceaux": [

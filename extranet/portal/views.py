@@ -9,11 +9,13 @@ from django.views.decorators.http import require_GET
 from conventions import queries as conventions
 from conventions.models import Lieu
 from extranet.core import clock
+from extranet.core.languages import for_families
 from extranet.territory import queries as territory
 
 MOST = 50  # communes proposed on the page
 
 
+@for_families
 @login_not_required
 @require_GET
 def accueil(request: HttpRequest) -> HttpResponse:
@@ -55,6 +57,7 @@ def entree(request: HttpRequest) -> HttpResponse:
     return redirect("admin:index" if request.user.is_staff else "demandes:liste")  # type: ignore[union-attr]
 
 
+@for_families
 @login_not_required
 @require_GET
 def page(request: HttpRequest, name: str) -> HttpResponse:

@@ -4,6 +4,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import environ
+from django.utils.translation import get_language_info, to_language
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -55,6 +56,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "extranet.core.web.middleware.SecretAddresses",
+    "extranet.core.web.middleware.Languages",
     "extranet.core.web.middleware.Readable",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -79,6 +81,7 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
+            "builtins": ["django.templatetags.i18n"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -226,6 +229,13 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 FILE_UPLOAD_TEMP_DIR = None
 
 LANGUAGE_CODE = "fr"
+LOCALE_PATHS = [BASE_DIR / "extranet" / "locale"]
+# French, and every language that families' texts are translated to: a folder makes it one (DEM-9.a).
+LANGUAGES = [
+    (code, get_language_info(code)["name_local"])
+    for code in ("fr", *sorted(to_language(path.parts[-3]) for path in LOCALE_PATHS[0].glob("*/LC_MESSAGES/django.mo")))
+]
+LANGUAGE_COOKIE_NAME = "langue"
 TIME_ZONE = "Europe/Paris"
 USE_TZ = True
 USE_I18N = True

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
-from extranet.core.words import date_longue
+from extranet.core.languages import date_longue
 from tests.factories import NOW, DemandeFactory, HabilitationFactory, LieuFactory
 
 pytestmark = pytest.mark.django_db

@@ -11,9 +11,9 @@ from lxml import html
 from conventions.rules import PersonneDonnee
 from extranet.core.dates import paris_date
 from extranet.core.errors import Refused
+from extranet.core.languages import date_longue
 from extranet.core.outbox.models import Message
 from extranet.core.outbox.services import send_due
-from extranet.core.words import date_longue
 from habilitations.models import DemandeHabilitation
 from habilitations.services.applications import submit
 from tests.conftest import text_of

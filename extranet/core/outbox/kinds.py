@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
+from extranet.core.languages import SOURCE
 from extranet.core.outbox.models import Message
 
 
@@ -19,6 +20,7 @@ class Mail:
     subject: str
     template: str
     context: dict[str, Any] = field(default_factory=dict)
+    langue: str = SOURCE
 
 
 Loader = Callable[[Sequence[Message], datetime], Mapping[Any, Any]]

@@ -20,6 +20,7 @@ from django.core.mail.message import sanitize_address
 from django.db import transaction
 from django.db.models import Count, F, Min, Q, QuerySet
 from django.template.loader import render_to_string
+from django.utils import translation
 
 from extranet.core import bell, signed
 from extranet.core.dates import paris_date
@@ -439,15 +440,21 @@ def _compose(
 ) -> EmailMultiAlternatives:
     context = {**content.context, "sujet": content.subject, "public_url": settings.PUBLIC_URL}
     domain = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].rstrip(">")
+    with translation.override(content.langue):
+        text, html = (render_to_string(f"{content.template}.{form}", context) for form in ("txt", "html"))
     mail = _Composed(
         subject=content.subject,
-        body=render_to_string(f"{content.template}.txt", context),
+        body=text,
         to=[address],
         connection=connection,
         # The same for every copy of this message, so that a second one after a kill is recognised.
-        headers={"Message-ID": f"<{message.pk}@{domain}>", "Auto-Submitted": "auto-generated"},
+        headers={
+            "Message-ID": f"<{message.pk}@{domain}>",
+            "Auto-Submitted": "auto-generated",
+            "Content-Language": content.langue,
+        },
     )
-    mail.attach_alternative(render_to_string(f"{content.template}.html", context), "text/html")
+    mail.attach_alternative(html, "text/html")
     return mail
 
 

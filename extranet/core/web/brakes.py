@@ -10,6 +10,7 @@ from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.crypto import salted_hmac
+from django.utils.translation import ngettext
 
 from extranet.core.errors import TooMany
 from extranet.core.web.network import neighbourhood
@@ -70,8 +71,10 @@ def _later(request: HttpRequest, seconds: int) -> HttpResponse:
 def in_words(seconds: int) -> str:
     """A time to wait, as people say it: « 12 minutes », « 3 heures »."""
     minutes = math.ceil(seconds / 60)
-    count, unit = (minutes, "minute") if minutes <= 90 else (math.ceil(minutes / 60), "heure")
-    return f"{count}\xa0{unit}{'s' if count > 1 else ''}"
+    if minutes <= 90:
+        return ngettext("%(nombre)s minute", "%(nombre)s minutes", minutes) % {"nombre": minutes}
+    hours = math.ceil(minutes / 60)
+    return ngettext("%(nombre)s heure", "%(nombre)s heures", hours) % {"nombre": hours}
 
 
 @contextmanager

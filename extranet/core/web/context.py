@@ -5,12 +5,16 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
+from extranet.core import languages
+
 
 def portal(request: HttpRequest) -> dict[str, Any]:
-    """`demo` (banner), `public_url`, and `espace`: the person works for a lieu, not for a Caf."""
+    """`demo` (banner), `public_url`, `espace`: the person works for a lieu, not for a Caf; `autres_langues` that the
+    page can be read in (code → its own name)."""
     user = getattr(request, "user", None)
     return {
         "demo": settings.DEMO,
         "public_url": settings.PUBLIC_URL,
         "espace": bool(user and user.is_authenticated and not user.is_staff),
+        "autres_langues": languages.others(request),
     }

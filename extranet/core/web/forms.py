@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 from django import forms
 from django.core.validators import RegexValidator, validate_email
 from django.forms.renderers import TemplatesSetting
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from extranet.core.typed import CONTROLS, CONTROLS_IN_LINES, INVISIBLE, e164, is_address
 
-NOT_ALLOWED = "Ce texte contient des caractères qui ne sont pas permis."
+NOT_ALLOWED = _("Ce texte contient des caractères qui ne sont pas permis.")
 
 
 class FormRenderer(TemplatesSetting):
@@ -28,7 +30,7 @@ class DateInput(forms.DateInput):
     input_type = "date"
 
     def __init__(self, attrs: dict[str, Any] | None = None):
-        super().__init__(attrs={"placeholder": "jj/mm/aaaa"} | (attrs or {}), format="%Y-%m-%d")
+        super().__init__(attrs={"placeholder": _("jj/mm/aaaa")} | (attrs or {}), format="%Y-%m-%d")
 
 
 class TimeInput(forms.TimeInput):
@@ -83,7 +85,7 @@ class LinesField(LineField):
 class PostalCodeField(forms.CharField):
     """Five digits."""
 
-    default_validators = [RegexValidator(r"^[0-9]{5}$", "Un code postal a cinq chiffres.")]
+    default_validators = [RegexValidator(r"^[0-9]{5}$", _("Un code postal a cinq chiffres."))]
 
     def __init__(self, **kwargs: Any):
         super().__init__(max_length=5, **kwargs)
@@ -100,14 +102,14 @@ class PhoneField(forms.CharField):
     def clean(self, value: Any) -> str:
         typed = str(super().clean(value))
         if typed and not e164(typed):
-            raise forms.ValidationError("Écrivez un numéro à dix chiffres, par exemple 06 00 00 00 01.")
+            raise forms.ValidationError(_("Écrivez un numéro à dix chiffres, par exemple 06 00 00 00 01."))
         return e164(typed)
 
 
 def _plain_address(address: str) -> None:
     validate_email(address)
     if not is_address(address):
-        raise forms.ValidationError("Écrivez une adresse sans accent ni espace, par exemple prenom.nom@exemple.fr.")
+        raise forms.ValidationError(_("Écrivez une adresse sans accent ni espace, par exemple prenom.nom@exemple.fr."))
 
 
 class AddressField(forms.EmailField):
@@ -153,7 +155,7 @@ def _faults(part: Any) -> Iterator[Fault]:
             yield Fault(f"{part.prefix}-0", str(sentence))
         for rank, row in enumerate(part.forms):
             name = f"{getattr(part, 'titre', 'Ligne')} {rank + 1}"
-            yield from (Fault(anchor, f"{name}{_glue(said)}") for anchor, said in _faults(row))
+            yield from (Fault(anchor, _of(name, sentence)) for anchor, sentence in _faults(row))
         return
     for sentence in part.non_field_errors():
         yield Fault("", str(sentence))
@@ -162,12 +164,13 @@ def _faults(part: Any) -> Iterator[Fault]:
         for error in field.errors.as_data():
             for sentence in error.messages:
                 # What is missing is asked for by a sentence of its own; any other needs the field's name before it.
-                said = sentence if error.code == "required" else f"{str(field.label).rstrip(' ?')}{_glue(sentence)}"
-                yield Fault(anchor, said)
+                yield Fault(
+                    anchor, sentence if error.code == "required" else _of(str(field.label).rstrip(" ?"), sentence)
+                )
 
 
-def _glue(sentence: str) -> str:
-    return f"\u00a0: {sentence[:1].lower()}{sentence[1:]}"
+def _of(name: str, sentence: str) -> str:
+    return gettext("%(champ)s : %(faute)s") % {"champ": name, "faute": f"{sentence[:1].lower()}{sentence[1:]}"}
 
 
 # --- rows that are added and taken away ----------------------------------------------------------------------------

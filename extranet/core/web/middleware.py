@@ -5,15 +5,18 @@ from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import Resolver404, resolve, reverse
+from django.utils import translation
+from django.utils.cache import patch_vary_headers
 from django.utils.xmlutils import SimplerXMLGenerator
 
-from extranet.core import clock
+from extranet.core import clock, languages
 from extranet.core.errors import Answer, Refused, TooMany
 
 IDLE = 30 * 60
@@ -77,6 +80,40 @@ def _is_secret(request: HttpRequest) -> bool:
         return "token" in (request.resolver_match or resolve(request.path_info)).kwargs
     except Resolver404:
         return False
+
+
+class Languages:
+    """DEM-9.a: pages for families speak the language chosen by `?langue=`, else the one chosen before (cookie), else the
+    browser's. All others speak French, whatever the browser asks."""
+
+    def __init__(self, get_response: GetResponse):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        asks = request.for_families = _speaks_to_families(request)
+        with translation.override(languages.SOURCE):
+            if asks:
+                translation.activate(translation.get_language_from_request(request))
+                languages.choose(request, request.GET.get("langue", ""))
+            response = self.get_response(request)
+            spoken = languages.current()
+        if response.get("Content-Type", "").startswith("text/html"):
+            response["Content-Language"] = spoken
+            if asks:
+                patch_vary_headers(response, ["Accept-Language", "Cookie"])
+        if code := getattr(request, "langue_choisie", ""):
+            secure = bool(settings.SESSION_COOKIE_SECURE)
+            name = settings.LANGUAGE_COOKIE_NAME
+            response.set_cookie(name, code, httponly=True, secure=secure, samesite="Lax")
+        return response
+
+
+def _speaks_to_families(request: HttpRequest) -> bool:
+    """Whoever follows a wrong address is told so in its language too, but for people who work here."""
+    try:
+        return getattr(resolve(request.path_info).func, "for_families", False)
+    except Resolver404:
+        return settings.SESSION_COOKIE_NAME not in request.COOKIES
 
 
 class SessionLimits:

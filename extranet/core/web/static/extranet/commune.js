@@ -1,10 +1,20 @@
 /* A text field marked data-communes="<address, with a query if need be>" proposes communes while one types.
    Without this file the field is a plain text field and the form works the same.
-   With data-communes-code="<name>", the chosen INSEE code goes in a hidden field of that name. */
+   With data-communes-code="<name>", the chosen INSEE code goes in a hidden field of that name.
+   What it says comes from the data of its <script> element, where the page is in another language. */
 "use strict";
 
 (() => {
   const WAIT = 180;
+  const WORDS = {
+    proposees: "Communes proposées",
+    choisie: "choisie",
+    aujourdhui: "aujourd’hui",
+    aucune: "Aucune commune trouvée.",
+    trouvees: "Communes trouvées :",
+    touches: "flèches pour parcourir, Entrée pour choisir",
+    ...document.currentScript.dataset,
+  };
 
   function enhance(input, rank) {
     const address = input.dataset.communes;
@@ -19,7 +29,7 @@
 
     list.id = `communes-${rank}`;
     list.setAttribute("role", "listbox");
-    list.setAttribute("aria-label", "Communes proposées");
+    list.setAttribute("aria-label", WORDS.proposees);
     list.hidden = true;
     box.className = "combo";
     status.className = "invisible";
@@ -66,7 +76,7 @@
     function choose(commune) {
       input.value = label(commune);
       remember(commune.code);
-      status.textContent = `${label(commune)} choisie.`;
+      status.textContent = `${label(commune)} ${WORDS.choisie}.`;
       close();
     }
 
@@ -79,15 +89,15 @@
         item.id = `${list.id}-${i}`;
         item.setAttribute("role", "option");
         item.setAttribute("aria-selected", "false");
-        item.textContent = commune.ancien_nom ? `${commune.ancien_nom} : aujourd’hui ${label(commune)}` : label(commune);
+        item.textContent = commune.ancien_nom ? `${commune.ancien_nom} : ${WORDS.aujourdhui} ${label(commune)}` : label(commune);
         item.addEventListener("mousedown", (event) => { event.preventDefault(); choose(commune); });
         return item;
       }));
       list.hidden = communes.length === 0;
       input.setAttribute("aria-expanded", String(communes.length > 0));
       status.textContent = communes.length === 0
-        ? "Aucune commune trouvée."
-        : `${communes.length} commune${communes.length > 1 ? "s" : ""} : flèches pour parcourir, Entrée pour choisir.`;
+        ? WORDS.aucune
+        : `${WORDS.trouvees} ${communes.length}, ${WORDS.touches}.`;
     }
 
     async function ask() {

@@ -3,6 +3,7 @@
 "use strict";
 
 (() => {
+  const { ajoute, retire } = document.currentScript.dataset;
   document.getElementById("erreurs")?.focus();
 
   function enhance(box) {
@@ -60,12 +61,12 @@
         rows().at(-1).after(row);
         number();
         row.querySelector("input:not([type=hidden]), select, textarea").focus();
-        status.textContent = `${row.querySelector("legend").textContent.trim()} : ajouté.`;
+        status.textContent = `${row.querySelector("legend").textContent.trim()} : ${ajoute}.`;
       } else if (button?.name === "retirer") {
         event.preventDefault();
         const row = button.closest(".rangee");
         const rank = rows().indexOf(row);
-        status.textContent = `${row.querySelector("legend").textContent.trim()} : retiré.`;
+        status.textContent = `${row.querySelector("legend").textContent.trim()} : ${retire}.`;
         row.remove();
         number();
         rows()[Math.max(0, rank - 1)].focus();
