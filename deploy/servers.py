@@ -114,7 +114,9 @@ LONGEST_SOCKET = 103  # bytes; what every system takes
 
 
 def redis_command(data: Path, *, socket_path: Path | None = None, port: int = 0) -> list[str]:
-    """The server's command: persistent in `data`, reached by a socket that only this user opens, or on a loopback port."""
+    """The server's command: persistent in `data`, reached by a socket that only this user opens,
+    or on a loopback port.
+    """
     binary = bootstrap.redis_binary()
     assert binary is not None
     command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(data)]

@@ -1,4 +1,6 @@
-"""Keeps the processes of `make run` alive: a dead one comes back after a pause, alone; one that dies again and again ends all."""
+"""Keeps the processes of `make run` alive: a dead one comes back after a pause, alone;
+one that dies again and again ends all.
+"""
 
 import contextlib
 import ctypes
@@ -29,7 +31,9 @@ class Child:
     start_at: float = 0.0
 
     def start(self, environment: dict[str, str]) -> None:
-        """In a session of its own: the terminal's Ctrl-C reaches the supervisor only, and the group can be ended whole."""
+        """In a session of its own: the terminal's Ctrl-C reaches the supervisor only,
+        and the group can be ended whole.
+        """
         self.process = subprocess.Popen(
             self.command, cwd=bootstrap.ROOT, env=environment, start_new_session=True, preexec_fn=_die_with_parent
         )
@@ -106,7 +110,9 @@ class Supervisor:
         return True
 
     def stop(self) -> None:
-        """The youngest first, and all others before the first one, on which they depend; what is left after GRACE is killed."""
+        """The youngest first, and all others before the first one, on which they depend;
+        what is left after GRACE is killed.
+        """
         end = time.monotonic() + GRACE
         for group in (self.children[:0:-1], self.children[:1]):
             alive = [child.process for child in group if child.process]

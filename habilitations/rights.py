@@ -1,6 +1,6 @@
 """Who may do what with applications and persons, by role of an agent."""
 
-from extranet.core.errors import Forbidden
+from extranet.core import rights
 
 AGENTS = frozenset({"instructeur", "superviseur"})
 ACTS: dict[str, frozenset[str]] = {
@@ -13,13 +13,4 @@ ACTS: dict[str, frozenset[str]] = {
     "resend": AGENTS,
 }
 
-
-def may(role: str | None, act: str) -> bool:
-    """True when an agent of this role may do this act."""
-    return role in ACTS[act]
-
-
-def check(role: str | None, act: str) -> None:
-    """Raise Forbidden unless `may`."""
-    if not may(role, act):
-        raise Forbidden
+may, check = rights.of(ACTS)

@@ -11,7 +11,9 @@ logger = logging.getLogger(__name__)
 
 
 def ring(task_name: str, *ids: object) -> None:
-    """Ask for task `task_name` with `ids` (as text) once the transaction commits. Raises NotRegistered at once if unknown."""
+    """Ask for task `task_name` with `ids` (as text) once the transaction commits.
+    Raises NotRegistered at once if unknown.
+    """
     task = current_app.tasks[task_name]
     args = [str(i) for i in ids]
 

@@ -1,4 +1,6 @@
-"""A server that did not answer is left alone for a while, so that the waits of one request, or of many, do not add up."""
+"""A server that did not answer is left alone for a while, so that the waits of one request, or of many,
+do not add up.
+"""
 
 from functools import cache
 from time import monotonic
@@ -24,11 +26,11 @@ class Breaker:
         return True
 
     def note_silence(self) -> None:
-        """It failed to answer."""
+        """It failed to answer: nobody asks it again for a while."""
         self._closed_until = monotonic() + PAUSE
 
     def note_answer(self) -> None:
-        """It answered."""
+        """It answered: everybody may ask it again."""
         self._closed_until = 0.0
 
 

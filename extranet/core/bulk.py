@@ -1,4 +1,6 @@
-"""Many rows at once: COPY on PostgreSQL, bulk_create elsewhere. Same rows, same errors, no signal, no default left out."""
+"""Many rows at once: COPY on PostgreSQL, bulk_create elsewhere.
+Same rows, same errors, no signal, no default left out.
+"""
 
 import gc
 import json
@@ -13,7 +15,9 @@ _encode = json.JSONEncoder(ensure_ascii=False).encode  # `json.dumps` with optio
 
 @contextmanager
 def fewer_collections() -> Iterator[None]:
-    """Look for cycles every 20,000 new objects: loops over records make none, and looking takes a seventh of their time."""
+    """Look for cycles every 20,000 new objects: loops over records make none,
+    and looking takes a seventh of their time.
+    """
     before = gc.get_threshold()
     gc.set_threshold(20_000, *before[1:])
     try:
@@ -42,7 +46,7 @@ def insert(rows: Sequence[models.Model]) -> None:
             )
             for row, (value,) in zip(rows, cursor.fetchall(), strict=True):
                 setattr(row, key.attname, value)
-        columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
+        columns = ", ".join(connection.ops.quote_name(field.column or "") for field in fields)
         with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
             getters = [(field.attname, None if isinstance(field, _PLAIN) else field) for field in fields]
             for row in rows:
@@ -76,7 +80,7 @@ def insert_values(model: type[models.Model], names: Sequence[str], rows: Sequenc
         return
     by_name = {field.attname: field for field in model._meta.concrete_fields}
     quote = connection.ops.quote_name
-    columns = ", ".join(quote(by_name[name].column) for name in names)
+    columns = ", ".join(quote(by_name[name].column or "") for name in names)
     written = [rank for rank, name in enumerate(names) if isinstance(by_name[name], models.JSONField)]
     with connection.cursor() as cursor:
         with cursor.copy(f"COPY {quote(model._meta.db_table)} ({columns}) FROM STDIN") as copy:

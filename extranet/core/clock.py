@@ -25,7 +25,9 @@ def today() -> date:
 
 
 def reading() -> Reading | None:
-    """The machine's own time, which EXTRANET_CLOCK_SHIFT does not move; None where it cannot tell one start from another."""
+    """The machine's own time, which EXTRANET_CLOCK_SHIFT does not move;
+    None where it cannot tell one start from another.
+    """
     try:
         boot, uptime = _BOOT.read_text().strip(), time.clock_gettime(time.CLOCK_BOOTTIME)
     except (OSError, AttributeError):
@@ -34,7 +36,9 @@ def reading() -> Reading | None:
 
 
 def shifted(moment: datetime, shift: str) -> datetime:
-    """`moment` moved by `shift` (`+16d`, `+6mo`, `-1d`) on Paris civil days, same time of day. ValueError if malformed."""
+    """`moment` moved by `shift` (`+16d`, `+6mo`, `-1d`) on Paris civil days, same time of day.
+    ValueError if malformed.
+    """
     if not shift:
         return moment
     if not (match := _SHIFT.match(shift)):

@@ -11,7 +11,9 @@ PARIS = ZoneInfo("Europe/Paris")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a machine says of time: its calendar (never shifted), how long it has been up, and which start of it that is."""
+    """What a machine says of time: its calendar (never shifted), how long it has been up,
+    and which start of it that is.
+    """
 
     wall: datetime
     uptime: timedelta
@@ -69,11 +71,4 @@ def working_day_at_or_before(day: date) -> date:
     """`day` if it is worked, else the last worked day before it (NOT-4)."""
     while not is_working_day(day):
         day -= timedelta(days=1)
-    return day
-
-
-def working_day_at_or_after(day: date) -> date:
-    """`day` if it is worked, else the next worked day (breach figures, NOT-4)."""
-    while not is_working_day(day):
-        day += timedelta(days=1)
     return day

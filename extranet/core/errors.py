@@ -73,4 +73,6 @@ class Refused(Answer):
 
 
 class Overloaded(Exception):
-    """Too much of the same is being done at once: nothing is wrong with what was asked, and in a moment it will be done."""
+    """Too much of the same is being done at once: nothing is wrong with what was asked,
+    and in a moment it will be done.
+    """

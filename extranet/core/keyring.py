@@ -18,13 +18,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """The keys of the purpose `name`, in `cles/<name>.cles`. The last one makes, all of them prove; never take one away."""
+    """The keys of the purpose `name`, in `cles/<name>.cles`.
+    The last one makes, all of them prove; never take one away.
+    """
 
     name: str
 
     @property
     def path(self) -> Path:
-        """Where the keys are."""
+        """The file of this purpose, readable by the portal only."""
         return Path(settings.DATA_DIR) / "cles" / f"{self.name}.cles"
 
     def keys(self) -> dict[str, bytes]:

@@ -25,7 +25,9 @@ def token(purpose: str, name: UUID) -> str:
 
 
 def read(purpose: str, text: str) -> UUID | None:
-    """What the link of `purpose` with this token leads to; None unless the portal gave it, under a secret it still knows."""
+    """What the link of `purpose` with this token leads to; None unless the portal gave it,
+    under a secret it still knows.
+    """
     try:
         name = UUID(bytes=base64.urlsafe_b64decode(text[:22] + "=="))
     except ValueError:
@@ -40,7 +42,9 @@ def keys(purpose: str, value: str) -> list[bytes]:
 
 
 def digest(purpose: str, value: str) -> str:
-    """A digest of `value` that can be kept and compared, today and after the secret was changed; it cannot be guessed."""
+    """A digest of `value` that can be kept and compared, today and after the secret was changed;
+    it cannot be guessed.
+    """
     return salted_hmac(purpose, value, secret=_digest_key(DIGESTS.path), algorithm="sha256").hexdigest()
 
 

@@ -67,10 +67,11 @@ class Table:
         return True
 
     def apply_many(self, rows: models.QuerySet, act: str, *, by: journal.Actor, now: datetime, **changes: Any) -> int:
-        """`apply` for each of `rows` that is in a source state: one UPDATE, one journal line each; returns how many moved.
+        """`apply` for each of `rows` that is in a source state: one UPDATE, one journal line each;
+        returns how many moved.
 
-        Call inside a transaction: the rows are locked first, so that what is recorded is what moved. They have a uuid and
-        a Caf.
+        Call inside a transaction: the rows are locked first, so that what is recorded is what moved. They have a uuid
+        and a Caf.
         """
         move = self.moves[act]
         label, done = rows.model._meta.label_lower, 0

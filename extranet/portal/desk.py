@@ -11,6 +11,7 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 
 from conventions.models import Convention
@@ -19,6 +20,8 @@ from demandes import queries as demandes
 from demandes.models import Attestation, Demande
 from demandes.workflow import Etat, EtatAttestation
 from extranet.core import clock
+from extranet.core.accounts.models import User
+from extranet.core.accounts.person import person
 from extranet.core.dates import paris_date
 from extranet.portal import unreachable
 from extranet.territory.queries import agent_of
@@ -98,12 +101,12 @@ class Desk(admin.AdminSite):
         }
         return render(request, "admin/injoignables.html", context)
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        cards = waiting_for(request.user, clock.now())
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        cards = waiting_for(person(request), clock.now())
         return super().index(request, (extra_context or {}) | {"attente": [card for card in cards if card.nombre]})
 
 
-def waiting_for(user: Any, now: datetime) -> list[Waiting]:
+def waiting_for(user: User, now: datetime) -> list[Waiting]:
     """What this agent has to do or to look at, most urgent first; each figure leads to its list."""
     agent, today = agent_of(user), paris_date(now)
     if agent is None:

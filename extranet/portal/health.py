@@ -81,7 +81,9 @@ def _workers(now: datetime) -> dict[str, object]:
 
 
 def _deliveries(now: datetime) -> dict[str, object]:
-    """RGP-5.b: nothing that arrived has been left for two periods; what was refused lately is told, and is not stale."""
+    """RGP-5.b: nothing that arrived has been left for two periods;
+    what was refused lately is told, and is not stale.
+    """
     try:
         still = inbox.standing_still(now=now)
     except OSError:

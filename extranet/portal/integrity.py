@@ -40,7 +40,7 @@ def one_lieu(now: datetime) -> Iterator[str]:
 
 
 def one_convention(now: datetime) -> Iterator[str]:
-    """CON-10."""
+    """CON-10: no lieu has two conventions in force on one day."""
     day = paris_date(now)
     held = Q(in_force_from__lte=day) & (Q(ended_on=None) | Q(ended_on__gte=day))
     for row in Convention.objects.filter(held).values("lieu__code").annotate(n=Count("pk")).filter(n__gt=1):
@@ -48,7 +48,7 @@ def one_convention(now: datetime) -> Iterator[str]:
 
 
 def balanced(now: datetime) -> Iterator[str]:
-    """ING-4."""
+    """ING-4: what was read of a delivery is what became of its records."""
     sums = F("creees") + F("mises_a_jour") + F("inchangees") + F("ecartees")
     for livraison in Livraison.objects.exclude(lues=sums):
         yield f"livraison {livraison.uuid}: counts do not balance"
@@ -60,7 +60,7 @@ def journal_unbroken(now: datetime) -> Iterator[str]:
 
 
 def files(now: datetime) -> Iterator[str]:
-    """Files = records."""
+    """CON-1, CNS-4: each kept file has its record and the bytes that the record says, and no file is without one."""
     yield from store.damaged()
     for path in store.orphans(now=now):
         yield f"file without record: {path.name}"

@@ -17,7 +17,9 @@ KIND = "journal.sceau"
 
 
 def post_seals(*, now: datetime) -> int:
-    """ACC-2: once a month, the last seals leave for whoever cannot be reached from the database. Returns how many mails."""
+    """ACC-2: once a month, the last seals leave for whoever cannot be reached from the database.
+    Returns how many mails.
+    """
     if not journal.heads():
         return 0
     key = f"{paris_date(now):%Y-%m}"

@@ -58,7 +58,9 @@ def heartbeat_key(name: str) -> str:
 
 
 def run(*, now: datetime, only_due: bool = False) -> dict[str, int]:
-    """Run each obligation once; one that fails does not hold back the others. Returns name → what it did, -1 if it failed."""
+    """Run each obligation once; one that fails does not hold back the others.
+    Returns name → what it did, -1 if it failed.
+    """
     done: dict[str, int] = {}
     for obligation in OBLIGATIONS:
         key = heartbeat_key(obligation.name)

@@ -11,12 +11,12 @@ from extranet.portal import health, sweep
 
 @shared_task(ignore_result=True)
 def sweep_due() -> None:
-    """What is due."""
+    """The beat's bell: run the obligations that are due."""
     destruction.note_clock(clock.reading())
     sweep.run(now=clock.now(), only_due=True)
 
 
 def note_life(queues: Iterable[str]) -> None:
-    """The worker of these queues is there."""
+    """A worker says that it is there for these queues: what `/sante/pret` looks for."""
     for queue in queues:
         health.note_worker(queue, clock.now())

@@ -1,4 +1,6 @@
-"""NOT-2.b: whose mails do not arrive, and what to do about it, as agents of one Caf see it (ACC-3: nothing of families)."""
+"""NOT-2.b: whose mails do not arrive, and what to do about it, as agents of one Caf see it (ACC-3:
+nothing of families).
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -45,7 +47,9 @@ def count(agent: Agent, now: datetime) -> int:
 
 
 def professionals(agent: Agent, now: datetime) -> list[Unreachable]:
-    """Persons, lieux, gestionnaires, applicants and mailboxes of the agent's Caf; all for the Cnaf. The latest first."""
+    """Persons, lieux, gestionnaires, applicants and mailboxes of the agent's Caf; all for the Cnaf.
+    The latest first.
+    """
     last: dict[str, dict[str, Message]] = {}
     for message in _failed(now).exclude(recipient__startswith=FAMILY).order_by("failed_at"):
         prefix, _, identifier = message.recipient.partition(":")
@@ -64,7 +68,12 @@ def _own(rows: QuerySet, path: str, caf: str | None) -> QuerySet:
 
 def _line(message: Message, who: str, address: str, todo: str, where: str, pk: Any) -> Unreachable:
     link = reverse(f"admin:{where}_change", args=[pk])
-    return Unreachable(who, address, message.failed_at, reason(message.cause, message.reply), todo, link)
+    return Unreachable(who, address, _since(message), reason(message.cause, message.reply), todo, link)
+
+
+def _since(message: Message) -> datetime:
+    assert message.failed_at, "a message that has not failed is no address that cannot be reached"
+    return message.failed_at
 
 
 def reason(cause: str, reply: str) -> str:
@@ -79,26 +88,27 @@ def reason(cause: str, reply: str) -> str:
 
 
 def _users(messages: dict[str, Message], caf: str | None) -> Iterable[Unreachable]:
-    lines = Habilitation.objects.filter(user__in=messages, suspended_at=None, user__is_active=True)
+    pks = [int(pk) for pk in messages]
+    lines = Habilitation.objects.filter(user__in=pks, suspended_at=None, user__is_active=True)
     for line in _own(lines, "lieu__caf", caf).select_related("user", "lieu").order_by("pk"):
         yield _line(
             messages[str(line.user_id)],
             f"{line.user.get_full_name()}, {line.lieu.nom}",
             line.user.email,
             "Vérifiez l’adresse avec le lieu. Si elle est fausse, suspendez cet accès : une autre adresse demande un "
-            "avenant. Si elle est bonne, la boîte est peut-être pleine : joignez la personne, puis renvoyez-lui un mot de "
-            "passe si elle n’en a pas.",
+            "avenant. Si elle est bonne, la boîte est peut-être pleine : joignez la personne, puis renvoyez-lui un mot "
+            "de passe si elle n’en a pas.",
             "habilitations_habilitation",
             line.pk,
         )
-    agents = Agent.objects.filter(user__in=messages, user__is_active=True)
+    agents = Agent.objects.filter(user__in=pks, user__is_active=True)
     for agent in _own(agents, "caf", caf).select_related("user", "caf").order_by("pk"):
         link = reverse("admin:territory_caf_change", args=[agent.caf_id]) if agent.caf_id else ""
         message = messages[str(agent.user_id)]
         yield Unreachable(
             f"{agent.user.get_full_name() or 'Agent'}, {agent.caf or 'Cnaf'}",
             agent.user.email,
-            message.failed_at,
+            _since(message),
             reason(message.cause, message.reply),
             "Prévenez votre collègue et la Cnaf, qui gère les comptes des agents.",
             link,

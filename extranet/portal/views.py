@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET
 from conventions import queries as conventions
 from conventions.models import Lieu
 from extranet.core import clock
+from extranet.core.accounts.person import person
 from extranet.core.languages import for_families
 from extranet.territory import queries as territory
 
@@ -54,7 +55,7 @@ def _lieu(lieu: Lieu) -> dict[str, object]:
 
 def entree(request: HttpRequest) -> HttpResponse:
     """After login: agents to the back office, the others to their lieu's demandes."""
-    return redirect("admin:index" if request.user.is_staff else "demandes:liste")  # type: ignore[union-attr]
+    return redirect("admin:index" if person(request).is_staff else "demandes:liste")
 
 
 @for_families

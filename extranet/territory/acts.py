@@ -40,6 +40,8 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from extranet.core import clock
+from extranet.core.accounts.models import User
+from extranet.core.accounts.person import person
 from extranet.core.errors import Answer, Refused, WrongState
 from extranet.territory.queries import role_of
 from extranet.territory.scoping import CafScopedAdmin
@@ -55,7 +57,7 @@ def _nothing(obj: Any) -> dict[str, Any]:
     return {}
 
 
-def _none(obj: Any, by: Any, now: datetime) -> Answer | None:
+def _none(obj: Any, by: User, now: datetime) -> Answer | None:
     return None
 
 
@@ -66,11 +68,11 @@ class Act:
     slug: str
     label: str
     right: str
-    run: Callable[[Any, dict[str, Any], Any, datetime], object]
+    run: Callable[[Any, dict[str, Any], User, datetime], object]
     done: str
     form: type[forms.Form] = forms.Form
     available: Callable[[Any], bool] = _always
-    obstacle: Callable[[Any, Any, datetime], Answer | None] = _none
+    obstacle: Callable[[Any, User, datetime], Answer | None] = _none
     initial: Callable[[Any], dict[str, Any]] = _nothing
     explain: str = ""
     danger: bool = False
@@ -101,7 +103,7 @@ class ActsMixin(CafScopedAdmin):
         shown: list[dict[str, str | bool]] = []
         for act in self.acts:
             if self.rights.may(role, act.right) and act.available(obj):
-                fault = act.obstacle(obj, request.user, now)
+                fault = act.obstacle(obj, person(request), now)
                 url = reverse(f"admin:{self._name()}", args=[obj.pk, act.slug])
                 shown.append({"label": act.label, "url": url, "danger": act.danger, "why": str(fault or "")})
         return shown
@@ -127,10 +129,16 @@ class ActsMixin(CafScopedAdmin):
         return HttpResponseRedirect(reverse(f"admin:{admin._name()}s", args=[slug]) + f"?{query}")
 
     def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
     ) -> HttpResponse:
         context["acts"] = self.acts_open(request, obj) if obj else []
-        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     def act_view(self, request: HttpRequest, object_id: str, slug: str) -> HttpResponse:
         """GET asks, POST does. 404 another Caf's or unknown, 403 wrong role, 409 wrong state, 422 what was typed."""
@@ -140,7 +148,7 @@ class ActsMixin(CafScopedAdmin):
             raise PermissionDenied
         if not act.available(obj):
             raise WrongState()
-        fault = act.obstacle(obj, request.user, clock.now())
+        fault = act.obstacle(obj, person(request), clock.now())
         if fault and not isinstance(fault, Refused):
             raise fault
         back = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[obj.pk])
@@ -156,7 +164,7 @@ class ActsMixin(CafScopedAdmin):
             raise PermissionDenied
         now, free, kept = clock.now(), [], []
         for obj in chosen:
-            fault = act.obstacle(obj, request.user, now)
+            fault = act.obstacle(obj, person(request), now)
             if fault or not act.available(obj):
                 kept.append({"obj": obj, "why": str(fault or WrongState())})
             else:
@@ -181,7 +189,7 @@ class ActsMixin(CafScopedAdmin):
             form = self._act_form(act, objs, request.POST, request.FILES)
             if form.is_valid():
                 try:
-                    act.run(objs if act.several else objs[0], form.cleaned_data, request.user, clock.now())
+                    act.run(objs if act.several else objs[0], form.cleaned_data, person(request), clock.now())
                 except Refused as refused:
                     for field, sentence in refused.faults.items():
                         form.add_error(field if field in form.fields else None, sentence)

@@ -106,8 +106,8 @@ class CafAdmin(ActsMixin, CafScopedAdmin):
                 "adresse": caf.adresse,
                 "telephone": caf.telephone,
             },
-            explain="Ces coordonnées figurent sur les pages que lisent les familles, dans l’accusé de réception des demandes "
-            "d’habilitation et, pour l’adresse, sur les conventions.",
+            explain="Ces coordonnées figurent sur les pages que lisent les familles, dans l’accusé de réception des "
+            "demandes d’habilitation et, pour l’adresse, sur les conventions.",
             run=lambda caf, data, by, now: services.set_contact(caf_code=caf.pk, by=by, now=now, **data),
             done="Les coordonnées sont enregistrées.",
         ),

@@ -39,7 +39,7 @@ class DirectorForm(forms.Form):
 
 
 class FourEyesForm(forms.Form):
-    """ACT-1.c."""
+    """ACT-1.c: whether one agent accepts a lieu and another opens its accesses."""
 
     quatre_yeux = forms.BooleanField(
         label="Deux agents : celui qui a accepté la demande d’un lieu n’ouvre pas ses accès",

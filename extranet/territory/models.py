@@ -14,10 +14,10 @@ class Prefix(models.Lookup):
 
     lookup_name = "prefix"
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[str | int, ...]]:
         column, column_params = self.process_lhs(compiler, connection)
         operator, wildcard = ("GLOB", "*") if connection.vendor == "sqlite" else ("LIKE", "%")
-        return f"{column} {operator} %s", [*column_params, f"{self.rhs}{wildcard}"]
+        return f"{column} {operator} %s", (*column_params, f"{self.rhs}{wildcard}")
 
 
 class Caf(models.Model):

@@ -5,9 +5,11 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
 from django.db.models.functions import Coalesce
 
+from extranet.core.accounts.models import User
 from extranet.territory.models import Agent, AncienneCommune, Caf, CodePostal, Commune, Epci, NomCherche
 
 SHORTEST = 2
@@ -44,8 +46,8 @@ def search_key(text: str) -> str:
 def communes_matching(text: str, limit: int = SHOWN, *, caf: str | None = None) -> list[Match]:
     """Communes of today whose name, a word of it, former name or postal code begins with `text` (HAB-2, DEM-2).
 
-    The whole name first, then its beginning, then words; the most populated first, a town's arrondissements behind it in
-    their order. `caf` keeps one Caf's territory.
+    The whole name first, then its beginning, then words; the most populated first, a town's arrondissements behind it
+    in their order. `caf` keeps one Caf's territory.
     """
     key = search_key(text[:100])
     postal = re.fullmatch(r"\d{2,5}", key) or re.search(r"\b\d{5}\b", key)  # alone, or in a label: "Melun (77000)"
@@ -136,22 +138,23 @@ def epcis_matching(text: str, departement: str | None = None, *, limit: int = 20
     return list(found.order_by("nom_recherche", "pk")[:limit])
 
 
-def agent_of(user: Any) -> Agent | None:
+def agent_of(user: User | AnonymousUser) -> Agent | None:
     """What `user` is in the back office; None for anybody else, and for a closed account. Read once a request."""
     if not (user.is_authenticated and user.is_active and user.is_staff):
         return None
-    if not hasattr(user, "_agent"):
-        user._agent = Agent.objects.select_related("caf").filter(user=user.pk).first()
-    return user._agent
+    held: Any = user
+    if not hasattr(held, "_agent"):
+        held._agent = Agent.objects.select_related("caf").filter(user=user.pk).first()
+    return held._agent
 
 
-def role_of(user: Any) -> str | None:
+def role_of(user: User | AnonymousUser) -> str | None:
     """The role of an agent, for `rights.may(role, act)`; None for anybody else."""
     agent = agent_of(user)
     return agent.role if agent else None
 
 
-def cafs_visible_to(user: Any) -> QuerySet[Caf]:
+def cafs_visible_to(user: User | AnonymousUser) -> QuerySet[Caf]:
     """All for the Cnaf, its own for an agent, none for anybody else."""
     agent = agent_of(user)
     if agent is None:

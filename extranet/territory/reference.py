@@ -2,7 +2,7 @@
 
 import csv
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def load(*, now: datetime, folder: Path = DATA) -> dict[str, int] | None:
     return counts
 
 
-def _upsert(objects: list[Model], *columns: str) -> int:
+def _upsert(objects: Sequence[Model], *columns: str) -> int:
     """Insert, or update `columns` of the rows that are there."""
     model = type(objects[0])
     model._default_manager.bulk_create(
@@ -196,6 +196,6 @@ def _index_names() -> None:
     NomCherche.objects.bulk_create(lines, batch_size=BATCH)
 
 
-def _delete(model: type[Model], keys: list[object]) -> None:
+def _delete(model: type[Model], keys: Sequence[object]) -> None:
     for start in range(0, len(keys), BATCH):
         model._default_manager.filter(pk__in=keys[start : start + BATCH]).delete()

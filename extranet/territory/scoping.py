@@ -62,7 +62,7 @@ class OwnCafFilter(FieldListFilter):
         request: HttpRequest,
         params: dict[str, Any],
         model: type[Model],
-        model_admin: admin.ModelAdmin,
+        model_admin: Any,
         field_path: str,
     ):
         self.lookup_kwarg = field_path
@@ -72,7 +72,7 @@ class OwnCafFilter(FieldListFilter):
         self.choices_seen = list(model_admin.choices_of(field, request).filter(pk__in=used)[:200])
         super().__init__(field, request, params, model, model_admin, field_path)
 
-    def expected_parameters(self) -> list[str]:
+    def expected_parameters(self) -> list[str | None]:
         return [self.lookup_kwarg]
 
     def has_output(self) -> bool:
@@ -113,7 +113,7 @@ class _Scoped:
     """Agents of a Caf only: the Cnaf, which sees all Cafs elsewhere, does not see these (HAB-6.a)."""
 
     admin_site: Any
-    rights: Any
+    rights: ClassVar[Any]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         rows = super().get_queryset(request)  # type: ignore[misc]
@@ -185,13 +185,13 @@ class CafScopedAdmin(_Scoped, admin.ModelAdmin):
     list_max_show_all = 200
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
-    list_select_related: Any = True
+    list_select_related: ClassVar[Any] = True
     journal_shown = True
     journal_words: ClassVar[dict[str, str]] = {}
     """French words of the journal's events on this object; the event itself where there are none."""
 
-    rights: Any = rights
-    inlines: Any = ()
+    rights: ClassVar[Any] = rights
+    inlines: ClassVar[Any] = ()
 
     def not_found(self) -> NoReturn:
         """404, the same for what belongs to another Caf and for what does not exist."""
@@ -235,8 +235,8 @@ class CafScopedAdmin(_Scoped, admin.ModelAdmin):
 
         A value that no row can have is refused like them (400): each database faults on it in its own way.
         """
-        names = [item[0] if isinstance(item, list | tuple) else item for item in self.list_filter]
-        names += [item.parameter_name for item in self.list_filter if hasattr(item, "parameter_name")]
+        names: list[Any] = [item[0] if isinstance(item, list | tuple) else item for item in self.list_filter]
+        names += [getattr(item, "parameter_name", None) for item in self.list_filter]
         offered = {name for name in [*names, self.date_hierarchy] if isinstance(name, str)}
         column, _, comparison = lookup.rpartition("__")
         if lookup in offered:

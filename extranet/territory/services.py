@@ -1,13 +1,12 @@
 """Writes on the territory: a Caf's contact, and who its agents are."""
 
 from datetime import datetime
-from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.shortcuts import get_object_or_404
 
 from extranet.core.accounts import services as accounts
+from extranet.core.accounts.models import User
 from extranet.core.errors import Refused
 from extranet.core.journal import services as journal
 from extranet.core.typed import is_address
@@ -17,7 +16,9 @@ from extranet.territory.queries import cafs_visible_to, role_of
 
 
 @transaction.atomic
-def set_contact(*, caf_code: str, courriel_generique: str, adresse: str, telephone: str, by: Any, now: datetime) -> Caf:
+def set_contact(
+    *, caf_code: str, courriel_generique: str, adresse: str, telephone: str, by: User, now: datetime
+) -> Caf:
     """What pages, mails and papers say of a Caf, and its mailbox. 404 for another Caf, 403 without the right."""
     caf = get_object_or_404(cafs_visible_to(by).select_for_update(), pk=caf_code)
     rights.check(role_of(by), "set_contact")
@@ -31,8 +32,9 @@ DIRECTION = ("directeur_civilite", "directeur_nom", "directeur_prenom", "directe
 
 
 @transaction.atomic
-def set_director(*, caf_code: str, by: Any, now: datetime, **direction: str) -> Caf:
-    """CON-2: who signs for the Caf, as the papers made from now on name it: the four DIRECTION values, or four empty ones.
+def set_director(*, caf_code: str, by: User, now: datetime, **direction: str) -> Caf:
+    """CON-2: who signs for the Caf, as the papers made from now on name it:
+    the four DIRECTION values, or four empty ones.
 
     404 for another Caf, 403 without the right, Refused beside what is missing.
     """
@@ -50,7 +52,7 @@ def set_director(*, caf_code: str, by: Any, now: datetime, **direction: str) -> 
 
 
 @transaction.atomic
-def set_four_eyes(*, caf_code: str, quatre_yeux: bool, by: Any, now: datetime) -> Caf:
+def set_four_eyes(*, caf_code: str, quatre_yeux: bool, by: User, now: datetime) -> Caf:
     """ACT-1.c: whether the agent who accepted a lieu may not open its accesses. 404 and 403 as `set_contact`."""
     caf = get_object_or_404(cafs_visible_to(by).select_for_update(), pk=caf_code)
     rights.check(role_of(by), "set_four_eyes")
@@ -62,7 +64,9 @@ def set_four_eyes(*, caf_code: str, quatre_yeux: bool, by: Any, now: datetime) -
 
 
 @transaction.atomic
-def create_agent(*, email: str, role: str, caf_code: str | None, by: Any, now: datetime) -> tuple[Agent, bool]:
+def create_agent(
+    *, email: str, role: str, caf_code: str | None, by: journal.Actor, now: datetime
+) -> tuple[Agent, bool]:
     """Open the back office to an address, invited by mail (CTL-6). Another role or Caf moves the agent."""
     if caf_code is not None and not Caf.objects.filter(pk=caf_code).exists():
         raise Refused({"caf": f"Caf inconnue : {caf_code}."})
@@ -70,17 +74,14 @@ def create_agent(*, email: str, role: str, caf_code: str | None, by: Any, now: d
         raise Refused({"role": "Rôle impossible : un agent d’une Caf est instructeur, superviseur ou lecteur."})
     if not is_address(email):
         raise Refused({"email": "Adresse impossible : écrivez-la en entier, sans accent ni espace."})
-    user_model = get_user_model()
-    user = user_model.objects.filter(email__iexact=email).first()
-    new_user = user is None
-    if user is None:
-        user = user_model.objects.create_user(email=email, is_staff=True)
-    agent = Agent.objects.select_for_update(of=("self",)).filter(user=user).first()
-    if agent is None and not new_user:
+    user = User.objects.filter(email__iexact=email).first()
+    agent = Agent.objects.select_for_update(of=("self",)).filter(user=user).first() if user else None
+    if user and agent is None:
         raise Refused({"email": "Cette adresse est déjà celle d’une personne d’un lieu : il en faut une autre."})
     if agent and (agent.role, agent.caf_id) == (role, caf_code):
         return agent, False
     if agent is None:
+        user = User.objects.create_user(email=email, is_staff=True)
         agent = Agent.objects.create(user=user, role=role, caf_id=caf_code)
         accounts.invite(user, now=now)
     else:

@@ -1,4 +1,6 @@
-"""What a chosen password may not be made of: oneself, one's lieu, the service, or a word that everybody uses (ACT-3.c)."""
+"""What a chosen password may not be made of: oneself, one's lieu, the service,
+or a word that everybody uses (ACT-3.c).
+"""
 
 from datetime import UTC, datetime
 

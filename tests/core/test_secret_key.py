@@ -1,4 +1,6 @@
-"""The secret key is changed: what was given stays open, what lies in tables stays the same, what is new is of the new key."""
+"""The secret key is changed: what was given stays open, what lies in tables stays the same,
+what is new is of the new key.
+"""
 
 import re
 import stat

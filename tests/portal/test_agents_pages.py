@@ -1,4 +1,6 @@
-"""The back office as agents read it: light pages, one way of writing dates and nothing, words instead of code (CTL-4)."""
+"""The back office as agents read it: light pages, one way of writing dates and nothing,
+words instead of code (CTL-4).
+"""
 
 import re
 from datetime import timedelta

@@ -210,7 +210,11 @@ def test_it_loads_on_the_embedded_database_with_its_mailbox_and_the_production_p
     swept = run("sweep", **environment)
     assert swept.returncode == 0, swept.stdout
     assert not old.exists()
-    probe = "import json; from django.test import Client; print(json.dumps([Client().get(path, HTTP_HOST='localhost').status_code for path in ('/demo/courriels/', '/', '/demo/courriels/%2e%2e%2fsecret-key')]))"
+    probe = (
+        "import json; from django.test import Client; "
+        "print(json.dumps([Client().get(path, HTTP_HOST='localhost').status_code for path in "
+        "('/demo/courriels/', '/', '/demo/courriels/%2e%2e%2fsecret-key')]))"
+    )
     done = run("shell", "--no-imports", "-v0", "-c", probe, **environment)
     assert json.loads(done.stdout) == [200, 200, 404], done.stderr
     assert Client().get("/demo/courriels/").status_code == 404

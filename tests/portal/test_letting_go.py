@@ -228,7 +228,8 @@ def embedded():
         "CREATE TABLE journal_seal (id INTEGER PRIMARY KEY, record TEXT, first_id INTEGER, last_id INTEGER);"
         "CREATE TABLE journal_departure (id INTEGER PRIMARY KEY, seal_id INTEGER, at TEXT);"
         "CREATE TABLE demandes_remise (id INTEGER PRIMARY KEY, at TEXT);"
-        "INSERT INTO journal_seal VALUES (1, 'demandes_remise', 0, 2), (2, 'demandes_remise', 3, 4), (3, 'other', 0, 9);"
+        "INSERT INTO journal_seal VALUES (1, 'demandes_remise', 0, 2), (2, 'demandes_remise', 3, 4),"
+        " (3, 'other', 0, 9);"
         "INSERT INTO demandes_remise VALUES (1, '2028-02-29 20:00:00.5'), (2, '2028-02-29 22:59:59.9'),"
         " (3, '2028-03-01 08:00:00'), (4, '2028-03-01 08:00:00'), (5, '2028-02-29 12:00:00');"
     )

@@ -1,4 +1,6 @@
-"""Wherever a password is asked, wrong tries count as they do at the door, and others' tries do not hold a person's own device."""
+"""Wherever a password is asked, wrong tries count as they do at the door,
+and others' tries do not hold a person's own device.
+"""
 
 import ast
 from datetime import timedelta

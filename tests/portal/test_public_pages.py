@@ -25,7 +25,8 @@ SAID = {
     ("/confidentialite/", "aucune n’est envoyée à d’autres sites"): ["RGP-2.c"],
     (
         "/confidentialite/",
-        "permet de voir ou retirer votre demande à tout moment, et de la corriger tant que le lieu ne l’a pas récupérée",
+        "permet de voir ou retirer votre demande à tout moment, et de la corriger tant que le lieu ne l’a pas "
+        "récupérée",
     ): ["DEM-4.b", "DEM-4.c", "DEM-4.d", "RGP-3.a"],
     ("/confidentialite/", "Ni publicité, ni mesure d’audience"): ["RGP-4.a"],
     ("/accessibilite/", "au clavier seul, en voyant toujours où l’on est"): ["DEM-1.b"],

@@ -73,7 +73,9 @@ def sql(*statements):
 
 
 def as_owner(*statements):
-    """What the owner of the tables does: the triggers away, the statements, the triggers back as if nothing had been."""
+    """What the owner of the tables does: the triggers away, the statements,
+    the triggers back as if nothing had been.
+    """
     sql(*(f"ALTER TABLE {table} DISABLE TRIGGER USER" for table in TABLES))
     sql(*statements)
     sql(*(f"ALTER TABLE {table} ENABLE TRIGGER USER" for table in TABLES))
@@ -132,7 +134,8 @@ def head_deleted():
 
 def negative_line():
     sql(
-        "INSERT INTO journal_entry SELECT -7, at, 'faux', object_kind, object_id, actor, caf, details FROM journal_entry LIMIT 1"
+        "INSERT INTO journal_entry "
+        "SELECT -7, at, 'faux', object_kind, object_id, actor, caf, details FROM journal_entry LIMIT 1"
     )
 
 
@@ -271,7 +274,8 @@ def test_what_was_found_stays_found_after_the_next_run(records):
     assert any("is gone from the database" in fault for fault in faults())
 
 
-# --- the key and the file outside ---------------------------------------------------------------------------------------
+# --- the key and the file outside
+# ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.rule("ACC-2.c")
@@ -318,7 +322,8 @@ def test_a_record_that_cannot_be_sealed_does_not_hold_back_the_other(records, mo
     assert [link.record for link in Seal.objects.exclude(pk__in=before)] == ["demandes_remise"]
 
 
-# --- the mail to the Cnaf -------------------------------------------------------------------------------------------------
+# --- the mail to the Cnaf
+# -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.rule("ACC-2.c")

@@ -1,4 +1,6 @@
-"""Agents see whose mails do not arrive, of their own Caf, with what to do, and nothing of families (NOT-2.b, CTL-1.d)."""
+"""Agents see whose mails do not arrive, of their own Caf, with what to do, and nothing of families (NOT-2.b,
+CTL-1.d).
+"""
 
 from datetime import timedelta
 

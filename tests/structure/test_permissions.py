@@ -38,7 +38,8 @@ LEADS = {
 }
 
 # address [variant], method: one answer for each public, in the order of PUBLICS.
-# {scoped}: admins of one Caf's rows; {national}: reference lists; {reserved}: the Cnaf's own; {addressed}: one Caf's, not the Cnaf's (HAB-6.a).
+# {scoped}: admins of one Caf's rows; {national}: reference lists; {reserved}: the Cnaf's own; {addressed}: one Caf's,
+# not the Cnaf's (HAB-6.a).
 TABLE = """
 portal:accueil                  GET   200    200  200  choix 200  200  200  200  200
 portal:accueil                  POST  405    405  405  choix 405  405  405  405  405

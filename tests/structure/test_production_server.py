@@ -32,7 +32,8 @@ def web(django_db_setup, django_db_blocker, tmp_path_factory):
         port = probe.getsockname()[1]
     database = connection.settings_dict
     with django_db_blocker.unblock():
-        address = f"postgres://{database['USER']}:{database['PASSWORD']}@{database['HOST'] or '127.0.0.1'}:{database['PORT']}/{connection.settings_dict['NAME']}"
+        place = f"{database['HOST'] or '127.0.0.1'}:{database['PORT']}/{connection.settings_dict['NAME']}"
+        address = f"postgres://{database['USER']}:{database['PASSWORD']}@{place}"
     environment = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "EXTRANET_ENV": "production",

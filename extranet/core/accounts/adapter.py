@@ -4,10 +4,11 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.internal import ratelimit
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest, HttpResponse
 
 from extranet.core.accounts import throttle
+from extranet.core.accounts.models import User
+from extranet.core.accounts.person import person
 from extranet.core.accounts.throttle import TOO_MANY
 from extranet.core.web.middleware import MUST_CHOOSE
 
@@ -48,7 +49,7 @@ class Adapter(DefaultAccountAdapter):
 
     def confirm_password(self, request: HttpRequest, password: str) -> None:
         """The own password of who is logged in; see `confirmation.confirm_password`."""
-        user = request.user
+        user = person(request)
         self.pre_authenticate(request, email=user.email)
         if not user.check_password(password):
             self.authentication_failed(request, email=user.email)
@@ -56,18 +57,18 @@ class Adapter(DefaultAccountAdapter):
         self._rollback_login_failed_rl_usage()
         throttle.note_right(throttle.counted_as(request, user.email))
 
-    def reauthenticate(self, user: AbstractBaseUser, password: str) -> bool:
+    def reauthenticate(self, user: User, password: str) -> bool:
         """Asked by allauth's own page; the same as everywhere."""
         self.confirm_password(self.request, password)
         return True
 
-    def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
+    def login(self, request: HttpRequest, user: User) -> None:
         must_choose = request.session.get(MUST_CHOOSE)
         super().login(request, user)  # which empties the session of somebody else
         if must_choose:
             request.session[MUST_CHOOSE] = True
 
-    def post_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse:
+    def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
         throttle.note_right(throttle.counted_as(request, user.email))
         response = super().post_login(request, user, **kwargs)
         throttle.remember_device(response, user.email)

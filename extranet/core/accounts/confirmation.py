@@ -1,4 +1,6 @@
-"""The password asked again before a sensitive act: wherever that is, wrong tries count as they do at the door (ACT-7)."""
+"""The password asked again before a sensitive act: wherever that is,
+wrong tries count as they do at the door (ACT-7).
+"""
 
 from typing import Any
 
@@ -20,7 +22,9 @@ def confirm_password(request: HttpRequest, text: str) -> None:
 
 
 def answered(form: BaseForm, response: HttpResponse) -> HttpResponse:
-    """`response`, as 429 with Retry-After when `form` was refused for too many wrong tries. What was typed stays in it."""
+    """`response`, as 429 with Retry-After when `form` was refused for too many wrong tries.
+    What was typed stays in it.
+    """
     if any(_is_held(error) for errors in form.errors.as_data().values() for error in errors):
         response.status_code = 429
         response["Retry-After"] = str(HOLD)

@@ -33,7 +33,7 @@ class ChoixForm(forms.Form):
 
 
 class ChangementForm(ChoixForm):
-    """ACT-4: the current one is asked again."""
+    """ACT-4: one's own password changed at any time; the current one is asked again, as at the door."""
 
     actuel = forms.CharField(
         label="Votre mot de passe actuel",
@@ -53,7 +53,7 @@ class ChangementForm(ChoixForm):
 
 
 class PerduForm(forms.Form):
-    """ACT-5: the address."""
+    """ACT-5: a new password is asked for by the address alone; nothing is said of whether it is known."""
 
     courriel = forms.EmailField(
         label="Votre adresse de courriel",

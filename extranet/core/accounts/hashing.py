@@ -1,4 +1,6 @@
-"""Slow hashes, one at a time in each process and behind everything else: many logins at once hold back no other page."""
+"""Slow hashes, one at a time in each process and behind everything else:
+many logins at once hold back no other page.
+"""
 
 import os
 import threading

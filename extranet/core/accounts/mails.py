@@ -58,6 +58,6 @@ def invitation(message: Message, now: datetime) -> Mail | None:
 
 @mail("accounts.personnalise", when="un mot de passe vient d’être choisi", to="la personne")
 def personnalise(message: Message, now: datetime) -> Mail:
-    """ACT-3."""
+    """ACT-3: the person learns that a password was chosen, so that somebody else's act does not go unseen."""
     context = {"lien": link("account_reset_password")}
     return Mail("Votre mot de passe a été choisi", "account/courriels/personnalise", context)

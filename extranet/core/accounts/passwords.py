@@ -102,7 +102,9 @@ LOOKS_LIKE = str.maketrans("@4310!5$7€", "aaeioisste")
 
 
 class NotAboutYou:
-    """ACT-3: not made of the address, the name, the lieu's name or the service's: what is left without them is strong alone."""
+    """ACT-3: not made of the address, the name, the lieu's name or the service's:
+    what is left without them is strong alone.
+    """
 
     def validate(self, password: str, user: User | None = None) -> None:
         found, rest = without_words(password, self.words(user))

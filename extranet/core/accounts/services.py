@@ -35,7 +35,8 @@ def alive_secrets(user: User | None, now: datetime) -> QuerySet[OneTimeSecret]:
 
 
 def issue_password(user: User, kind: str, *, now: datetime) -> str:
-    """Draw a password for the mail that is being written: its hash is committed before this returns, the text nowhere (ACT-2).
+    """Draw a password for the mail that is being written: its hash is committed before this returns,
+    the text nowhere (ACT-2).
 
     Up to three unexpired ones open together, so that whichever mail arrives works.
     """
@@ -58,7 +59,8 @@ def issue_password(user: User, kind: str, *, now: datetime) -> str:
 
 
 def use_secret(user: User | None, text: str, *, now: datetime) -> bool:
-    """True when `text` is a living mailed password of `user`: it is used, all others are dead, and the old one with them.
+    """True when `text` is a living mailed password of `user`:
+    it is used, all others are dead, and the old one with them.
 
     One hash and the same queries in any case.
     """
@@ -83,7 +85,9 @@ def note_wrong_try(user: User | None, *, now: datetime) -> None:
 
 @transaction.atomic
 def choose_password(user: User, password: str, *, now: datetime) -> None:
-    """ACT-3, ACT-4: the person's own password; mailed ones die, other sessions end. Refused when it is not a good one."""
+    """ACT-3, ACT-4: the person's own password; mailed ones die, other sessions end.
+    Refused when it is not a good one.
+    """
     before = User.objects.select_for_update().get(pk=user.pk)
     if OneTimeSecret.objects.filter(user=user, digest=passwords.digest(user.pk, password.strip())).exists():
         raise Refused({"nouveau": "Choisissez un autre mot de passe que celui reçu par courriel."})
@@ -164,7 +168,9 @@ def invite(user: User, *, now: datetime) -> None:
 
 @transaction.atomic
 def suspend(user: User, *, by: User | str, now: datetime) -> bool:
-    """Close an account at once: sessions and tokens end with their next request (ACC-6). False when it was closed already."""
+    """Close an account at once: sessions and tokens end with their next request (ACC-6).
+    False when it was closed already.
+    """
     if User.objects.filter(pk=user.pk, is_active=True).update(is_active=False, suspended_at=now) != 1:
         return False
     alive_secrets(user, now).update(killed_at=now)

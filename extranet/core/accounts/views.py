@@ -17,6 +17,7 @@ from extranet.core import clock
 from extranet.core.accounts import services, throttle
 from extranet.core.accounts.confirmation import answered
 from extranet.core.accounts.forms import ChangementForm, ChoixForm, PerduForm
+from extranet.core.accounts.person import person
 from extranet.core.errors import Refused
 from extranet.core.web.middleware import MUST_CHOOSE
 
@@ -44,13 +45,13 @@ class Confirmation(ReauthenticateView):
 def _choose(request: HttpRequest, form: Any, template: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
-            services.choose_password(request.user, form.cleaned_data["nouveau"], now=clock.now())  # type: ignore[arg-type]
+            services.choose_password(person(request), form.cleaned_data["nouveau"], now=clock.now())
         except Refused as refused:
             for name, sentence in refused.faults.items():
                 form.add_error(name, sentence)
         else:
             request.session.pop(MUST_CHOOSE, None)
-            update_session_auth_hash(request, request.user)  # type: ignore[arg-type]
+            update_session_auth_hash(request, person(request))
             messages.success(request, "Votre mot de passe est enregistré.")
             return redirect("portal:entree")
     return answered(form, render(request, template, {"form": form}, status=422 if form.errors else 200))
@@ -70,7 +71,7 @@ def premiere(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters()
 @require_http_methods(["GET", "POST"])
 def changer(request: HttpRequest) -> HttpResponse:
-    """ACT-4."""
+    """ACT-4: a person changes its password; its other sessions end."""
     return _choose(request, ChangementForm(request.POST or None, request=request), "account/password_change.html")
 
 

@@ -119,7 +119,9 @@ def _keys(names: list[str]) -> list[UUID]:
 
 
 def sweep_orphans(*, now: datetime) -> int:
-    """Delete what `orphans` finds; returns how many. Raises Incomplete, after all others, when some cannot be deleted."""
+    """Delete what `orphans` finds; returns how many. Raises Incomplete, after all others,
+    when some cannot be deleted.
+    """
     return apart.each([str(path) for path in orphans(now=now)], _delete, what="file without record")
 
 

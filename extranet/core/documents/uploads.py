@@ -1,7 +1,7 @@
 """What people send must be a plain PDF that opens anywhere and does nothing."""
 
 from io import BytesIO
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from extranet.core.errors import Refused
 
@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 10 * 1024 * 1024
 MAX_PAGES = 200
-# A small file must not unfold into the whole memory: bytes of one compressed stream, entries of one list, values in all.
+# A small file must not unfold into the whole memory: bytes of one compressed stream, entries of one list, values in
+# all.
 MAX_UNFOLDED = 2 * 1024 * 1024
 MAX_ENTRIES = 200_000
 MAX_VALUES = 1_000_000
@@ -63,12 +64,18 @@ ANNOTATIONS = {
     "/PrinterMark",
 }
 
-TOO_BIG = "Ce fichier dépasse 10 Mo. Numérisez-le en noir et blanc ou avec une définition plus faible, puis déposez-le à nouveau."
+TOO_BIG = (
+    "Ce fichier dépasse 10 Mo. Numérisez-le en noir et blanc ou avec une définition plus faible, puis déposez-le à "
+    "nouveau."
+)
 NOT_PDF = "Ce fichier n’est pas un PDF. Enregistrez ou numérisez le document au format PDF, puis déposez-le à nouveau."
 DAMAGED = "Ce PDF est abîmé ou incomplet. Enregistrez-le ou numérisez-le à nouveau, puis déposez-le."
 PROTECTED = "Ce PDF est protégé par un mot de passe ou par des restrictions. Déposez-en une version sans protection."
 TOO_LONG = f"Ce PDF a plus de {MAX_PAGES} pages. Déposez seulement le document demandé."
-NOT_PLAIN = "Ce PDF contient un programme, un formulaire actif ou un fichier joint. Imprimez-le au format PDF, puis déposez le résultat."
+NOT_PLAIN = (
+    "Ce PDF contient un programme, un formulaire actif ou un fichier joint. Imprimez-le au format PDF, puis déposez le "
+    "résultat."
+)
 
 
 def checked_pdf(upload: BinaryIO, *, field: str = "fichier") -> bytes:
@@ -88,7 +95,7 @@ def _fault(data: bytes) -> str:
     import pikepdf
     from pikepdf import settings as limits
 
-    before = limits.get_qpdf_limits()
+    before: dict[str, Any] = dict(limits.get_qpdf_limits())
     limits.set_qpdf_limits(
         flate_max_memory=MAX_UNFOLDED, run_length_max_memory=MAX_UNFOLDED, parser_max_container_size=MAX_ENTRIES
     )
@@ -114,7 +121,9 @@ def _fault(data: bytes) -> str:
 
 
 def _is_active(pdf: "pikepdf.Pdf") -> bool:
-    """Whether anything in the file may run or holds another file: in its trailer and each of its objects, on a page or not."""
+    """Whether anything in the file may run or holds another file:
+    in its trailer and each of its objects, on a page or not.
+    """
     import pikepdf
 
     seen = 0

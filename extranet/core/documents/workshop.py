@@ -33,7 +33,9 @@ class Workshop:
         atexit.register(self.close)
 
     def convert(self, html: str, options: dict[str, Any]) -> bytes:
-        """`pdf.convert(html, **options)`, there. Busy when no turn comes in time; RuntimeError when it cannot be made."""
+        """`pdf.convert(html, **options)`, there. Busy when no turn comes in time;
+        RuntimeError when it cannot be made.
+        """
         if not self._turn.acquire(timeout=SECONDS):
             raise Busy
         try:

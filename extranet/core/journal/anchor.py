@@ -1,6 +1,7 @@
 """The seals outside the database: one line each in `journal/sceaux.jsonl` of the data folder, flushed to the disk.
 
-Whoever can write the database alone, its owner included, cannot take away what was sealed without these lines telling it.
+Whoever can write the database alone, its owner included, cannot take away what was sealed without these lines
+telling it.
 """
 
 import json
@@ -18,12 +19,14 @@ logger = logging.getLogger(__name__)
 
 
 def anchor_file() -> Path:
-    """Where the lines are."""
+    """The file outside the database that has one line a seal."""
     return Path(settings.DATA_DIR) / "journal" / "sceaux.jsonl"
 
 
 def write_missing(now: datetime) -> int:
-    """Add a line for each seal of the database that has none; returns how many. A kill in between costs a line, not two."""
+    """Add a line for each seal of the database that has none; returns how many.
+    A kill in between costs a line, not two.
+    """
     known = {(record, last) for record, last, _ in _lines() if record}
     missing = [link for link in Seal.objects.order_by("pk").iterator() if (link.record, link.last_id) not in known]
     if not missing:

@@ -58,7 +58,9 @@ class Entry(models.Model):
 
 
 class Seal(models.Model):
-    """A link of the chain over one append-only record: its lines' number and keyed digest, with that of the link before."""
+    """A link of the chain over one append-only record: its lines' number and keyed digest,
+    with that of the link before.
+    """
 
     class Donnees:
         famille = ()

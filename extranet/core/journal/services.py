@@ -1,4 +1,6 @@
-"""Writing the journal; sealing it and each other append-only record, and finding what was changed (ACC-2, decision 0007)."""
+"""Writing the journal; sealing it and each other append-only record, and finding what was changed (ACC-2,
+decision 0007).
+"""
 
 import hmac
 import json
@@ -100,7 +102,8 @@ def columns(model: type[models.Model]) -> list[str]:
 
 
 def seal(*, now: datetime) -> int:
-    """Seal the lines that were there at a run 15 minutes ago or more, then write the seals outside. Returns how many lines.
+    """Seal the lines that were there at a run 15 minutes ago or more, then write the seals outside.
+    Returns how many lines.
 
     A segment is of one record and one month, so that whole months can go (`let_go`). A moment in a line says nothing of
     when it was committed; an id seen long enough ago does. Two at once: a constraint keeps one.
@@ -197,7 +200,9 @@ def faults(*, now: datetime) -> Iterator[str]:
 
 
 def broken_seals(*, now: datetime) -> list[str]:
-    """Recompute every seal: a sentence for each that no longer matches its lines, their departure or the seal before."""
+    """Recompute every seal: a sentence for each that no longer matches its lines,
+    their departure or the seal before.
+    """
     return [fault for model in SEALED for fault in _broken(model, now)]
 
 
@@ -238,7 +243,7 @@ def let_go(*, now: datetime) -> int:
     One that is not as it was sealed stays, and the obligation is shown as failed.
     """
     over = [(model, month) for model, term in SEALED.items() if term for month in _months_over(model, term, now)]
-    return apart.each(over, lambda item: _let_go(*item, now), what="end of term of")
+    return apart.each(over, lambda item: _let_go(item[0], item[1], now), what="end of term of")
 
 
 def _kept_from(term: int, now: datetime) -> date:

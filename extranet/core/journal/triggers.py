@@ -75,7 +75,9 @@ def append_only(table: str, months: int | None = None) -> migrations.RunPython:
 
 
 def no_truncate(*tables: str) -> migrations.RunPython:
-    """The migration operation that has PostgreSQL refuse to empty append-only `tables` at once; SQLite has no such act."""
+    """The migration operation that has PostgreSQL refuse to empty append-only `tables` at once;
+    SQLite has no such act.
+    """
 
     def forwards(apps: Any, schema_editor: Any) -> None:
         if schema_editor.connection.vendor == "postgresql":

@@ -34,7 +34,8 @@ class Kind:
     """A registered kind.
 
     `load` reads what many messages need at once: message key → what their writer finds in `message.loaded`. The
-    writer's None cancels. `after` runs in the transaction that notes that messages were accepted, each with its `sent_at`.
+    writer's None cancels. `after` runs in the transaction that notes that messages were accepted, each with its
+    `sent_at`.
     """
 
     name: str
@@ -52,7 +53,9 @@ RESOLVERS: dict[str, Resolver] = {}
 def mail(
     name: str, *, when: str, to: str, load: Loader | None = None, after: After | None = None
 ) -> Callable[[Writer], Writer]:
-    """Register the writer of kind `name`; `when` and `to` are the French words of the list of automatic mails (CTL-7)."""
+    """Register the writer of kind `name`; `when` and `to` are the French words of the list of automatic mails
+    (CTL-7).
+    """
 
     def register(writer: Writer) -> Writer:
         KINDS[name] = Kind(name, writer, when, to, load, after)
@@ -62,7 +65,9 @@ def mail(
 
 
 def addressee(prefix: str) -> Callable[[Resolver], Resolver]:
-    """Register how the addresses of `<prefix>:<id>` are found at sending, many at once: id → address, where there is one."""
+    """Register how the addresses of `<prefix>:<id>` are found at sending, many at once:
+    id → address, where there is one.
+    """
 
     def register(resolver: Resolver) -> Resolver:
         RESOLVERS[prefix] = resolver

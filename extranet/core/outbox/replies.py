@@ -44,7 +44,9 @@ def concerns_addressee(stage: Stage, code: int, text: str) -> bool:
 
 
 def is_final(code: int, text: str) -> bool:
-    """True when the addressee's refusal is for good; a full mailbox (552, X.2.2) empties itself (RFC 5321, 4.5.3.1.10)."""
+    """True when the addressee's refusal is for good; a full mailbox (552, X.2.2) empties itself (RFC 5321,
+    4.5.3.1.10).
+    """
     found = _ENHANCED.search(text)
     full = (found and (int(found[1]), int(found[2])) == (2, 2)) or (found is None and code == 552)
     return code >= 500 and not full

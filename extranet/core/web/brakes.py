@@ -1,4 +1,6 @@
-"""Brakes on what anybody may send, and on what is heavy: counted in the shared cache, under keys that tell nobody who."""
+"""Brakes on what anybody may send, and on what is heavy: counted in the shared cache,
+under keys that tell nobody who.
+"""
 
 import math
 import secrets

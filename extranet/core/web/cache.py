@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 def _or_here(name: str) -> Callable[..., Any]:
     def call(self: "SafeRedisCache", *args: Any, **kwargs: Any) -> Any:
-        redis = breaker.of(self._servers[0])
+        redis = breaker.of(self.server)
         if redis.lets_through():
             try:
                 answer = getattr(RedisCache, name)(self, *args, **kwargs)
@@ -37,6 +37,7 @@ class SafeRedisCache(RedisCache):
 
     def __init__(self, server: str, params: dict[str, Any]):
         super().__init__(server, params)
+        self.server = server
         self.spare = LocMemCache("spare", {})
 
     add = _or_here("add")
@@ -51,6 +52,6 @@ class SafeRedisCache(RedisCache):
     delete_many = _or_here("delete_many")
 
     def clear(self) -> None:
-        """Here and there."""
+        """Forget what this process counted alone, too."""
         self.spare.clear()
         super().clear()

@@ -55,7 +55,7 @@ class Draft:
 
     @property
     def data(self) -> MultiValueDict[str, str]:
-        """For the forms."""
+        """What was typed, as a bound form takes it."""
         return MultiValueDict(self.typed)
 
 
@@ -67,7 +67,9 @@ class NoDraft(Exception):
 
 
 def _cached(act: Callable[[BaseCache], Any]) -> Any:
-    """What `act` finds in the cache of drafts. Raises NoDraft while it does not answer; who comes next does not wait for it."""
+    """What `act` finds in the cache of drafts. Raises NoDraft while it does not answer;
+    who comes next does not wait for it.
+    """
     server = breaker.of(settings.CACHES["brouillons"]["LOCATION"])
     if not server.lets_through():
         raise NoDraft(lost=False)
@@ -114,7 +116,7 @@ class Drafts:
             return Draft()
 
     def seal(self, draft: Draft) -> str:
-        """For the page."""
+        """The draft as a page carries it in a hidden field: sealed, so that only this browser can send it back."""
         words = json.dumps(asdict(draft), ensure_ascii=False, separators=(",", ":"))
         return self._fernet(draft.key).encrypt_at_time(words.encode(), self._now).decode()
 

@@ -42,15 +42,6 @@ class TimeInput(forms.TimeInput):
         super().__init__(attrs={"placeholder": "hh:mm"} | (attrs or {}), format="%H:%M")
 
 
-class DateField(forms.DateField):
-    """A civil day, with an example beside it."""
-
-    widget = DateInput
-
-    def __init__(self, **kwargs: Any):
-        super().__init__(**({"help_text": "Jour, mois, année. Exemple : 24/11/2026."} | kwargs))
-
-
 class TelephoneInput(forms.TextInput):
     """Opens the telephone's number pad."""
 
@@ -69,7 +60,7 @@ class LineField(forms.CharField):
     ]
 
     def to_python(self, value: Any) -> str:
-        return unicodedata.normalize("NFC", INVISIBLE.sub("", super().to_python(value))).strip()
+        return unicodedata.normalize("NFC", INVISIBLE.sub("", super().to_python(value) or "")).strip()
 
 
 class LinesField(LineField):
@@ -184,7 +175,7 @@ class Rows(forms.BaseFormSet):  # type: ignore[type-arg]
 
     @classmethod
     def names(cls, prefix: str) -> re.Pattern[str]:
-        """Of every field of every row, and of the count."""
+        """What the names of all fields of a formset look like, the count of its rows among them."""
         fields = "|".join(cls.form.base_fields)  # type: ignore[attr-defined]
         return re.compile(f"{prefix}-(TOTAL_FORMS|[0-9]{{1,2}}-({fields}))")
 

@@ -1,4 +1,6 @@
-"""One line a log record, in every process: type and place of an error, never a value, a token or a query string (RGP-2)."""
+"""One line a log record, in every process: type and place of an error, never a value,
+a token or a query string (RGP-2).
+"""
 
 import logging
 import logging.config
@@ -53,7 +55,9 @@ def _uncaught(kind: type[BaseException], error: BaseException | None, trace: Tra
 
 
 class Line(logging.Formatter):
-    """Time, level, logger, message; one line even for a traceback; what a message quotes of an error or an object is left out."""
+    """Time, level, logger, message; one line even for a traceback;
+    what a message quotes of an error or an object is left out.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         error = record.exc_info[1] if record.exc_info else sys.exc_info()[1]

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from itertools import chain
 from typing import Any
+from xml.sax.xmlreader import AttributesImpl
 
 from django.conf import settings
 from django.contrib import messages
@@ -216,7 +217,7 @@ def _problem(request: HttpRequest, status: int, sentence: str, faults: dict[str,
     response = HttpResponse(status=status, content_type="application/problem+xml; charset=utf-8")
     xml = SimplerXMLGenerator(response, "utf-8")
     xml.startDocument()
-    xml.startElement("problem", {"xmlns": "urn:ietf:rfc:7807"})
+    xml.startElement("problem", AttributesImpl({"xmlns": "urn:ietf:rfc:7807"}))
     for name, value in document.items():
         xml.addQuickElement(name, str(value))
     xml.endElement("problem")

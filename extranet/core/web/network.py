@@ -11,7 +11,9 @@ _WITH_PORT = re.compile(r"\[([^\]]*)\](?::\d{0,5})?|([\d.]+):\d{0,5}")
 
 
 def plain(text: str) -> str:
-    """The IP address in `text` without port, brackets, quotes or zone, an IPv4 in IPv6 as IPv4; "" when there is none."""
+    """The IP address in `text` without port, brackets, quotes or zone, an IPv4 in IPv6 as IPv4;
+    "" when there is none.
+    """
     text = text.strip().strip('"')
     if match := _WITH_PORT.fullmatch(text):
         text = match[1] or match[2] or ""

@@ -1,4 +1,6 @@
-"""What is out of order for a while (database down, disk full) is answered 503, when to come back, and nothing half done."""
+"""What is out of order for a while (database down, disk full) is answered 503, when to come back,
+and nothing half done.
+"""
 
 import errno
 import sys

@@ -22,17 +22,17 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """403."""
+    """403: it is there, and this role may not."""
     return answer(request, 403, "")
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """404."""
+    """404: for this person it does not exist, whether it does for another or not."""
     return answer(request, 404, "")
 
 
 def too_many(request: HttpRequest) -> HttpResponse:
-    """429."""
+    """429: a brake holds; the page says when to try again."""
     response = answer(request, 429, "")
     response["Retry-After"] = "60"
     return response

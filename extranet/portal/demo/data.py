@@ -249,7 +249,7 @@ SITUATIONS = [
 
 def _demandes(rng: random.Random, signed: list[Lieu], count: int, now: datetime) -> None:
     communes = {lieu.pk: list(lieu.couvertures.values_list("commune_id", flat=True)) for lieu in signed}
-    persons = {lieu.pk: Habilitation.objects.filter(lieu=lieu).first() for lieu in signed}
+    persons = {lieu.pk: Habilitation.objects.filter(lieu=lieu)[0] for lieu in signed}
     batches: dict[tuple[int, int], Transmission] = {}
     dossiers: list[Dossier] = []
     withdrawn = []
@@ -275,7 +275,7 @@ def _demandes(rng: random.Random, signed: list[Lieu], count: int, now: datetime)
             transmission=batch,
             deposee_le=at - timedelta(hours=3),
             received_at=at,
-            transmitted_at=batch and at,
+            transmitted_at=at if batch else None,
             last_day=rules.last_day_of_dossier(at - timedelta(hours=3), at),
             assistante_maternelle=rng.random() < 0.6,
             creche_collective=True,

@@ -3,20 +3,21 @@
 import email
 import email.policy
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
 from django.conf import settings
 from django.core.mail.backends.base import BaseEmailBackend
-from django.core.mail.message import EmailMultiAlternatives
+from django.core.mail.message import EmailMessage as Sent
 
 KEPT = timedelta(days=7)
 _NAME = re.compile(r"^[0-9]{20}-[0-9a-f-]{36}\.eml$")
 
 
 def folder() -> Path:
-    """Where they are."""
+    """The folder of the kept mails, made at need."""
     path = settings.DATA_DIR / "courriels"
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     return path
@@ -25,7 +26,7 @@ def folder() -> Path:
 class Backend(BaseEmailBackend):
     """Writes each mail to one file, by rename."""
 
-    def send_messages(self, email_messages: list[EmailMultiAlternatives]) -> int:
+    def send_messages(self, email_messages: Sequence[Sent]) -> int:
         for mail in email_messages:
             stamp = datetime.now(UTC).strftime("%Y%m%d%H%M%S%f")
             identifier = mail.extra_headers["Message-ID"][1:37]

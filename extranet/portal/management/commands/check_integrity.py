@@ -8,7 +8,10 @@ from extranet.portal import integrity
 
 
 class Command(BaseCommand):
-    help = "Prove the invariants: limits of keeping, one lieu a demande, journal unbroken, files = records. Exit 1 and a list otherwise."
+    help = (
+        "Prove the invariants: limits of keeping, one lieu a demande, journal unbroken, files = records. "
+        "Exit 1 and a list otherwise."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--seal", metavar="DIGEST", help="also say whether this seal of a mail is in the chain")

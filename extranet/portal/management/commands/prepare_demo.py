@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand
 
 
 class Command(BaseCommand):
-    help = "What `make run` needs before it starts: tables, reference data, demonstration data. In one process, idempotent."
+    help = "Make what `make run` needs: tables, reference data, demonstration data. In one process, idempotent."
 
     def handle(self, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=0)

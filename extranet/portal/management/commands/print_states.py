@@ -14,7 +14,8 @@ from habilitations.workflow import DEMANDE_HABILITATION
 
 HEAD = """# States
 
-Printed by `python manage.py print_states`; the tests compare. Each change is one conditional UPDATE with one line in the journal (`extranet/core/workflow.py`).
+Printed by `python manage.py print_states`; the tests compare. Each change is one conditional UPDATE with one line in
+the journal (`extranet/core/workflow.py`).
 """
 TABLES: list[tuple[str, Table, Any]] = [
     ("Demande (DEM-5)", DEMANDE, demandes_rights),
@@ -32,7 +33,7 @@ def document() -> str:
 
 def _part(title: str, table: Table, rights: Any) -> str:
     roles = {act: f"{' or '.join(sorted(held))} (`{act}`)" for act, held in rights.ACTS.items()}
-    order = list(table.states)
+    order = {str(state): rank for rank, state in enumerate(table.states)}
 
     def node(state: str) -> str:  # Mermaid reads no hyphen in a name
         return str(state).replace("-", "_")
@@ -40,12 +41,13 @@ def _part(title: str, table: Table, rights: Any) -> str:
     lines = [f"## {title}", "", "```mermaid", "stateDiagram-v2", f"  [*] --> {node(table.initial)}"]
     for move in table.moves.values():
         lines += [
-            f"  {node(source)} --> {node(move.target)}: {move.act}" for source in sorted(move.sources, key=order.index)
+            f"  {node(source)} --> {node(move.target)}: {move.act}"
+            for source in sorted(move.sources, key=order.__getitem__)
         ]
     lines += [f"  {node(state)} --> [*]" for state in order if state in table.final]
     lines += ["```", "", "| act | from | to | who | journal |", "|---|---|---|---|---|"]
     for move in table.moves.values():
-        sources = ", ".join(table.states(source).label for source in sorted(move.sources, key=order.index))
+        sources = ", ".join(table.states(source).label for source in sorted(move.sources, key=order.__getitem__))
         target, who = table.states(move.target).label, move.who.format_map(roles)
         lines.append(f"| `{move.act}` | {sources} | {target} | {who} | `{move.event}` |")
     return "\n".join([*lines, ""])

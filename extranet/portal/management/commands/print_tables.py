@@ -54,7 +54,8 @@ def _arrow(model: type[models.Model], key: models.ForeignKey) -> str:
 
 
 def _said(model: type[models.Model]) -> str:
-    return (model.__doc__ or "").strip().partition("\n")[0]
+    first, _, _ = (model.__doc__ or "").partition("\n\n")
+    return " ".join(first.split())
 
 
 class Command(BaseCommand):

@@ -9,7 +9,10 @@ from extranet.portal import sweep
 
 
 class Command(BaseCommand):
-    help = "Run once everything that a clock triggers, then send the mails that are due. Exit 1 when something failed or waits."
+    help = (
+        "Run once everything that a clock triggers, then send the mails that are due. "
+        "Exit 1 when something failed or waits."
+    )
 
     def handle(self, **options: Any) -> None:
         now = clock.now()

@@ -7,7 +7,10 @@ from extranet.core.outbox import services
 
 
 class Command(BaseCommand):
-    help = "Send every mail that is due now, those that wait for a later try too (NOT-2). Exit 1 when some have to be tried again."
+    help = (
+        "Send every mail that is due now, those that wait for a later try too (NOT-2). "
+        "Exit 1 when some have to be tried again."
+    )
 
     def handle(self, **options: Any) -> None:
         sent, left = services.send_due(now=clock.now(), within=None, pauses=False)
