@@ -1,6 +1,7 @@
-"""Dates of a convention, and the SIREN's key: pure."""
+"""Dates of a convention, what it is made from, and the SIREN's key: pure."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from extranet.core.dates import add_months
@@ -10,6 +11,48 @@ SIGNATURES = frozenset((party, piece) for party in ("gestionnaire", "caf") for p
 
 # Natures of gestionnaires whose signature needs an act sent to the préfecture.
 PUBLIC_BODIES = frozenset({"commune", "epci", "ccas"})
+
+
+@dataclass(frozen=True, slots=True)
+class LieuDonne:
+    """A lieu as it is handed to the register (HAB-7)."""
+
+    nom: str
+    nature: str
+    adresse: str
+    code_postal: str
+    ville: str
+    telephone: str
+    courriel: str
+    site: str
+
+
+@dataclass(frozen=True, slots=True)
+class GestionnaireDonne:
+    """A gestionnaire with its représentant légal, as it is handed to the register (HAB-7)."""
+
+    nom: str
+    nature: str
+    siren: str
+    adresse: str
+    code_postal: str
+    ville: str
+    representant_civilite: str
+    representant_nom: str
+    representant_prenom: str
+    representant_qualite: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonneDonnee:
+    """A person to be named in annexe 1, as it is handed to the register (HAB-7)."""
+
+    civilite: str
+    nom: str
+    prenom: str
+    courriel: str
+    service: str
+    fonction: str
 
 
 def effective_date(signed: Mapping[tuple[str, str], date]) -> date | None:

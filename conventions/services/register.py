@@ -1,6 +1,7 @@
 """Bringing a lieu into the register, keeping the paper handed over, and making its lines true once signed (CON-1)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -11,8 +12,10 @@ from django.shortcuts import get_object_or_404
 from conventions import queries, rights, rules
 from conventions.documents import convention as document
 from conventions.models import Acte, Convention, Couverture, Gestionnaire, Lieu, PersonneInscrite
+from conventions.rules import GestionnaireDonne, LieuDonne, PersonneDonnee
 from conventions.workflow import CONVENTION, EtatConvention
 from extranet.core import bell
+from extranet.core.accounts.models import User
 from extranet.core.dates import paris_date
 from extranet.core.documents import store
 from extranet.core.errors import Refused, WrongState
@@ -27,22 +30,22 @@ SIGNED = "Les deux parties ont signé cette convention : elle ne peut plus être
 def prepare(
     *,
     caf: str,
-    gestionnaire: Mapping[str, str],
-    lieu: Mapping[str, str],
+    gestionnaire: GestionnaireDonne,
+    lieu: LieuDonne,
     communes: Iterable[str],
-    personnes: Iterable[Mapping[str, str]],
-    by: Any,
+    personnes: Iterable[PersonneDonnee],
+    by: User,
     now: datetime,
     lieu_code: str = "",
 ) -> Convention:
-    """HAB-7: the gestionnaire, the lieu and its convention to be signed, with annexe 1. Columns by name, communes by code.
+    """HAB-7: the gestionnaire, the lieu and its convention to be signed, with annexe 1. Communes by code.
 
     Called inside the transaction that accepts an application, which has checked scope, right and state.
     """
     locked = Caf.objects.select_for_update().get(pk=caf)  # one at a time in a Caf: codes and numbers follow each other
     signer = _gestionnaire(caf, gestionnaire)
     lieu_made = Lieu.objects.create(
-        caf=locked, gestionnaire=signer, code=lieu_code or _free_code(lieu, caf), created_at=now, **lieu
+        caf=locked, gestionnaire=signer, code=lieu_code or _free_code(lieu, caf), created_at=now, **asdict(lieu)
     )
     convention = Convention.objects.create(
         numero=_next_numero(caf, paris_date(now).year), lieu=lieu_made, created_at=now, accepted_by=by
@@ -54,7 +57,7 @@ def prepare(
         Couverture(acte=acte, lieu=lieu_made, commune_id=code) for code in dict.fromkeys(communes)
     )
     PersonneInscrite.objects.bulk_create(
-        PersonneInscrite(acte=acte, lieu=lieu_made, **{**line, "courriel": line["courriel"].lower()})
+        PersonneInscrite(acte=acte, lieu=lieu_made, **asdict(line) | {"courriel": line.courriel.lower()})
         for line in personnes
     )
     journal.record("convention.preparee", convention, by=by, at=now, numero=convention.numero, lieu=lieu_made.code)
@@ -62,24 +65,24 @@ def prepare(
     return convention
 
 
-def _gestionnaire(caf: str, values: Mapping[str, str]) -> Gestionnaire:
+def _gestionnaire(caf: str, given: GestionnaireDonne) -> Gestionnaire:
     """The gestionnaire of this SIREN. Under a convention that stands, its identity changes by avenant only (CON-7)."""
-    key = {"caf_id": caf, "siren": values["siren"]}
+    key = {"caf_id": caf, "siren": given.siren}
     found = Gestionnaire.objects.filter(**key).first()
     if found is None:
-        return Gestionnaire.objects.create(caf_id=caf, **values)
+        return Gestionnaire.objects.create(caf_id=caf, **asdict(given))
     bound = Convention.objects.filter(
         lieu__gestionnaire=found, state__in=[EtatConvention.PREPARATION, EtatConvention.SIGNEE], ended_on=None
     )
     if not bound.exists():
-        Gestionnaire.objects.filter(pk=found.pk).update(**values)
+        Gestionnaire.objects.filter(pk=found.pk).update(**asdict(given))
         found.refresh_from_db()
     return found
 
 
-def _free_code(lieu: Mapping[str, str], caf: str) -> str:
+def _free_code(lieu: LieuDonne, caf: str) -> str:
     taken = set(Lieu.objects.values_list("code", flat=True))
-    return rules.lieu_code(lieu["nature"], caf, search_key(lieu["ville"]).split(), taken)
+    return rules.lieu_code(lieu.nature, caf, search_key(lieu.ville).split(), taken)
 
 
 def _next_numero(caf: str, year: int) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.shortcuts import get_object_or_404
 
+from conventions.rules import GestionnaireDonne, LieuDonne, PersonneDonnee
 from conventions.services import register
 from extranet.core.dates import paris_date
 from extranet.core.errors import Refused
@@ -69,16 +70,17 @@ def accept(*, demande_id: int, by: Any, now: datetime) -> DemandeHabilitation:
     DEMANDE_HABILITATION.require(demande, "accept")
     convention = register.prepare(
         caf=demande.caf_id,
-        gestionnaire=_columns(demande, "gestionnaire_")
-        | {
-            f"representant_{name}": getattr(demande, f"representant_{name}")
-            for name in ("civilite", "nom", "prenom", "qualite")
-        },
-        lieu=_columns(demande, "lieu_"),
-        communes=demande.communes.order_by("pk").values_list("commune_id", flat=True),
-        personnes=list(
-            demande.personnes.order_by("pk").values("civilite", "nom", "prenom", "courriel", "service", "fonction")
+        gestionnaire=GestionnaireDonne(
+            **_columns(demande, "gestionnaire_"), **_columns(demande, "representant_", keep=True)
         ),
+        lieu=LieuDonne(**_columns(demande, "lieu_")),
+        communes=demande.communes.order_by("pk").values_list("commune_id", flat=True),
+        personnes=[
+            PersonneDonnee(**line)
+            for line in demande.personnes.order_by("pk").values(
+                "civilite", "nom", "prenom", "courriel", "service", "fonction"
+            )
+        ],
         by=by,
         now=now,
     )
@@ -86,9 +88,9 @@ def accept(*, demande_id: int, by: Any, now: datetime) -> DemandeHabilitation:
     return demande
 
 
-def _columns(demande: DemandeHabilitation, prefix: str) -> dict[str, str]:
+def _columns(demande: DemandeHabilitation, prefix: str, keep: bool = False) -> dict[str, str]:
     names = [field.name for field in demande._meta.concrete_fields if field.name.startswith(prefix)]
-    return {name.removeprefix(prefix): getattr(demande, name) for name in names}
+    return {name if keep else name.removeprefix(prefix): getattr(demande, name) for name in names}
 
 
 @transaction.atomic

@@ -1,6 +1,7 @@
 """A lieu comes into the register with its convention; the paper handed over is kept as it was."""
 
 import hashlib
+from dataclasses import replace
 from datetime import date, timedelta
 from io import BytesIO
 from uuid import uuid4
@@ -12,6 +13,7 @@ from django.http import Http404
 
 from conventions import queries
 from conventions.models import Convention, Gestionnaire, Lieu
+from conventions.rules import GestionnaireDonne, LieuDonne, PersonneDonnee
 from conventions.services import register
 from conventions.workflow import EtatConvention
 from extranet.core.documents import store
@@ -21,36 +23,36 @@ from tests.factories import NOW, AgentFactory, CommuneFactory, ConventionFactory
 
 pytestmark = pytest.mark.django_db
 
-LIEU = {
-    "nom": "RPE « Les Lucioles »",
-    "nature": "rpe",
-    "adresse": "12 rue des Écoles",
-    "code_postal": "77820",
-    "ville": "Le Châtelet-en-Brie",
-    "telephone": "+33160000001",
-    "courriel": "lucioles@lieu.test",
-    "site": "",
-}
-GESTIONNAIRE = {
-    "nom": "Communauté de communes Brie des Rivières et Châteaux",
-    "nature": "epci",
-    "siren": "200070779",
-    "adresse": "1 place de la Mairie",
-    "code_postal": "77820",
-    "ville": "Le Châtelet-en-Brie",
-    "representant_civilite": "Mme",
-    "representant_nom": "Léger",
-    "representant_prenom": "Noa",
-    "representant_qualite": "présidente",
-}
-PERSONNE = {
-    "civilite": "Mme",
-    "nom": "Petit",
-    "prenom": "Alix",
-    "courriel": "alix@lieu.test",
-    "service": "Petite enfance",
-    "fonction": "animatrice",
-}
+LIEU = LieuDonne(
+    nom="RPE « Les Lucioles »",
+    nature="rpe",
+    adresse="12 rue des Écoles",
+    code_postal="77820",
+    ville="Le Châtelet-en-Brie",
+    telephone="+33160000001",
+    courriel="lucioles@lieu.test",
+    site="",
+)
+GESTIONNAIRE = GestionnaireDonne(
+    nom="Communauté de communes Brie des Rivières et Châteaux",
+    nature="epci",
+    siren="200070779",
+    adresse="1 place de la Mairie",
+    code_postal="77820",
+    ville="Le Châtelet-en-Brie",
+    representant_civilite="Mme",
+    representant_nom="Léger",
+    representant_prenom="Noa",
+    representant_qualite="présidente",
+)
+PERSONNE = PersonneDonnee(
+    civilite="Mme",
+    nom="Petit",
+    prenom="Alix",
+    courriel="alix@lieu.test",
+    service="Petite enfance",
+    fonction="animatrice",
+)
 
 
 def prepare(agent, **changes):
@@ -82,14 +84,14 @@ def test_what_is_prepared_waits_for_signatures(agent):
 
 @pytest.mark.rule("CON-7.a")
 def test_a_second_lieu_of_the_same_siren_shares_the_gestionnaire_and_has_its_own_code_and_number(agent):
-    first, second = prepare(agent), prepare(agent, gestionnaire=GESTIONNAIRE | {"nom": "Autre nom"})
+    first, second = prepare(agent), prepare(agent, gestionnaire=replace(GESTIONNAIRE, nom="Autre nom"))
     assert first.lieu.gestionnaire == second.lieu.gestionnaire
-    assert Gestionnaire.objects.get().nom == GESTIONNAIRE["nom"]  # a convention stands: an avenant only changes it
+    assert Gestionnaire.objects.get().nom == GESTIONNAIRE.nom  # a convention stands: an avenant only changes it
     assert (second.numero, second.lieu.code) == ("CONV-77-2026-0002", "RPE-77-CHATELET-2")
 
 
 def test_a_gestionnaire_whose_conventions_are_over_is_brought_up_to_date(agent):
-    lieu = LieuFactory(gestionnaire__siren=GESTIONNAIRE["siren"], convention_finie=True)
+    lieu = LieuFactory(gestionnaire__siren=GESTIONNAIRE.siren, convention_finie=True)
     prepare(agent)
     lieu.gestionnaire.refresh_from_db()
     assert lieu.gestionnaire.representant_nom == "Léger"
@@ -139,7 +141,7 @@ def test_the_paper_names_the_parties_the_articles_and_annexe_1(agent):
     for expected in [
         "CONV-77-2026-0001",
         agent.caf.nom.replace("’", "'"),
-        GESTIONNAIRE["nom"],
+        GESTIONNAIRE.nom,
         "SIREN 200070779",
         "Madame Noa Léger, présidente",
         "RPE « Les Lucioles »",

@@ -11,6 +11,7 @@ from typing import Any
 from django.contrib.auth.hashers import make_password
 
 from conventions.models import Acte, Convention, Lieu
+from conventions.rules import GestionnaireDonne, LieuDonne, PersonneDonnee
 from conventions.services import register
 from conventions.services import signature as signatures
 from demandes import rules
@@ -130,36 +131,37 @@ def _lieu(spec: LieuDemo, agents: dict[str, User], password: str, now: datetime)
     prepared_at = start_of_day(signed_on - timedelta(days=14)) + timedelta(hours=10)
     convention = register.prepare(
         caf=spec.caf,
-        gestionnaire={
-            "nom": spec.gestionnaire,
-            "nature": "epci" if spec.gestionnaire.startswith("C") and spec.siren.startswith("2000") else "commune",
-            "siren": spec.siren,
-            "adresse": "1 place de la Mairie",
-            "code_postal": spec.code_postal,
-            "ville": spec.ville,
-            "representant_civilite": "Mme",
-            "representant_nom": "Signataire",
-            "representant_prenom": "Morgan",
-            "representant_qualite": "présidente",
-        },
-        lieu={
-            "nom": spec.nom,
-            "nature": spec.nature,
-            "adresse": "12 rue des Écoles",
-            "code_postal": spec.code_postal,
-            "ville": spec.ville,
-            "telephone": "+33600000090",
-            "courriel": f"{spec.code.lower()}@demo.test",
-        },
+        gestionnaire=GestionnaireDonne(
+            nom=spec.gestionnaire,
+            nature="epci" if spec.gestionnaire.startswith("C") and spec.siren.startswith("2000") else "commune",
+            siren=spec.siren,
+            adresse="1 place de la Mairie",
+            code_postal=spec.code_postal,
+            ville=spec.ville,
+            representant_civilite="Mme",
+            representant_nom="Signataire",
+            representant_prenom="Morgan",
+            representant_qualite="présidente",
+        ),
+        lieu=LieuDonne(
+            nom=spec.nom,
+            nature=spec.nature,
+            adresse="12 rue des Écoles",
+            code_postal=spec.code_postal,
+            ville=spec.ville,
+            telephone="+33600000090",
+            courriel=f"{spec.code.lower()}@demo.test",
+            site="",
+        ),
         communes=spec.communes,
         personnes=[
-            {"civilite": "Mme", "nom": nom, "prenom": prenom, "courriel": email, "service": "Petite enfance", "fonction": "animatrice"}
+            PersonneDonnee("Mme", nom, prenom, email, "Petite enfance", "animatrice")
             for email, prenom, nom in spec.personnes
         ],
         by=agent,
         now=prepared_at,
         lieu_code=spec.code,
-    )  # fmt: skip
+    )
     acte = Acte.objects.get(convention=convention)
     register.keep_pdf(acte, now=prepared_at)
     if spec.months_ago:
