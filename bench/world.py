@@ -1,12 +1,23 @@
 """A portal of any size, by COPY: 101 Cafs, up to 5,000 lieux with one person each, live demandes over all of them."""
 
 import random
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
-from conventions.models import Acte, Convention, Couverture, Gestionnaire, Lieu, PersonneInscrite
-from conventions.workflow import EtatConvention
+from conventions.models import (
+    Acte,
+    Convention,
+    Couverture,
+    Gestionnaire,
+    IdentiteGestionnaire,
+    IdentiteLieu,
+    Lieu,
+    Personne,
+    PersonneInscrite,
+)
+from conventions.workflow import EtatActe, EtatConvention
 from demandes import rules
 from demandes.models import Demande, Dossier, Transmission
 from demandes.workflow import Etat
@@ -57,19 +68,26 @@ def lieux(count: int, now: datetime) -> list[Lieu]:
         for rank, (commune, signer) in enumerate(zip(communes, signers, strict=True), start=have)
     ]  # fmt: skip
     bulk.insert(made)
+    bulk.insert([IdentiteGestionnaire(gestionnaire=one, **_said(one, IdentiteGestionnaire, start)) for one in signers])
+    bulk.insert([IdentiteLieu(lieu=one, **_said(one, IdentiteLieu, start)) for one in made])
     held = [
-        Convention(numero=f"BENCH-{rank}", lieu=lieu, state=EtatConvention.SIGNEE, created_at=now, in_force_from=start)
+        Convention(
+            numero=f"BENCH-{rank}", lieu=lieu, gestionnaire=lieu.gestionnaire, state=EtatConvention.SIGNEE,
+            created_at=now, in_force_from=start,
+        )
         for rank, lieu in enumerate(made, start=have)
-    ]
+    ]  # fmt: skip
     bulk.insert(held)
     actes = [
-        Acte(convention=one, nature=Acte.Nature.CONVENTION, text_version="bench", prepared_at=now, effective_on=start)
+        Acte(
+            convention=one, nature=Acte.Nature.CONVENTION, state=EtatActe.APPLIQUE, prepared_at=now, effective_on=start
+        )
         for one in held
     ]
     bulk.insert(actes)
     bulk.insert(
         [
-            Couverture(acte=acte, lieu=lieu, commune=commune, from_on=start)
+            Couverture(opened_by=acte, lieu=lieu, commune=commune, from_on=start)
             for acte, lieu, commune in zip(actes, made, communes, strict=True)
         ]
     )
@@ -78,21 +96,26 @@ def lieux(count: int, now: datetime) -> list[Lieu]:
         for rank in range(have, have + count)
     ]
     bulk.insert(users)
-    named = [
-        PersonneInscrite(
-            acte=acte, lieu=lieu, from_on=start, civilite="Mme", nom=user.nom, prenom="Bench", courriel=user.email,
-            service="Petite enfance", fonction="animatrice",
-        )
-        for acte, lieu, user in zip(actes, made, users, strict=True)
-    ]  # fmt: skip
+    named = [Personne(lieu=lieu) for lieu in made]
     bulk.insert(named)
+    bulk.insert([
+        PersonneInscrite(
+            opened_by=acte, lieu=lieu, personne=one, from_on=start, civilite="Mme", nom=user.nom, prenom="Bench",
+            courriel=user.email, service="Petite enfance", fonction="animatrice",
+        )
+        for acte, lieu, one, user in zip(actes, made, named, users, strict=True)
+    ])  # fmt: skip
     bulk.insert(
-        [
-            Habilitation(user=user, lieu=lieu, personne=line, activated_at=now)
-            for user, lieu, line in zip(users, made, named, strict=True)
-        ]
+        [Habilitation(user=user, personne=one, activated_at=now) for user, one in zip(users, named, strict=True)]
     )
     return made
+
+
+def _said(
+    owner: Lieu | Gestionnaire, kind: type[IdentiteLieu] | type[IdentiteGestionnaire], day: date
+) -> dict[str, Any]:
+    about = {"from_on": day, "source": "bench", "recorded_at": datetime.combine(day, datetime.min.time(), tzinfo=UTC)}
+    return about | {name: getattr(owner, name) for name in kind.VALUES}
 
 
 def fill(size: int, now: datetime) -> None:

@@ -10,9 +10,16 @@ from django.template.loader import render_to_string
 from django.urls import URLPattern, path
 
 from conventions import queries, rights, rules
-from conventions.forms import AbandonForm, DeliberationForm, OfficialAddressForm, SignatureForm, deliberation_initial
-from conventions.models import Convention, Couverture, Gestionnaire, Lieu, PersonneInscrite, Signature
-from conventions.services import register, signature
+from conventions.forms import (
+    AbandonForm,
+    DeliberationForm,
+    OfficialAddressForm,
+    PrecautionForm,
+    SignatureForm,
+    deliberation_initial,
+)
+from conventions.models import Convention, Couverture, Gestionnaire, Lieu, Partie, PersonneInscrite, Signature
+from conventions.services import precaution, register, signature
 from conventions.workflow import CONVENTION, EtatConvention
 from extranet.core import clock
 from extranet.core.documents import store
@@ -31,9 +38,16 @@ def situation_of(convention: Convention, today: date) -> str:
         return str(convention.get_state_display())
     if convention.ended_on and convention.ended_on < today:
         return f"terminée le {date_courte(convention.ended_on)}"
-    if convention.suspended_at:
+    if convention.open_suspension:
         return "suspendue"
     return "en vigueur"
+
+
+def may_be_suspended(convention: Convention) -> bool:
+    """In force today, and not suspended."""
+    begun = convention.in_force_from is not None and convention.in_force_from <= clock.today()
+    over = convention.ended_on is not None and convention.ended_on < clock.today()
+    return begun and not over and convention.open_suspension is None
 
 
 def is_open(convention: Convention) -> bool:
@@ -67,10 +81,10 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
         "lieu__nom",
         "lieu__code",
         "lieu__ville",
-        "lieu__gestionnaire__nom",
-        "lieu__gestionnaire__siren",
+        "gestionnaire__nom",
+        "gestionnaire__siren",
     )
-    list_select_related = ("lieu__gestionnaire", "lieu__caf")
+    list_select_related = ("gestionnaire", "lieu__caf")
     ordering = ("-created_at", "-pk")
     readonly_fields = (
         "numero",
@@ -84,13 +98,28 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
         "preavis",
         "ended_on",
         "motif_abandon",
+        "suspension",
         "acte_autorisant",
         "signatures",
         "annexe1",
         "papier",
     )
     fieldsets = (
-        (None, {"fields": ("numero", "situation", "motif_abandon", "lieu", "signataire", "created_at", "accepted_by")}),
+        (
+            None,
+            {
+                "fields": (
+                    "numero",
+                    "situation",
+                    "suspension",
+                    "motif_abandon",
+                    "lieu",
+                    "signataire",
+                    "created_at",
+                    "accepted_by",
+                )
+            },
+        ),
         ("Durée", {"fields": ("in_force_from", "echeance", "preavis", "ended_on")}),
         ("Signatures", {"fields": ("papier", "acte_autorisant", "signatures")}),
         ("Annexe 1", {"fields": ("annexe1",)}),
@@ -104,6 +133,9 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
         "convention.signee": "Toutes les signatures sont là : la convention prend effet",
         "convention.effet-corrige": "Date d’effet corrigée",
         "convention.abandonnee": "Convention abandonnée",
+        "convention.avenant-prepare": "Avenant préparé",
+        "convention.suspendue": "Lieu suspendu par précaution",
+        "convention.suspension-levee": "Suspension du lieu levée",
     }
     acts = (
         Act(
@@ -147,6 +179,30 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
             explain="Plus rien ne pourra y être signé. Les documents et les signatures déjà enregistrés restent dans l’historique, et "
             "le lieu peut déposer une nouvelle demande d’habilitation.",
         ),
+        Act(
+            slug="suspendre",
+            label="Suspendre le lieu",
+            right="suspend",
+            form=PrecautionForm,
+            danger=True,
+            available=may_be_suspended,
+            run=lambda convention, data, by, now: precaution.suspend(
+                convention_uuid=convention.uuid, by=by, now=now, **data
+            ),
+            done="Le lieu est suspendu.",
+            explain="Dès maintenant, personne de ce lieu ne voit plus aucune demande, et il n’en reçoit plus. La convention "
+            "reste en vigueur.",
+        ),
+        Act(
+            slug="lever-la-suspension",
+            label="Lever la suspension",
+            right="lift",
+            available=lambda convention: convention.open_suspension is not None,
+            obstacle=lambda convention, by, now: precaution.lift_obstacle(convention, by),
+            run=lambda convention, data, by, now: precaution.lift(convention_uuid=convention.uuid, by=by, now=now),
+            done="La suspension est levée.",
+            explain="Les personnes habilitées de ce lieu retrouvent leurs accès, et il reçoit de nouveau des demandes.",
+        ),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Convention]:
@@ -156,13 +212,16 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
             .annotate(
                 lines_communes=lines_held(Couverture, "lieu"), lines_personnes=lines_held(PersonneInscrite, "lieu")
             )
+            .prefetch_related("suspensions__suspended_by", "suspensions__lifted_by")
         )
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """The reason of an abandonment is shown where there is one."""
+        """The reason of an abandonment, and suspensions, are shown where there are some."""
         shown = super().get_fieldsets(request, obj)
-        if obj is not None and not obj.motif_abandon:
-            shown[0][1]["fields"] = [name for name in shown[0][1]["fields"] if name != "motif_abandon"]
+        if obj is not None:
+            empty = {"motif_abandon"} if not obj.motif_abandon else set()
+            empty |= {"suspension"} if not obj.suspensions.all() else set()
+            shown[0][1]["fields"] = [name for name in shown[0][1]["fields"] if name not in empty]
         return shown
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
@@ -187,14 +246,16 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
         """The paper handed over, rendered now if no worker has done it yet."""
         convention = self.visible_or_404(request, object_id)
         rights.check(role_of(request.user), "read_files")
-        acte = register.keep_pdf(queries.founding_acte(convention), now=clock.now())
-        return attachment(acte.pdf, f"{convention.numero}.pdf")
+        kept = register.keep_pdf(queries.founding_acte(convention), now=clock.now())
+        return attachment(kept, f"{convention.numero}.pdf")
 
     def file_view(self, request: HttpRequest, object_id: str, file_id: str) -> FileResponse:
         """A signed document of this convention."""
         convention = self.visible_or_404(request, object_id)
         rights.check(role_of(request.user), "read_files")
-        found = Signature.objects.filter(acte__convention=convention, scan=file_id).select_related("scan").first()
+        found = (
+            Signature.objects.filter(piece__acte__convention=convention, scan=file_id).select_related("scan").first()
+        )
         if found is None:
             raise Http404
         return attachment(found.scan, f"{convention.numero}-signe-{found.signed_on:%Y-%m-%d}.pdf")
@@ -203,18 +264,19 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
     def lieu_nom(self, convention: Convention) -> str:
         return convention.lieu.nom
 
-    @admin.display(description="gestionnaire", ordering="lieu__gestionnaire__nom")
-    def gestionnaire(self, convention: Convention) -> str:
-        return convention.lieu.gestionnaire.nom
-
     @admin.display(description="gestionnaire")
     def signataire(self, convention: Convention) -> str:
-        context = {"gestionnaire": convention.lieu.gestionnaire}
+        context = {"gestionnaire": convention.gestionnaire}
         return render_to_string("conventions/admin/_gestionnaire.html", context)
 
     @admin.display(description="situation", ordering="state")
     def situation(self, convention: Convention) -> str:
         return situation_of(convention, clock.today())
+
+    @admin.display(description="suspensions")
+    def suspension(self, convention: Convention) -> str:
+        context = {"suspensions": convention.suspensions.all()}
+        return render_to_string("conventions/admin/_suspensions.html", context)
 
     @admin.display(description="prochaine échéance", ordering="in_force_from")
     def echeance(self, convention: Convention) -> str:
@@ -255,11 +317,11 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
         acte = queries.founding_acte(convention)
         standing = {(line.partie, line.piece): line for line in queries.signatures_of(acte)}
         rows = [
-            {"partie": partie, "piece": piece, "signature": standing.get((partie.value, piece.value))}
-            for piece in Signature.Piece
-            for partie in Signature.Partie
+            {"partie": partie, "piece": piece, "signature": standing.get((partie.value, piece))}
+            for piece in queries.pieces_of(acte)
+            for partie in Partie
         ]
-        past = acte.signatures.exclude(superseded_at=None).select_related("scan").order_by("superseded_at")
+        past = queries.superseded_of(acte)
         context = {"convention": convention, "rows": rows, "past": past, "faults": queries.faults_of(acte)}
         return render_to_string("conventions/admin/_signatures.html", context)
 
@@ -270,7 +332,7 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
 
     @admin.display(description="document à signer")
     def papier(self, convention: Convention) -> str:
-        context = {"convention": convention, "acte": queries.founding_acte(convention)}
+        context = {"convention": convention, "piece": queries.pieces_of(queries.founding_acte(convention))[0]}
         return render_to_string("conventions/admin/_papier.html", context)
 
 
@@ -310,7 +372,7 @@ class LieuAdmin(CafScopedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Lieu]:
         rows = super().get_queryset(request).annotate(lines_communes=lines_held(Couverture, "pk"))
-        return rows.prefetch_related("conventions")
+        return rows.prefetch_related("conventions__suspensions")
 
     @admin.display(description="convention")
     def situation(self, lieu: Lieu) -> str:

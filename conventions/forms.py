@@ -5,7 +5,7 @@ from datetime import date
 from django import forms
 
 from conventions import queries
-from conventions.models import Acte, NatureActe, Signature
+from conventions.models import Acte, NatureActe, Partie
 from extranet.core.web.forms import AddressField
 
 BOTH = "convention,annexe1"
@@ -32,7 +32,7 @@ class SignatureForm(forms.Form):
 
     about_object = True
 
-    partie = forms.ChoiceField(label="Qui a signé ?", choices=Signature.Partie.choices, widget=forms.RadioSelect)
+    partie = forms.ChoiceField(label="Qui a signé ?", choices=Partie.choices, widget=forms.RadioSelect)
     pieces = forms.ChoiceField(
         label="Documents signés",
         choices=[
@@ -98,6 +98,19 @@ class AbandonForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="Gardé avec la convention ; le lieu ne le reçoit pas.",
         error_messages={"required": "Indiquez pourquoi cette convention est abandonnée."},
+    )
+
+
+class PrecautionForm(forms.Form):
+    """CON-5.b: why a whole lieu is suspended."""
+
+    reason = forms.CharField(
+        label="Motif de la suspension",
+        max_length=300,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Gardé avec la convention. Le portail n’envoie aucun courriel : la Caf indique elle-même le motif au "
+        "gestionnaire.",
+        error_messages={"required": "Indiquez pourquoi ce lieu est suspendu."},
     )
 
 

@@ -3,10 +3,23 @@
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from conventions import rules
-from conventions.models import Acte, Convention, Couverture, Gestionnaire, Lieu, PersonneInscrite, Signature
+from conventions.models import (
+    Acte,
+    Convention,
+    Couverture,
+    Gestionnaire,
+    IdentiteGestionnaire,
+    IdentiteLieu,
+    Lieu,
+    Partie,
+    PersonneInscrite,
+    Piece,
+    Signature,
+    Suspension,
+)
 from conventions.workflow import EtatConvention
 from extranet.core.dates import paris_date
 from extranet.core.words import date_courte
@@ -21,18 +34,47 @@ def in_force(day: date, prefix: str = "") -> Q:
     )
 
 
+def held(day: date, prefix: str = "") -> Q:
+    """CON-8: the line of annexe 1 is true on `day`, from its first day through its last."""
+    until = Q(**{f"{prefix}until_on": None}) | Q(**{f"{prefix}until_on__gte": day})
+    return until & Q(**{f"{prefix}from_on__lte": day})
+
+
+def named_on(day: date) -> QuerySet[PersonneInscrite]:
+    """Lines of persons that are true on `day`, by an acte of a convention in force that day, suspended or not."""
+    return PersonneInscrite.objects.filter(held(day), in_force(day, "opened_by__convention__"))
+
+
+def named_to_the_end(day: date) -> QuerySet[PersonneInscrite]:
+    """CON-6: lines that were true on the last day of a convention that is over on `day`, and that nothing followed."""
+    followed = Convention.objects.filter(in_force(day), lieu=OuterRef("lieu"))
+    end = F("opened_by__convention__ended_on")
+    over = Q(opened_by__convention__ended_on__lt=day, from_on__lte=end) & (Q(until_on=None) | Q(until_on__gte=end))
+    return PersonneInscrite.objects.filter(over, ~Exists(followed))
+
+
+def withheld(now: datetime) -> Q:
+    """CON-5, ACC-6: the suspension goes on at `now`, of a lieu or of a person."""
+    return Q(from_at__lte=now) & (Q(until_at=None) | Q(until_at__gt=now))
+
+
+def suspension_of(convention: Convention, now: datetime) -> Suspension | None:
+    """CON-5: the suspension of the whole lieu at `now`, if there is one."""
+    return convention.suspensions.filter(withheld(now)).first()
+
+
 def lieux_in_force(now: datetime) -> QuerySet[Lieu]:
-    """Lieux under a convention in force and not suspended: they receive and see demandes."""
-    held = Convention.objects.filter(in_force(paris_date(now)), lieu=OuterRef("pk"), suspended_at=None)
+    """CON-5.c: lieux under a convention in force and not suspended: they receive and see demandes."""
+    suspended = Suspension.objects.filter(withheld(now), convention=OuterRef("pk"))
+    held = Convention.objects.filter(in_force(paris_date(now)), ~Exists(suspended), lieu=OuterRef("pk"))
     return Lieu.objects.filter(Exists(held))
 
 
 def covering(now: datetime) -> QuerySet[Couverture]:
     """Communes covered now by lieux that receive demandes."""
     day = paris_date(now)
-    return Couverture.objects.filter(
-        Q(until_on=None) | Q(until_on__gte=day), from_on__lte=day, lieu__in=lieux_in_force(now)
-    )
+    own = in_force(day, "opened_by__convention__")
+    return Couverture.objects.filter(held(day), own, lieu__in=lieux_in_force(now))
 
 
 def lieux_covering(commune_code: str, now: datetime) -> QuerySet[Lieu]:
@@ -57,10 +99,7 @@ def lieux_by_commune(now: datetime) -> dict[str, list[int]]:
 
 def personnes_in_force(now: datetime) -> QuerySet[PersonneInscrite]:
     """Persons of annexe 1 today, of lieux under a convention in force (ACT-1)."""
-    day = paris_date(now)
-    return PersonneInscrite.objects.filter(
-        Q(until_on=None) | Q(until_on__gte=day), from_on__lte=day, lieu__in=lieux_in_force(now)
-    ).select_related("lieu")
+    return named_on(paris_date(now)).filter(lieu__in=lieux_in_force(now)).select_related("lieu")
 
 
 def convention_of(lieu: Lieu, now: datetime) -> Convention | None:
@@ -69,19 +108,23 @@ def convention_of(lieu: Lieu, now: datetime) -> Convention | None:
 
 
 def annexe1(lieu: Lieu, day: date) -> tuple[QuerySet[Couverture], QuerySet[PersonneInscrite]]:
-    """CON-8: communes and persons as they stood on `day`."""
-    held = Q(until_on=None) | Q(until_on__gte=day)
+    """CON-8: communes and persons as they stood on `day`, under the convention in force that day."""
+    own = held(day) & in_force(day, "opened_by__convention__")
     return (
-        lieu.couvertures.filter(held, from_on__lte=day).select_related("commune").order_by("commune__nom_recherche"),
-        lieu.personnes.filter(held, from_on__lte=day).order_by("nom", "prenom"),
+        lieu.couvertures.filter(own).select_related("commune").order_by("commune__nom_recherche"),
+        lieu.inscriptions.filter(own).order_by("nom", "prenom"),
     )
+
+
+def identity_on(owner: Lieu | Gestionnaire, day: date) -> IdentiteLieu | IdentiteGestionnaire:
+    """CON-8.b: what was said of a lieu or of a gestionnaire on `day`; of two changes on one day, the later."""
+    held = owner.identites.filter(Q(until_on=None) | Q(until_on__gte=day), from_on__lte=day)
+    return held.latest("from_on", "pk")
 
 
 def conventions_visible_to(user: Any) -> QuerySet[Convention]:
     """The conventions of the agent's own Caf, all for the Cnaf, none for anybody else."""
-    return Convention.objects.filter(lieu__caf__in=cafs_visible_to(user)).select_related(
-        "lieu__gestionnaire", "lieu__caf"
-    )
+    return Convention.objects.filter(lieu__caf__in=cafs_visible_to(user)).select_related("gestionnaire", "lieu__caf")
 
 
 def gestionnaires_visible_to(user: Any) -> QuerySet[Gestionnaire]:
@@ -91,37 +134,59 @@ def gestionnaires_visible_to(user: Any) -> QuerySet[Gestionnaire]:
 
 def founding_acte(convention: Convention) -> Acte:
     """The acte by which the convention was made (its avenants come after it)."""
-    return convention.actes.select_related("pdf").get(nature=Acte.Nature.CONVENTION)
+    return convention.actes.filter(nature=Acte.Nature.CONVENTION).latest("rang")
+
+
+def pieces_of(acte: Acte) -> list[Piece]:
+    """The papers of an acte, in the order of `rules.PIECES`, with their file."""
+    order = rules.PIECES[acte.nature]
+    return sorted(acte.pieces.select_related("pdf"), key=lambda piece: order.index(piece.nature))
 
 
 def signatures_of(acte: Acte) -> QuerySet[Signature]:
     """The signatures that stand, corrected ones left out."""
-    return acte.signatures.filter(superseded_at=None).select_related("scan", "recorded_by").order_by("piece", "partie")
+    standing = Signature.objects.filter(piece__acte=acte, superseded_at=None)
+    return standing.select_related("scan", "recorded_by", "piece").order_by("piece__nature", "partie")
+
+
+def superseded_of(acte: Acte) -> QuerySet[Signature]:
+    """CON-2.k: the signatures that a correction replaced."""
+    replaced = Signature.objects.filter(piece__acte=acte).exclude(superseded_at=None)
+    return replaced.select_related("scan", "piece").order_by("superseded_at")
 
 
 def signed_dates(acte: Acte) -> dict[tuple[str, str], date]:
     """(party, piece) → date, of the signatures that stand."""
-    rows = acte.signatures.filter(superseded_at=None).values_list("partie", "piece", "signed_on")
+    standing = Signature.objects.filter(piece__acte=acte, superseded_at=None)
+    rows = standing.values_list("partie", "piece__nature", "signed_on")
     return {(partie, piece): signed_on for partie, piece, signed_on in rows}
 
 
 def lines_of(acte: Acte) -> tuple[QuerySet[Couverture], QuerySet[PersonneInscrite]]:
     """The communes and persons that an acte brings into annexe 1, in force or waiting for the signatures."""
     return (
-        acte.couvertures.select_related("commune__departement").order_by("commune__nom_recherche", "commune"),
-        acte.personneinscrites.order_by("nom", "prenom", "pk"),
+        acte.couvertures_ouvertes.select_related("commune__departement").order_by("commune__nom_recherche", "commune"),
+        acte.personneinscrites_ouvertes.order_by("nom", "prenom", "pk"),
     )
+
+
+def changed_before(acte: Acte, day: date) -> bool:
+    """CON-7: another acte has taken effect on what this one opens, before `day`: this one cannot begin that late."""
+    later = Acte.objects.filter(convention=acte.convention, rang__gt=acte.rang, effective_on__lt=day)
+    if acte.nature == Acte.Nature.CONVENTION:
+        return later.exists()
+    return any(lines.filter(until_on__lt=day).exists() for lines in lines_of(acte))
 
 
 def faults_of(acte: Acte) -> list[str]:
     """CON-2: what an agent has to mend before anyone relies on this acte, in sentences."""
     faults = []
     dates = signed_dates(acte)
-    gestionnaire = acte.convention.lieu.gestionnaire
+    gestionnaire = acte.convention.gestionnaire
     early = [
         day
         for (partie, _), day in dates.items()
-        if partie == Signature.Partie.GESTIONNAIRE and rules.signed_too_early(day, acte.deliberation_received_on)
+        if partie == Partie.GESTIONNAIRE and rules.signed_too_early(day, acte.deliberation_received_on)
     ]
     if early:
         faults.append(

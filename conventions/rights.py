@@ -8,6 +8,9 @@ ACTS: dict[str, frozenset[str]] = {
     "record_deliberation": _WRITERS,
     "correct_official_address": _WRITERS,
     "abandon": _WRITERS,
+    "prepare_avenant": _WRITERS,
+    "suspend": frozenset({"superviseur"}),
+    "lift": frozenset({"superviseur"}),
     "read_files": _WRITERS | {"lecteur"},
 }
 

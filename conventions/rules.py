@@ -2,12 +2,18 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from extranet.core.dates import add_months
 from extranet.core.words import date_courte
 
-SIGNATURES = frozenset((party, piece) for party in ("gestionnaire", "caf") for piece in ("convention", "annexe1"))
+PARTIES = ("gestionnaire", "caf")
+
+# CON-2, CON-7: the pieces of an acte by its nature, each to be signed by both parties.
+PIECES: dict[str, tuple[str, ...]] = {
+    "convention": ("convention", "annexe1"),
+    "avenant": ("avenant", "annexe1"),  # what changes, and the annexe 1 that results
+}
 
 # Natures of gestionnaires whose signature needs an act sent to the préfecture.
 PUBLIC_BODIES = frozenset({"commune", "epci", "ccas"})
@@ -55,9 +61,15 @@ class PersonneDonnee:
     fonction: str
 
 
-def effective_date(signed: Mapping[tuple[str, str], date]) -> date | None:
-    """CON-2: the last of the four signature dates (both parties, convention and annexe 1); None while one is missing."""
-    return max(signed.values()) if signed.keys() >= SIGNATURES else None
+def effective_date(nature: str, signed: Mapping[tuple[str, str], date]) -> date | None:
+    """CON-2, CON-7: the last date on which a party signed a piece of this acte; None while a signature is missing."""
+    needed = {(party, piece) for party in PARTIES for piece in PIECES[nature]}
+    return max(signed[one] for one in needed) if signed.keys() >= needed else None
+
+
+def last_day_of_line(from_on: date, effective_on: date) -> date:
+    """CON-7: a line closed by an acte holds through the eve of its effect, and on its own first day in any case."""
+    return max(from_on, effective_on - timedelta(days=1))
 
 
 def anniversary(start: date, year: int) -> date:

@@ -1,4 +1,4 @@
-"""States of a convention."""
+"""States of a convention and of its actes."""
 
 from django.db.models import TextChoices
 
@@ -30,6 +30,35 @@ CONVENTION = Table(
             EtatConvention.ABANDONNEE,
             "convention.abandonnee",
             "{abandon}, with a reason",
+        ),
+    ],
+)
+
+
+class EtatActe(TextChoices):
+    PREPARE = "prepare", "préparé"
+    APPLIQUE = "applique", "appliqué"
+    ABANDONNE = "abandonne", "abandonné"
+
+
+ACTE = Table(
+    EtatActe,
+    initial=EtatActe.PREPARE,
+    final={EtatActe.ABANDONNE},
+    moves=[
+        Move(
+            "apply",
+            frozenset({EtatActe.PREPARE}),
+            EtatActe.APPLIQUE,
+            "acte.applique",
+            "the portal, when {record_signature} records the last signature of its pieces",
+        ),
+        Move(
+            "abandon",
+            frozenset({EtatActe.PREPARE}),
+            EtatActe.ABANDONNE,
+            "acte.abandonne",
+            "{abandon}, with the convention that it founds",
         ),
     ],
 )

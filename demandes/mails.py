@@ -83,7 +83,7 @@ def _waiting(messages: Sequence[Message], now: datetime) -> dict[Any, Waiting]:
         found[pk].references.append(reference)
     acting: dict[int, set[str]] = defaultdict(set)
     lieux = {one.transmission.lieu_id for one in found.values()}
-    for lieu, user in habilitations.active(now).filter(lieu__in=lieux).values_list("lieu", "user"):
+    for lieu, user in habilitations.active(now).filter(personne__lieu__in=lieux).values_list("personne__lieu", "user"):
         acting[lieu].add(f"user:{user}")
     for one in found.values():
         one.persons = acting[one.transmission.lieu_id]

@@ -22,7 +22,6 @@ lieux = [
     path("espace/attestations/", lieu.liste_attestations, name="attestations"),
     path("espace/attestations/<uuid:uuid>/", lieu.attestation, name="attestation"),
     path("espace/attestations/<uuid:uuid>/pdf/", lieu.attestation_pdf, name="attestation-pdf"),
-    path("espace/convention/", lieu.convention, name="convention"),
 ]
 
 programs = [

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -231,7 +231,7 @@ class PersonneAActiverAdmin(ActsMixin):
 
     @admin.display(description="courriel officiel du gestionnaire")
     def courriel_officiel(self, personne: PersonneAActiver) -> str:
-        gestionnaire = personne.lieu.gestionnaire
+        gestionnaire = personne.opened_by.convention.gestionnaire
         url = reverse("admin:conventions_gestionnaire_change", args=[gestionnaire.pk])
         said = gestionnaire.courriel_registre or "à indiquer avant d’ouvrir l’accès"
         return format_html('{} (<a href="{}">{}</a>)', said, url, gestionnaire.nom)
@@ -254,7 +254,7 @@ class AccesFilter(admin.SimpleListFilter):
         return [("ouvert", "ouvert"), ("ferme", "fermé")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Habilitation]) -> QuerySet[Habilitation]:
-        held = queries.active(clock.now()).values("pk")
+        held = queries.entering(clock.now()).values("pk")
         if self.value() == "ouvert":
             return queryset.filter(pk__in=held)
         return queryset.exclude(pk__in=held) if self.value() == "ferme" else queryset
@@ -264,14 +264,14 @@ class AccesFilter(admin.SimpleListFilter):
 class HabilitationAdmin(ActsMixin):
     """Who has access to what."""
 
-    caf_path = "lieu__caf"
+    caf_path = "personne__lieu__caf"
     rights = rights
     list_display = ["personne_nom", "adresse", "lieu", "acces", "activee", "derniere"]
-    list_filter = [AccesFilter, "lieu"]
-    search_fields = ["user__nom", "user__prenom", "user__email", "lieu__nom"]
+    list_filter = [AccesFilter, "personne__lieu"]
+    search_fields = ["user__nom", "user__prenom", "user__email", "personne__lieu__nom"]
     search_help_text = "Nom, adresse ou lieu"
-    list_select_related = ["user", "lieu", "personne"]
-    ordering = ["lieu__nom", "user__nom"]
+    list_select_related = ["user", "personne__lieu"]
+    ordering = ["personne__lieu__nom", "user__nom"]
     fields = [
         "personne_nom",
         "adresse",
@@ -280,8 +280,7 @@ class HabilitationAdmin(ActsMixin):
         "activated_at",
         "mot_de_passe",
         "derniere",
-        "suspended_at",
-        "reason",
+        "suspension",
     ]
     journal_words = {
         "habilitation.activee": "accès ouvert",
@@ -293,7 +292,7 @@ class HabilitationAdmin(ActsMixin):
             slug="renvoyer",
             label="Renvoyer un mot de passe",
             right="resend",
-            available=lambda line: line.suspended_at is None and line.user.password_chosen_at is None,
+            available=lambda line: line.open_suspension is None and line.user.password_chosen_at is None,
             obstacle=lambda line, by, now: persons.resend_obstacle(line, now),
             run=lambda line, data, by, now: persons.resend(habilitation_id=line.pk, by=by, now=now),
             done="Un nouveau mot de passe part par courriel.",
@@ -305,7 +304,7 @@ class HabilitationAdmin(ActsMixin):
             right="suspend",
             form=RaisonForm,
             danger=True,
-            available=lambda line: line.suspended_at is None,
+            available=lambda line: line.open_suspension is None,
             run=lambda line, data, by, now: persons.suspend(habilitation_id=line.pk, by=by, now=now, **data),
             done="L’accès est fermé.",
         ),
@@ -319,14 +318,32 @@ class HabilitationAdmin(ActsMixin):
     def activee(self, line: Habilitation) -> str:
         return date_courte(paris_date(line.activated_at))
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Habilitation]:
+        rows = super().get_queryset(request).prefetch_related("personne__inscriptions", "suspensions__suspended_by")
+        entering = queries.entering(clock.now()).filter(pk=OuterRef("pk"))
+        return rows.annotate(ouvert=Exists(entering))
+
+    @admin.display(description="lieu", ordering="personne__lieu__nom")
+    def lieu(self, line: Habilitation) -> str:
+        return line.lieu.nom
+
     @admin.display(description="accès")
-    def acces(self, line: Habilitation) -> str:
-        until = line.personne.until_on
-        if line.suspended_at:
-            return f"suspendu le {date_courte(paris_date(line.suspended_at))}"
-        if until and until < clock.today():
-            return f"inscription terminée le {date_courte(until)}"
-        return "ouvert" if line.user.is_active else "compte fermé"
+    def acces(self, line: Any) -> str:
+        if suspension := line.open_suspension:
+            return f"suspendu le {date_courte(paris_date(suspension.from_at))}"
+        if line.ouvert:
+            return "ouvert"
+        ends = [one.until_on for one in line.personne.inscriptions.all() if one.from_on]
+        if ends and None not in ends and max(ends) < clock.today():
+            return f"inscription terminée le {date_courte(max(ends))}"
+        return "lieu suspendu ou sans convention en vigueur" if line.user.is_active else "compte fermé"
+
+    @admin.display(description="suspension")
+    def suspension(self, line: Habilitation) -> str:
+        if (one := line.open_suspension) is None:
+            return "—"
+        by = one.suspended_by.get_full_name() if one.suspended_by else "le portail"
+        return f"{date_courte(paris_date(one.from_at))}, par {by} : {one.reason}"
 
     @admin.display(description="adresse", ordering="user__email")
     def adresse(self, line: Habilitation) -> str:

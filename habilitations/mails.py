@@ -135,7 +135,8 @@ def refusee(message: Message, now: datetime) -> Mail | None:
 def _lines(messages: Sequence[Message], now: datetime) -> dict[Any, list[Habilitation]]:
     """Of each message the lines that are still open: neither suspended, nor their line of annexe 1 over."""
     named = {message.pk: message.about.get("habilitations") or [message.about["habilitation"]] for message in messages}
-    rows = queries.active(now).select_related("user", "lieu__caf", "lieu__gestionnaire", "personne")
+    rows = queries.with_fonction(queries.active(now), now)
+    rows = rows.select_related("user", "personne__lieu__caf", "personne__lieu__gestionnaire")
     found = rows.in_bulk([pk for pks in named.values() for pk in pks])
     return {message: [found[pk] for pk in sorted(pks) if pk in found] for message, pks in named.items()}
 

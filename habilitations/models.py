@@ -5,7 +5,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 
-from conventions.models import Civilite, NatureGestionnaire, NatureLieu, PersonneInscrite
+from conventions.models import Civilite, Interruption, Lieu, NatureGestionnaire, NatureLieu, PersonneInscrite
 from conventions.rules import GestionnaireDonne, LieuDonne, PersonneDonnee
 from habilitations.workflow import DEMANDE_HABILITATION, EtatDemandeHabilitation
 
@@ -280,39 +280,67 @@ class TransfertDemande(models.Model):
 
 
 class Habilitation(models.Model):
-    """One named person's right to act for one lieu, while its convention is in force (ACC-1)."""
+    """One account that stands for one person of a lieu, once opened by an agent (ACC-1).
+
+    Whether it gives access at a moment is asked of annexe 1, of the convention and of suspensions (`queries.active`).
+    """
 
     class Donnees:
         famille = ()
         professionnel = ("user", "activated_by")
-        neutre = ("id", "uuid", "lieu", "personne", "activated_at", "suspended_at", "reason")
+        neutre = ("id", "uuid", "personne", "activated_at")
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name="personne")
-    lieu = models.ForeignKey("conventions.Lieu", models.PROTECT, related_name="+")
-    personne = models.OneToOneField(
-        "conventions.PersonneInscrite", models.PROTECT, related_name="+", verbose_name="inscription à l’annexe 1"
-    )
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name="compte")
+    personne = models.ForeignKey("conventions.Personne", models.PROTECT, related_name="+")
     activated_at = models.DateTimeField("activée le")
     activated_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
-    suspended_at = models.DateTimeField("suspendue le", null=True)
-    reason = models.CharField("motif", max_length=200, blank=True)
 
     class Meta:
         verbose_name = "habilitation"
-        constraints = [
-            models.UniqueConstraint(
-                fields=["user", "lieu"], condition=models.Q(suspended_at=None), name="one_open_habilitation"
-            )
-        ]
+        constraints = [models.UniqueConstraint(fields=["user", "personne"], name="one_habilitation_a_person")]
 
     def __str__(self) -> str:
         return f"{self.user} – {self.lieu}"
 
     @property
+    def open_suspension(self) -> "SuspensionHabilitation | None":
+        """ACC-6: the suspension under way, if one is."""
+        return next((one for one in self.suspensions.all() if one.until_at is None), None)
+
+    @property
+    def lieu(self) -> Lieu:
+        """The lieu that its person is named by."""
+        return self.personne.lieu
+
+    @property
     def journal_caf(self) -> str:
         """The Caf under which the journal files what concerns this row."""
         return self.lieu.caf_id
+
+
+class SuspensionHabilitation(Interruption):
+    """ACC-6: one person suspended, for the lieu that names it."""
+
+    class Donnees:
+        famille = ()
+        professionnel = ("suspended_by", "lifted_by")
+        neutre = ("id", "habilitation", "from_at", "until_at", "reason")
+
+    habilitation = models.ForeignKey(Habilitation, models.PROTECT, related_name="suspensions")
+
+    class Meta:
+        verbose_name = "suspension d’une personne"
+        verbose_name_plural = "suspensions de personnes"
+        constraints = [
+            *Interruption.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["habilitation"], condition=models.Q(until_at=None), name="one_open_suspension_a_habilitation"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.habilitation}"
 
 
 class PersonneAActiver(PersonneInscrite):

@@ -1,24 +1,31 @@
 """Reads: who may act for which lieu, and what waits for an agent."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 from uuid import UUID
 
 from django.core.signing import BadSignature, Signer
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.utils.text import capfirst
 
 from conventions import queries as conventions
-from conventions.models import Convention, Lieu, PersonneInscrite
+from conventions.models import Lieu, PersonneInscrite
 from conventions.rules import siren_is_valid
 from extranet.core.dates import paris_date
 from extranet.core.errors import Gone, NotFound
 from extranet.core.words import telephone
 from extranet.territory.models import Commune
 from extranet.territory.queries import agent_of
-from habilitations.models import Complement, DemandeHabilitation, Habilitation, PersonneDemandee, VersionDemande
+from habilitations.models import (
+    Complement,
+    DemandeHabilitation,
+    Habilitation,
+    PersonneDemandee,
+    SuspensionHabilitation,
+    VersionDemande,
+)
 from habilitations.rules import is_public_provider
 from habilitations.workflow import EtatDemandeHabilitation
 
@@ -26,61 +33,78 @@ LINK_SERVED = "Ce lien a déjà servi : votre complément est arrivé à la Caf.
 LINK_REPLACED = "Ce lien ne sert plus : la Caf vous a écrit de nouveau, a transmis votre demande ou a pris sa décision."
 
 
-def _held(day: date) -> Q:
-    """The line of annexe 1 holds on `day`: from its first day through its last."""
-    return Q(personne__from_on__lte=day) & (Q(personne__until_on=None) | Q(personne__until_on__gte=day))
+def _open(now: datetime) -> QuerySet[Habilitation]:
+    suspended = SuspensionHabilitation.objects.filter(conventions.withheld(now), habilitation=OuterRef("pk"))
+    return Habilitation.objects.filter(~Exists(suspended), user__is_active=True)
 
 
 def active(now: datetime) -> QuerySet[Habilitation]:
-    """ACC-6, CON-7: not suspended, account open, and named in annexe 1 today. Whatever gives access starts from here."""
-    return Habilitation.objects.filter(_held(paris_date(now)), suspended_at=None, user__is_active=True)
+    """ACC-6, CON-7: not suspended, account open, and named today in the annexe 1 of a convention in force.
+
+    Whatever gives access starts from here; whether the whole lieu is suspended is asked beside it (`lieux_of`).
+    """
+    lines = conventions.named_on(paris_date(now)).filter(personne=OuterRef("personne"))
+    return _open(now).filter(Exists(lines))
+
+
+def entering(now: datetime) -> QuerySet[Habilitation]:
+    """CON-5.c: `active`, of lieux that are not suspended."""
+    return active(now).filter(personne__lieu__in=conventions.lieux_in_force(now))
 
 
 def bound(now: datetime) -> QuerySet[Habilitation]:
     """CON-6: `active`, and those named until the end of a convention that nothing followed: they answer for its copies."""
     day = paris_date(now)
-    followed = Convention.objects.filter(conventions.in_force(day), lieu=OuterRef("lieu"))
-    to_the_end = Q(personne__from_on__lte=day, personne__until_on__gte=F("personne__acte__convention__ended_on"))
-    return Habilitation.objects.filter(
-        _held(day) | (to_the_end & ~Exists(followed)), suspended_at=None, user__is_active=True
-    )
+    named = conventions.named_on(day).filter(personne=OuterRef("personne"))
+    to_the_end = conventions.named_to_the_end(day).filter(personne=OuterRef("personne"))
+    return _open(now).filter(Exists(named) | Exists(to_the_end))
 
 
 def lieux_of(user: Any, now: datetime) -> QuerySet[Lieu]:
     """ACC-1, ACC-6: lieux that `user` may act for: named in annexe 1 today, not suspended, convention in force."""
-    return conventions.lieux_in_force(now).filter(pk__in=active(now).filter(user=user).values("lieu"))
+    return conventions.lieux_in_force(now).filter(pk__in=active(now).filter(user=user).values("personne__lieu"))
 
 
 def lieux_to_attest(user: Any, now: datetime) -> QuerySet[Lieu]:
     """CON-6: lieux for which `user` may sign an attestation, even after the convention's end."""
-    return Lieu.objects.filter(pk__in=bound(now).filter(user=user).values("lieu"))
+    return Lieu.objects.filter(pk__in=bound(now).filter(user=user).values("personne__lieu"))
 
 
 def persons_of(lieu_id: int, now: datetime) -> QuerySet[Habilitation]:
     """NOT-1: active persons of a lieu, to be told of its demandes."""
-    return active(now).filter(lieu=lieu_id).order_by("pk")
+    return active(now).filter(personne__lieu=lieu_id).order_by("pk")
 
 
 def signers_of(lieu_id: int, now: datetime) -> QuerySet[Habilitation]:
     """CON-6, CNS-3: persons of a lieu, to be told of the copies that it has to destroy, even after its convention."""
-    return bound(now).filter(lieu=lieu_id).order_by("pk")
+    return bound(now).filter(personne__lieu=lieu_id).order_by("pk")
 
 
 def lieux_without_anybody(now: datetime) -> QuerySet[Lieu]:
     """CTL-9: lieux in which nobody can pick up a demande: no active person, suspended, or no convention in force."""
-    served = conventions.lieux_in_force(now).filter(Exists(active(now).filter(lieu=OuterRef("pk"))))
+    served = conventions.lieux_in_force(now).filter(Exists(active(now).filter(personne__lieu=OuterRef("pk"))))
     return Lieu.objects.exclude(pk__in=served.values("pk"))
 
 
 def qualite_of(user: Any, lieu: Lieu, now: datetime) -> str:
-    """The function under which `user` is named in annexe 1 of `lieu`."""
-    line = bound(now).filter(user=user, lieu=lieu).select_related("personne").first()
-    return line.personne.fonction if line else ""
+    """The function under which `user` is named in annexe 1 of `lieu`, or was to the end of its convention."""
+    own, day = bound(now).filter(user=user, personne__lieu=lieu).values("personne"), paris_date(now)
+    lines = conventions.named_on(day).filter(personne__in=own) or conventions.named_to_the_end(day).filter(
+        personne__in=own
+    )
+    line = lines.order_by("-from_on", "-pk").first()
+    return line.fonction if line else ""
+
+
+def with_fonction(rows: QuerySet[Habilitation], now: datetime) -> QuerySet[Habilitation]:
+    """Each with its `fonction` in annexe 1 today."""
+    lines = conventions.named_on(paris_date(now)).filter(personne=OuterRef("personne")).order_by("-from_on", "-pk")
+    return rows.annotate(fonction=Subquery(lines.values("fonction")[:1]))
 
 
 def to_activate(now: datetime) -> QuerySet[PersonneInscrite]:
     """ACT-1: persons of an annexe 1 in force without habilitation yet."""
-    return conventions.personnes_in_force(now).exclude(pk__in=Habilitation.objects.values("personne"))
+    return conventions.personnes_in_force(now).exclude(personne__in=Habilitation.objects.values("personne"))
 
 
 def applications_waiting() -> QuerySet[DemandeHabilitation]:
@@ -115,7 +139,7 @@ def warnings_about(demande: DemandeHabilitation, now: datetime) -> list[str]:
         found.append(f"{same[0].lieu.nom} couvre déjà {', '.join(line.commune.nom for line in same)}.")
     addresses = [version.lieu_courriel, *version.personnes.values_list("courriel", flat=True)]
     found += [f"{a} est une messagerie grand public." for a in dict.fromkeys(addresses) if is_public_provider(a)]
-    known = active(now).filter(user__email__in=addresses).select_related("user", "lieu").order_by("pk")
+    known = active(now).filter(user__email__in=addresses).select_related("user", "personne__lieu").order_by("pk")
     found += [f"{line.user.email} est déjà habilitée pour {line.lieu.nom}." for line in known]
     return found
 

@@ -1,8 +1,8 @@
-"""Addresses of applications, at the root of the site."""
+"""Addresses of applications and of a lieu's convention, at the root of the site."""
 
 from django.urls import path
 
-from habilitations.views import application
+from habilitations.views import application, convention
 
 app_name = "habilitations"
 urlpatterns = [
@@ -10,4 +10,5 @@ urlpatterns = [
     path("habilitations/nouvelle/<slug:nom>/", application.etape, name="etape"),
     path("habilitations/complement/<str:token>/", application.complement, name="complement"),
     path("habilitations/envoyee/<str:reference>/", application.envoyee, name="envoyee"),
+    path("espace/convention/", convention.convention, name="convention"),
 ]

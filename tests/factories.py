@@ -8,7 +8,8 @@ import factory
 import pikepdf
 
 from conventions.models import Acte
-from conventions.workflow import EtatConvention
+from conventions.rules import PIECES
+from conventions.workflow import EtatActe, EtatConvention
 from demandes.rules import last_day_of_dossier
 from demandes.workflow import Etat
 
@@ -127,6 +128,7 @@ class GestionnaireFactory(factory.django.DjangoModelFactory):
 
     class Meta:
         model = "conventions.Gestionnaire"
+        skip_postgeneration_save = True
 
     class Params:
         association = factory.Trait(nature="association", representant_qualite="présidente")
@@ -144,6 +146,16 @@ class GestionnaireFactory(factory.django.DjangoModelFactory):
     representant_nom = "Moreau"
     representant_prenom = "Dominique"
     representant_qualite = "président"
+
+    @factory.post_generation
+    def identite(self, create: bool, extracted: Any, **kwargs: Any) -> None:
+        say(self)
+
+
+def say(owner: Any) -> None:
+    """What the columns of a lieu or gestionnaire say, as the row that holds since before all that tests speak of."""
+    values = {name: getattr(owner, name) for name in owner.identites.model.VALUES}
+    owner.identites.create(from_on=date(2024, 1, 1), source="essai", recorded_at=NOW, **values)
 
 
 def siren(number: int) -> str:
@@ -192,6 +204,10 @@ class LieuFactory(factory.django.DjangoModelFactory):
     created_at = NOW - timedelta(days=700)
     convention = _under_convention()
 
+    @factory.post_generation
+    def identite(self, create: bool, extracted: Any, **kwargs: Any) -> None:
+        say(self)
+
 
 class ConventionFactory(factory.django.DjangoModelFactory):
     """A convention in force since 15 January 2025, with its acte and annexe 1."""
@@ -203,10 +219,13 @@ class ConventionFactory(factory.django.DjangoModelFactory):
     class Params:
         a_signer = factory.Trait(state=EtatConvention.PREPARATION, in_force_from=None)
         finie = factory.Trait(ended_on=date(2026, 1, 15))
-        suspendue = factory.Trait(suspended_at=NOW - timedelta(days=2))
+        suspendue = factory.Trait(
+            suspension=factory.RelatedFactory("tests.factories.SuspensionFactory", factory_related_name="convention")
+        )
 
     numero = factory.Sequence(lambda n: f"CONV-77-2025-{n:04}")
     lieu = factory.SubFactory(LieuFactory, convention=None)
+    gestionnaire = factory.SelfAttribute("lieu.gestionnaire")
     state = EtatConvention.SIGNEE
     created_at = datetime(2025, 1, 6, 9, tzinfo=UTC)
     in_force_from = date(2025, 1, 15)
@@ -215,17 +234,45 @@ class ConventionFactory(factory.django.DjangoModelFactory):
     def communes(self, create: bool, codes: list[str] | None, **kwargs: Any) -> None:
         acte = self.actes.create(
             nature=Acte.Nature.CONVENTION,
-            text_version="2026-1",
+            state=EtatActe.APPLIQUE if self.in_force_from else EtatActe.PREPARE,
             prepared_at=self.created_at,
             effective_on=self.in_force_from,
         )
+        for nature in PIECES[acte.nature]:
+            acte.pieces.create(nature=nature, text_version="2026-1")
         if codes is None:
             codes = [CommuneFactory().pk]
         for trait, code in (("melun", "77288"), ("evry", "91228")):
             if code in codes:
                 CommuneFactory(**{trait: True})
         for code in codes:
-            self.lieu.couvertures.create(acte=acte, commune_id=code, from_on=self.in_force_from, until_on=self.ended_on)
+            self.lieu.couvertures.create(
+                opened_by=acte, commune_id=code, from_on=self.in_force_from, until_on=self.ended_on
+            )
+
+
+class SuspensionFactory(factory.django.DjangoModelFactory):
+    """A whole lieu suspended two days ago. Trait levee: lifted since."""
+
+    class Meta:
+        model = "conventions.Suspension"
+
+    class Params:
+        levee = factory.Trait(until_at=NOW - timedelta(days=1), lifted_by=factory.SubFactory(UserFactory))
+
+    convention = factory.SubFactory(ConventionFactory)
+    from_at = NOW - timedelta(days=2)
+    reason = "vérification"
+    suspended_by = factory.SubFactory(UserFactory)
+
+
+class PersonneFactory(factory.django.DjangoModelFactory):
+    """Somebody of a lieu, whom no line names yet."""
+
+    class Meta:
+        model = "conventions.Personne"
+
+    lieu = factory.SubFactory(LieuFactory)
 
 
 class PersonneInscriteFactory(factory.django.DjangoModelFactory):
@@ -235,35 +282,56 @@ class PersonneInscriteFactory(factory.django.DjangoModelFactory):
         model = "conventions.PersonneInscrite"
 
     lieu = factory.SubFactory(LieuFactory)
-    acte = factory.LazyAttribute(lambda line: Acte.objects.filter(convention__lieu=line.lieu).earliest("pk"))
-    from_on = factory.LazyAttribute(lambda line: line.acte.effective_on)
+    personne = factory.SubFactory(PersonneFactory, lieu=factory.SelfAttribute("..lieu"))
+    opened_by = factory.LazyAttribute(lambda line: Acte.objects.filter(convention__lieu=line.lieu).earliest("pk"))
+    from_on = factory.LazyAttribute(lambda line: line.opened_by.effective_on)
     civilite = "Mme"
     prenom = "Camille"
-    nom = factory.Sequence(lambda n: f"Durand-{n}")
+    nom = factory.Sequence(lambda n: f"Petit-{n}")
     courriel = factory.Sequence(lambda n: f"animatrice{n}@lieu.test")
     service = "Petite enfance"
     fonction = "animatrice"
 
 
 class HabilitationFactory(factory.django.DjangoModelFactory):
-    """A person who may act for a lieu; `habilitation.user` logs in."""
+    """A person who may act for a lieu; `habilitation.user` logs in. `inscription__…` is its line of annexe 1."""
 
     class Meta:
         model = "habilitations.Habilitation"
 
     class Params:
-        suspendue = factory.Trait(suspended_at=NOW - timedelta(days=1), reason="départ")
+        lieu = factory.SubFactory(LieuFactory)
+        inscription = factory.SubFactory(
+            PersonneInscriteFactory,
+            lieu=factory.SelfAttribute("..lieu"),
+            courriel=factory.SelfAttribute("..user.email"),
+            nom=factory.SelfAttribute("..user.nom"),
+            prenom=factory.SelfAttribute("..user.prenom"),
+        )
+        suspendue = factory.Trait(
+            suspension=factory.RelatedFactory(
+                "tests.factories.SuspensionHabilitationFactory", factory_related_name="habilitation"
+            )
+        )
 
     user = factory.SubFactory(UserFactory)
-    lieu = factory.SubFactory(LieuFactory)
-    personne = factory.SubFactory(
-        PersonneInscriteFactory,
-        lieu=factory.SelfAttribute("..lieu"),
-        courriel=factory.SelfAttribute("..user.email"),
-        nom=factory.SelfAttribute("..user.nom"),
-        prenom=factory.SelfAttribute("..user.prenom"),
-    )
+    personne = factory.SelfAttribute("inscription.personne")
     activated_at = datetime(2025, 1, 20, 9, tzinfo=UTC)
+
+
+class SuspensionHabilitationFactory(factory.django.DjangoModelFactory):
+    """A person suspended the day before. Trait levee: lifted since."""
+
+    class Meta:
+        model = "habilitations.SuspensionHabilitation"
+
+    class Params:
+        levee = factory.Trait(until_at=NOW - timedelta(hours=1), lifted_by=factory.SubFactory(UserFactory))
+
+    habilitation = factory.SubFactory(HabilitationFactory)
+    from_at = NOW - timedelta(days=1)
+    reason = "départ"
+    suspended_by = factory.SubFactory(UserFactory)
 
 
 class DemandeHabilitationFactory(factory.django.DjangoModelFactory):

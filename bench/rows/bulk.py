@@ -37,7 +37,7 @@ def run() -> list[dict[str, object]]:
     world.clear()
     now = datetime.now(UTC)
     world.fill(1_000, now)
-    person = Habilitation.objects.get(lieu__code=world.LARGE_LIEU).user
+    person = Habilitation.objects.get(personne__lieu__code=world.LARGE_LIEU).user
     wanted = list(Demande.objects.filter(lieu__code=world.LARGE_LIEU).values_list("uuid", flat=True)[:COUNT])
     demandes = handover.queries.require_visible(person, wanted, now)
     html = render_to_string("demandes/pdf/demandes.html", pdf.context(demandes, now))

@@ -42,7 +42,7 @@ def measure(now: datetime) -> dict[str, float]:
     """Name of the row → p95 in seconds."""
     person, agent, cnaf = Client(), Client(), Client()
     lieu = Lieu.objects.get(code=world.LARGE_LIEU)
-    person.force_login(Habilitation.objects.get(lieu=lieu).user)
+    person.force_login(Habilitation.objects.get(personne__lieu=lieu).user)
     agent.force_login(_agent("agent@bench.test"))
     cnaf.force_login(_agent("cnaf@bench.test", cnaf=True))
     return {

@@ -16,20 +16,22 @@ TEMPLATE = "conventions/pdf/convention.html"
 
 
 def context_of(acte: Acte) -> dict[str, Any]:
-    """What TEMPLATE names: the parties, the lines of annexe 1, the version of its text."""
-    convention = acte.convention
-    lieu = convention.lieu
+    """What TEMPLATE names: the parties as they were on its day, the lines of annexe 1, the version of its text."""
+    convention, day = acte.convention, paris_date(acte.prepared_at)
+    caf = convention.lieu.caf
+    gestionnaire = queries.identity_on(convention.gestionnaire, day)
     communes, personnes = queries.lines_of(acte)
     return {
         "convention": convention,
-        "lieu": lieu,
-        "gestionnaire": lieu.gestionnaire,
-        "caf": lieu.caf,
-        "public": lieu.gestionnaire.nature in rules.PUBLIC_BODIES,
+        "lieu": queries.identity_on(convention.lieu, day),
+        "gestionnaire": gestionnaire,
+        "siren": convention.gestionnaire.siren,
+        "caf": caf,
+        "public": gestionnaire.nature in rules.PUBLIC_BODIES,
         "communes": communes,
         "personnes": personnes,
-        "preparee_le": paris_date(acte.prepared_at),
-        "caf_adresse": ", ".join(filter(None, map(str.strip, lieu.caf.adresse.splitlines()))),
+        "preparee_le": day,
+        "caf_adresse": ", ".join(filter(None, map(str.strip, caf.adresse.splitlines()))),
         "version": TEXT_VERSION,
     }
 

@@ -9,7 +9,6 @@ from django.http import FileResponse, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from conventions import queries as conventions
 from demandes import queries, rules
 from demandes.documents.reading import sections
 from demandes.forms import AttestationForm, FiltreForm, TelechargementForm
@@ -207,15 +206,3 @@ def attestation_pdf(request: HttpRequest, uuid: UUID) -> FileResponse:
     )
     response["Content-Security-Policy"] = "sandbox"
     return response
-
-
-@require_GET
-def convention(request: HttpRequest) -> HttpResponse:
-    """The lieu's convention and annexe 1 as they stand."""
-    _require_person(request)
-    now = clock.now()
-    lieux = [
-        (lieu, conventions.convention_of(lieu, now), *conventions.annexe1(lieu, paris_date(now)))
-        for lieu in habilitations.lieux_of(request.user, now)
-    ]
-    return render(request, "demandes/lieu/convention.html", {"lieux": lieux})

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db.models import Count, F, Q
 
-from conventions.models import Convention
+from conventions.models import Convention, Couverture, IdentiteGestionnaire, IdentiteLieu, PersonneInscrite
 from demandes.models import Demande, Dossier, Livraison
 from demandes.services import inbox
 from demandes.workflow import ALIVE, Etat
@@ -47,6 +47,27 @@ def one_convention(now: datetime) -> Iterator[str]:
         yield f"lieu {row['lieu__code']}: {row['n']} conventions in force"
 
 
+def identities(now: datetime) -> Iterator[str]:
+    """CON-8.b: the columns of each lieu and gestionnaire are those of the row that holds now, and there is one."""
+    for kind, owner in ((IdentiteLieu, "lieu"), (IdentiteGestionnaire, "gestionnaire")):
+        rows = kind._default_manager.filter(until_on=None)
+        for row in rows.exclude(**{name: F(f"{owner}__{name}") for name in kind.VALUES}).order_by("pk"):
+            yield f"{owner} {getattr(row, f'{owner}_id')}: its columns are not those of its identity"
+        model = kind._meta.get_field(owner).related_model
+        for lost in model._default_manager.exclude(pk__in=rows.values(owner)).order_by("pk"):
+            yield f"{owner} {lost.pk}: no identity holds now"
+
+
+def own_lines(now: datetime) -> Iterator[str]:
+    """CON-8: a line of annexe 1 is of the lieu of its person and of its acte."""
+    for line in PersonneInscrite.objects.exclude(
+        lieu=F("personne__lieu"), opened_by__convention__lieu=F("lieu")
+    ).order_by("pk"):
+        yield f"line {line.pk} of a person: not of the lieu of its person or acte"
+    for covered in Couverture.objects.exclude(opened_by__convention__lieu=F("lieu")).order_by("pk"):
+        yield f"line {covered.pk} of a commune: not of the lieu of its acte"
+
+
 def balanced(now: datetime) -> Iterator[str]:
     """ING-4: what was read of a delivery is what became of its records."""
     sums = F("creees") + F("mises_a_jour") + F("inchangees") + F("ecartees")
@@ -75,6 +96,8 @@ CHECKS: list[Callable[[datetime], Iterator[str]]] = [
     past_their_day,
     one_lieu,
     one_convention,
+    identities,
+    own_lines,
     balanced,
     journal_unbroken,
     files,

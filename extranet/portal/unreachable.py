@@ -17,7 +17,7 @@ from demandes.models import Demande
 from demandes.workflow import ALIVE
 from extranet.core.outbox.models import Message
 from extranet.territory.models import Agent, Caf
-from habilitations.models import DemandeHabilitation, Habilitation
+from habilitations.models import DemandeHabilitation, Habilitation, SuspensionHabilitation
 
 RECENT = timedelta(days=30)
 FAMILY = "demande:"
@@ -88,9 +88,9 @@ def reason(cause: str, reply: str) -> str:
 
 
 def _users(messages: dict[str, Message], caf: str | None) -> Iterable[Unreachable]:
-    pks = [int(pk) for pk in messages]
-    lines = Habilitation.objects.filter(user__in=pks, suspended_at=None, user__is_active=True)
-    for line in _own(lines, "lieu__caf", caf).select_related("user", "lieu").order_by("pk"):
+    suspended = SuspensionHabilitation.objects.filter(habilitation=OuterRef("pk"), until_at=None)
+    lines = Habilitation.objects.filter(~Exists(suspended), user__in=[int(pk) for pk in messages], user__is_active=True)
+    for line in _own(lines, "personne__lieu__caf", caf).select_related("user", "personne__lieu").order_by("pk"):
         yield _line(
             messages[str(line.user_id)],
             f"{line.user.get_full_name()}, {line.lieu.nom}",

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.shortcuts import get_object_or_404
 
+from conventions import queries as conventions
 from extranet.core.accounts import services as accounts
+from extranet.core.accounts.models import User
 from extranet.core.errors import Answer, WrongState
 from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
@@ -19,29 +20,29 @@ from habilitations import queries, rights
 from habilitations.models import Habilitation
 
 
-def _held(habilitation_id: int, by: Any) -> Habilitation:
-    scope = Habilitation.objects.filter(lieu__caf__in=cafs_visible_to(by)).select_for_update(of=("self",))
-    return get_object_or_404(scope.select_related("lieu", "user"), pk=habilitation_id)
+def _held(habilitation_id: int, by: User) -> Habilitation:
+    scope = Habilitation.objects.filter(personne__lieu__caf__in=cafs_visible_to(by)).select_for_update(of=("self",))
+    return get_object_or_404(scope.select_related("personne__lieu", "user"), pk=habilitation_id)
 
 
 @transaction.atomic
-def suspend(*, habilitation_id: int, reason: str, by: Any, now: datetime) -> Habilitation:
+def suspend(*, habilitation_id: int, reason: str, by: User, now: datetime) -> Habilitation:
     """ACC-6: the right to act ends with the next request of that person; with its last right, its account is closed."""
     line = _held(habilitation_id, by)
     user = get_user_model()._default_manager.select_for_update().get(pk=line.user_id)
     rights.check(role_of(by), "suspend")
-    if Habilitation.objects.filter(pk=line.pk, suspended_at=None).update(suspended_at=now, reason=reason) != 1:
+    if line.open_suspension:
         raise WrongState("Cette habilitation est déjà suspendue.")
+    line.suspensions.create(from_at=now, reason=reason, suspended_by=by)
     journal.record("habilitation.suspendue", line, by=by, at=now)
     if not queries.bound(now).filter(user=user).exists():
         accounts.suspend(user, by=by, now=now)
-    line.refresh_from_db()
     return line
 
 
 def resend_obstacle(line: Habilitation, now: datetime) -> Answer | None:
     """Why this person cannot be sent a password now; None when it can."""
-    if line.suspended_at:
+    if line.suspensions.filter(conventions.withheld(now)).exists():
         return WrongState("Cette habilitation est suspendue.")
     if not queries.active(now).filter(pk=line.pk).exists():
         return WrongState("Cette personne n’est plus dans l’annexe 1 en vigueur aujourd’hui.")
@@ -49,7 +50,7 @@ def resend_obstacle(line: Habilitation, now: datetime) -> Answer | None:
 
 
 @transaction.atomic
-def resend(*, habilitation_id: int, by: Any, now: datetime) -> None:
+def resend(*, habilitation_id: int, by: User, now: datetime) -> None:
     """A new password by mail, for a person who has not chosen its own yet; those sent before stay good for their time."""
     line = _held(habilitation_id, by)
     rights.check(role_of(by), "resend")
@@ -60,23 +61,23 @@ def resend(*, habilitation_id: int, by: Any, now: datetime) -> None:
     journal.record("habilitation.mot-de-passe-renvoye", line, by=by, at=now)
 
 
-def tell_colleagues(user: Any, first: bool, now: datetime) -> None:
+def tell_colleagues(user: User, first: bool, now: datetime) -> None:
     """ACT-3: the lieu's other persons learn that the account was opened."""
     if not first:
         return
-    for line in queries.active(now).filter(user=user):
-        others = queries.persons_of(line.lieu_id, now).exclude(user=user)
+    for line in queries.active(now).filter(user=user).select_related("personne"):
+        others = queries.persons_of(line.personne.lieu_id, now).exclude(user=user)
         to = [f"user:{other.user_id}" for other in others]
         outbox.post("habilitations.compte-ouvert", key=str(line.pk), to=to, now=now, habilitation=line.pk)
 
 
-def words_about(user: Any) -> Iterator[str]:
+def words_about(user: User) -> Iterator[str]:
     """ACT-3: names that a password of this person may not be made of: its lieux, their towns, the communes of their Cafs.
 
     A commune's name counts whole: « le » and « sur » are no secret of anybody's.
     """
     own = Habilitation.objects.filter(user=user) if user.pk else Habilitation.objects.none()
-    for nom, ville in own.values_list("lieu__nom", "lieu__ville"):
+    for nom, ville in own.values_list("personne__lieu__nom", "personne__lieu__ville"):
         yield from (nom, ville)
-    for nom in Commune.objects.filter(caf__in=own.values("lieu__caf")).values_list("nom", flat=True):
+    for nom in Commune.objects.filter(caf__in=own.values("personne__lieu__caf")).values_list("nom", flat=True):
         yield re.sub(r"\W+", "", nom)

@@ -31,9 +31,8 @@ def agent():
 
 def sign(convention, agent, partie, piece):
     Signature.objects.create(
-        acte=queries.founding_acte(convention),
+        piece=queries.founding_acte(convention).pieces.get(nature=piece),
         partie=partie,
-        piece=piece,
         signed_on=date(2026, 11, 20),
         signataire="Alex",
         qualite="maire",
@@ -59,6 +58,7 @@ def test_it_is_abandoned_with_its_reason_even_after_one_signature(client, conven
     assert client.post(act, {"motif": "Lieu déposé deux fois."}).status_code == 302
     convention.refresh_from_db()
     assert (convention.state, convention.motif_abandon) == ("abandonnee", "Lieu déposé deux fois.")
+    assert queries.founding_acte(convention).state == "abandonne"
     shown = client.get(page).content.decode()
     assert "Lieu déposé deux fois." in shown
     assert "Convention abandonnée" in shown

@@ -100,7 +100,7 @@ def test_the_paper_is_downloaded_and_is_each_time_the_same(client, agent, conven
     first, second = (b"".join(client.get(address).streaming_content) for _ in range(2))
     assert first.startswith(b"%PDF-")
     assert first == second
-    assert queries.founding_acte(convention).pdf_sha256
+    assert all(piece.pdf_sha256 for piece in queries.pieces_of(queries.founding_acte(convention)))
 
 
 ADDRESSES = [

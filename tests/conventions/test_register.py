@@ -12,13 +12,15 @@ from django.db import IntegrityError, transaction
 from django.http import Http404
 
 from conventions import queries
-from conventions.models import Convention, Gestionnaire, Lieu
+from conventions.documents import convention as document
+from conventions.models import Convention, Couverture, Gestionnaire, Lieu
 from conventions.rules import GestionnaireDonne, LieuDonne, PersonneDonnee
 from conventions.services import register
 from conventions.workflow import EtatConvention
 from extranet.core.documents import store
-from extranet.core.errors import Forbidden
+from extranet.core.errors import Forbidden, Refused
 from extranet.core.journal.models import Entry
+from extranet.portal import integrity
 from tests.factories import NOW, AgentFactory, CommuneFactory, ConventionFactory, GestionnaireFactory, LieuFactory
 
 pytestmark = pytest.mark.django_db
@@ -90,20 +92,77 @@ def test_a_second_lieu_of_the_same_siren_shares_the_gestionnaire_and_has_its_own
     assert (second.numero, second.lieu.code) == ("CONV-77-2026-0002", "RPE-77-CHATELET-2")
 
 
-def test_a_gestionnaire_whose_conventions_are_over_is_brought_up_to_date(agent):
+@pytest.mark.rule("CON-8.b")
+def test_a_gestionnaire_whose_conventions_are_over_is_brought_up_to_date_and_what_was_said_of_it_stays(agent):
     lieu = LieuFactory(gestionnaire__siren=GESTIONNAIRE.siren, convention_finie=True)
-    prepare(agent)
-    lieu.gestionnaire.refresh_from_db()
-    assert lieu.gestionnaire.representant_nom == "Léger"
+    convention = prepare(agent)
+    signer = lieu.gestionnaire
+    signer.refresh_from_db()
+    assert signer == convention.gestionnaire
+    assert signer.representant_nom == "Léger"
+    today = NOW.date()
+    assert queries.identity_on(signer, today - timedelta(days=1)).representant_nom == "Moreau"
+    now = queries.identity_on(signer, today)
+    assert (now.representant_nom, now.opened_by) == ("Léger", queries.founding_acte(convention))
+    assert now.courriel_registre == "officiel@cc.test"  # not the application's to say
+    assert list(integrity.identities(NOW)) == []
+
+
+@pytest.mark.rule("CON-8.b")
+def test_the_paper_says_the_parties_as_they_were_on_its_day(agent):
+    convention = prepare(agent)
+    later = NOW + timedelta(days=40)
+    changed = {"courriel": "neuf@lieu.test", "source": "Avenant à venir"}
+    register.identify(convention.lieu, {"nom": "Autre nom"}, source="essai", by=agent.user, now=later)
+    register.correct_official_address(
+        gestionnaire_uuid=convention.gestionnaire.uuid, by=agent.user, now=later, **changed
+    )
+    convention.refresh_from_db()
+    context = document.context_of(queries.founding_acte(convention))
+    assert (convention.lieu.nom, context["lieu"].nom) == ("Autre nom", LIEU.nom)
+    assert (context["gestionnaire"].courriel_registre, context["siren"]) == ("", GESTIONNAIRE.siren)
+    assert list(integrity.identities(later)) == []
+
+
+@pytest.mark.rule("CON-8.b")
+def test_the_check_finds_a_name_changed_behind_the_register(agent):
+    lieu = LieuFactory()
+    assert list(integrity.identities(NOW)) == list(integrity.own_lines(NOW)) == []
+    Lieu.objects.update(courriel="ailleurs@lieu.test")
+    Gestionnaire.objects.update(courriel_registre="complice@lieu.test")
+    found = [f"lieu {lieu.pk}: its columns", f"gestionnaire {lieu.gestionnaire.pk}: its columns"]
+    assert [line.partition(" are")[0] for line in integrity.identities(NOW)] == found
+    lieu.identites.update(until_on=NOW.date())
+    assert f"lieu {lieu.pk}: no identity holds now" in list(integrity.identities(NOW))
+    Couverture.objects.update(lieu=LieuFactory(convention__communes=[]))
+    assert len(list(integrity.own_lines(NOW))) == 1
+
+
+@pytest.mark.rule("CON-8.b")
+def test_two_changes_on_one_day_are_both_kept_and_the_later_holds(agent):
+    gestionnaire = GestionnaireFactory()
+    given = {"gestionnaire_uuid": gestionnaire.uuid, "source": "site officiel", "by": agent.user, "now": NOW}
+    for address in ("un@ville.test", "deux@ville.test"):
+        register.correct_official_address(courriel=address, **given)
+    gestionnaire.refresh_from_db()
+    assert gestionnaire.courriel_registre == queries.identity_on(gestionnaire, NOW.date()).courriel_registre
+    kept = gestionnaire.identites.order_by("pk").values_list("courriel_registre", "source", "until_on")
+    assert list(kept) == [
+        ("officiel@cc.test", "essai", NOW.date() - timedelta(days=1)),
+        ("un@ville.test", "site officiel", NOW.date()),
+        ("deux@ville.test", "site officiel", None),
+    ]
+    with pytest.raises(Refused):
+        register.correct_official_address(courriel="trois@ville.test", **given | {"source": " "})
 
 
 @pytest.mark.rule("CON-10.a")
 def test_a_lieu_has_one_open_convention():
     lieu = LieuFactory()
     with pytest.raises(IntegrityError), transaction.atomic():
-        Convention.objects.create(numero="C-2", lieu=lieu, created_at=NOW)
+        Convention.objects.create(numero="C-2", lieu=lieu, gestionnaire=lieu.gestionnaire, created_at=NOW)
     lieu.conventions.update(ended_on=date(2027, 1, 15))
-    Convention.objects.create(numero="C-2", lieu=lieu, created_at=NOW)
+    Convention.objects.create(numero="C-2", lieu=lieu, gestionnaire=lieu.gestionnaire, created_at=NOW)
 
 
 @pytest.mark.rule("CON-10.b")
@@ -135,8 +194,8 @@ def test_the_last_day_of_a_convention_still_counts_and_the_next_does_not():
 
 @pytest.mark.rule("CON-1.a")
 def test_the_paper_names_the_parties_the_articles_and_annexe_1(agent):
-    acte = register.keep_pdf(queries.founding_acte(prepare(agent)), now=NOW)
-    reader = pypdf.PdfReader(BytesIO(store.read(acte.pdf)))
+    kept = register.keep_pdf(queries.founding_acte(prepare(agent)), now=NOW)
+    reader = pypdf.PdfReader(BytesIO(store.read(kept)))
     text = " ".join(" ".join(page.extract_text() for page in reader.pages).split())
     for expected in [
         "CONV-77-2026-0001",
@@ -162,12 +221,13 @@ def test_the_paper_names_the_parties_the_articles_and_annexe_1(agent):
 
 @pytest.mark.rule("CON-1.b")
 def test_the_paper_kept_never_changes(agent):
-    acte = register.keep_pdf(queries.founding_acte(prepare(agent)), now=NOW)
-    first = store.read(acte.pdf)
-    assert hashlib.sha256(first).hexdigest() == acte.pdf_sha256 == acte.pdf.sha256
+    acte = queries.founding_acte(prepare(agent))
+    kept = register.keep_pdf(acte, now=NOW)
+    first = store.read(kept)
+    assert {hashlib.sha256(first).hexdigest()} == {*acte.pieces.values_list("pdf_sha256", flat=True)} == {kept.sha256}
     Lieu.objects.update(nom="Autre nom")
     again = register.keep_pdf(queries.founding_acte(Convention.objects.get()), now=NOW + timedelta(days=1))
-    assert (again.pdf_id, store.read(again.pdf)) == (acte.pdf_id, first)
+    assert (again, store.read(again)) == (kept, first)
 
 
 @pytest.mark.rule("ACT-1.e")

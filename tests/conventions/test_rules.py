@@ -45,20 +45,33 @@ def test_a_notice_is_delivered_three_months_before_at_the_latest(term, last_day)
     assert rules.last_day_of_notice(DAY(term)) == DAY(last_day)
 
 
-FOUR = {
-    ("gestionnaire", "convention"): DAY("2026-11-02"),
-    ("gestionnaire", "annexe1"): DAY("2026-11-02"),
-    ("caf", "convention"): DAY("2026-11-20"),
-    ("caf", "annexe1"): DAY("2026-11-23"),
-}
+FOUR = [("gestionnaire", 0), ("gestionnaire", 1), ("caf", 0), ("caf", 1)]
 
 
 @pytest.mark.rule("CON-2.j")
 @pytest.mark.rule("CON-2.l")
+@pytest.mark.parametrize("nature", ["convention", "avenant"])
 @pytest.mark.parametrize("missing", [None, *FOUR])
-def test_only_four_signatures_give_a_date_and_it_is_the_last(missing):
-    signed = {key: day for key, day in FOUR.items() if key != missing}
-    assert rules.effective_date(signed) == (None if missing else DAY("2026-11-23"))
+def test_only_both_parties_on_each_piece_of_the_acte_give_a_date_and_it_is_the_last(nature, missing):
+    days = dict(zip(FOUR, ["2026-11-02", "2026-11-02", "2026-11-20", "2026-11-23"], strict=True))
+    signed = {(party, rules.PIECES[nature][rank]): DAY(day) for (party, rank), day in days.items()}
+    signed["caf", "other"] = DAY("2026-11-30")  # no piece of this acte
+    if missing:
+        del signed[missing[0], rules.PIECES[nature][missing[1]]]
+    assert rules.effective_date(nature, signed) == (None if missing else DAY("2026-11-23"))
+
+
+@pytest.mark.rule("CON-7.d")
+@pytest.mark.parametrize(
+    ("opened", "effect", "last"),
+    [
+        ("2025-01-15", "2026-03-01", "2026-02-28"),
+        ("2026-02-28", "2026-03-01", "2026-02-28"),
+        ("2026-03-01", "2026-03-01", "2026-03-01"),  # opened and closed on one day: it was true that day
+    ],
+)
+def test_a_line_closed_by_an_acte_holds_through_the_eve_of_its_effect(opened, effect, last):
+    assert rules.last_day_of_line(DAY(opened), DAY(effect)) == DAY(last)
 
 
 @pytest.mark.rule("CON-2.e")

@@ -12,7 +12,6 @@ from lxml import html
 from conventions import queries
 from conventions.documents import clauses
 from conventions.documents import convention as document
-from conventions.models import Acte
 from conventions.services import register
 from extranet.core.documents import store
 from tests.factories import NOW, LieuFactory, PersonneInscriteFactory
@@ -118,11 +117,10 @@ def test_the_caf_signs_by_its_director_by_name_where_its_settings_give_one(acte,
 @pytest.mark.rule("CON-1.a")
 @pytest.mark.rule("CON-1.b")
 def test_the_paper_made_has_every_article_and_says_its_version(acte):
-    Acte.objects.filter(pk=acte.pk).update(text_version="2026-1")  # prepared before this text, never rendered
-    acte.refresh_from_db()
+    acte.pieces.update(text_version="2026-1")  # prepared before this text, never rendered
     made = register.keep_pdf(acte, now=NOW)
-    assert made.text_version == document.TEXT_VERSION
-    pages = pypdf.PdfReader(BytesIO(store.read(made.pdf))).pages
+    assert {*acte.pieces.values_list("text_version", flat=True)} == {document.TEXT_VERSION}
+    pages = pypdf.PdfReader(BytesIO(store.read(made))).pages
     text = plain(" ".join(page.extract_text() for page in pages))
     for number in range(1, 22):
         assert f"Article {number}." in text

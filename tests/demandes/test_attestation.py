@@ -49,7 +49,7 @@ def person(lieu):
         user__email="ana@tilleuls.test",
         user__prenom="Ana",
         user__nom="Petit",
-        personne__fonction="responsable",
+        inscription__fonction="responsable",
     ).user
 
 
@@ -298,7 +298,7 @@ def test_agents_of_its_own_caf_read_it_and_no_others(client, page, lieu):
     download = reverse("admin:demandes_attestation_pdf", args=[attestation.pk])
     client.force_login(AgentFactory().user)
     assert (client.get(change).status_code, client.get(download).status_code) == (200, 404)
-    client.force_login(Habilitation.objects.get(lieu=lieu).user)
+    client.force_login(Habilitation.objects.get(personne__lieu=lieu).user)
     sign(client, attestation)
     for agent in (AgentFactory().user, AgentFactory(lecteur=True).user):
         client.force_login(agent)

@@ -18,7 +18,15 @@ from extranet.core.outbox import services as outbox
 from extranet.core.outbox.models import Message
 from habilitations.models import Habilitation
 from tests.conftest import text_of
-from tests.factories import AgentFactory, CommuneFactory, DemandeFactory, HabilitationFactory, LieuFactory
+from tests.factories import (
+    AgentFactory,
+    CommuneFactory,
+    DemandeFactory,
+    HabilitationFactory,
+    LieuFactory,
+    SuspensionFactory,
+    SuspensionHabilitationFactory,
+)
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 PAGE = "/admin/demandes/demande/actes/confier/"
@@ -110,7 +118,7 @@ def test_the_lieu_that_loses_it_sees_it_no_more_and_the_other_does(client, lieux
     [demande] = late(old)
     give([demande], new, agent)
     for lieu, status in ((old, 404), (new, 200)):
-        client.force_login(Habilitation.objects.get(lieu=lieu).user)
+        client.force_login(Habilitation.objects.get(personne__lieu=lieu).user)
         assert client.get(reverse("demandes:detail", args=[demande.uuid])).status_code == status
         answer = client.post("/espace/demandes/telechargement/", {"format": "xml", "demande": str(demande.uuid)})
         assert answer.status_code == status
@@ -225,7 +233,7 @@ def test_the_lieux_offered_cover_all_communes_chosen(lieux, agent):
 def test_where_no_other_lieu_covers_the_commune_the_page_says_so(client, lieux, agent):
     old, new = lieux
     [demande] = late(old)
-    Habilitation.objects.filter(lieu=new).update(suspended_at=NOW)
+    SuspensionHabilitationFactory(habilitation=Habilitation.objects.get(personne__lieu=new))
     client.force_login(agent.user)
     page = client.get(f"/admin/demandes/demande/{demande.pk}/change/").content.decode()
     assert "Aucun autre lieu de votre Caf qui puisse la recevoir ne couvre Le Châtelet-en-Brie" in page
@@ -244,7 +252,7 @@ def test_the_day_of_destruction_never_moves_away(lieux, agent):
 @pytest.mark.django_db(transaction=True)
 def test_given_away_and_picked_up_at_once_one_of_them_wins_whole(lieux, agent):
     old, new = lieux
-    person = Habilitation.objects.get(lieu=old).user
+    person = Habilitation.objects.get(personne__lieu=old).user
     outcomes = set()
     for _ in range(12):
         demandes = late(old, 3)
@@ -312,15 +320,15 @@ def test_pressed_twice_at_once_it_is_given_once(lieux, agent):
 
 def strand(lieu, how):
     if how == "last person suspended":
-        Habilitation.objects.filter(lieu=lieu).update(suspended_at=NOW)
+        SuspensionHabilitationFactory(habilitation=Habilitation.objects.get(personne__lieu=lieu))
     elif how == "account closed":
-        type(Habilitation.objects.get(lieu=lieu).user).objects.filter(
-            pk=Habilitation.objects.get(lieu=lieu).user_id
+        type(Habilitation.objects.get(personne__lieu=lieu).user).objects.filter(
+            pk=Habilitation.objects.get(personne__lieu=lieu).user_id
         ).update(is_active=False)
     elif how == "line of annexe 1 over":
-        lieu.personnes.update(until_on=date(2026, 11, 22))
+        lieu.inscriptions.update(until_on=date(2026, 11, 22))
     elif how == "lieu suspended":
-        lieu.conventions.update(suspended_at=NOW)
+        SuspensionFactory(convention=lieu.conventions.get())
     else:
         lieu.conventions.update(ended_on=date(2026, 11, 22))
 
@@ -370,7 +378,7 @@ def test_they_are_given_to_another_lieu_or_put_back(client, lieux, agent, how):
 @pytest.mark.rule("CTL-9.b")
 def test_put_back_it_does_not_return_to_the_lieu_without_anybody(lieux, agent):
     old, new = lieux
-    new.conventions.update(suspended_at=NOW)
+    SuspensionFactory(convention=new.conventions.get())
     demande = DemandeFactory(transmise=True, lieu=old, lieu_voulu=old)
     strand(old, "last person suspended")
     orientation.put_back(demande_ids=[demande.pk], by=agent.user, now=NOW)

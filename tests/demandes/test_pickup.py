@@ -21,7 +21,15 @@ from demandes.workflow import Etat
 from extranet.core.errors import Gone, NotFound
 from extranet.core.journal.models import Entry
 from habilitations.models import Habilitation
-from tests.factories import AgentFactory, DemandeFactory, HabilitationFactory, LieuFactory, UserFactory
+from tests.factories import (
+    AgentFactory,
+    DemandeFactory,
+    HabilitationFactory,
+    LieuFactory,
+    SuspensionFactory,
+    SuspensionHabilitationFactory,
+    UserFactory,
+)
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 ADDRESS = "/espace/demandes/telechargement/"
@@ -288,11 +296,11 @@ def test_who_may_no_longer_act_loses_access_at_the_next_request(page, person, li
     assert page.get(reverse("demandes:detail", args=[demande.uuid])).status_code == 200
     convention = lieu.conventions.get()
     if end == "suspended":
-        Habilitation.objects.filter(user=person).update(suspended_at=NOW)
+        SuspensionHabilitationFactory(habilitation=Habilitation.objects.get(user=person))
     elif end == "account closed":
         type(person).objects.filter(pk=person.pk).update(is_active=False)
     elif end == "convention suspended":
-        type(convention).objects.filter(pk=convention.pk).update(suspended_at=NOW)
+        SuspensionFactory(convention=convention)
     else:
         type(convention).objects.filter(pk=convention.pk).update(ended_on=date(2026, 11, 23))
         time_machine.move_to(datetime(2026, 11, 23, 22, 59, 59, tzinfo=UTC), tick=False)

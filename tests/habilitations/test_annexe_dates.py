@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from django.db import IntegrityError
 from django.urls import reverse
 
 from demandes import queries as demandes
@@ -15,6 +16,7 @@ from habilitations.models import Habilitation
 from habilitations.services import activation, persons
 from tests.factories import (
     AgentFactory,
+    ConventionFactory,
     DemandeFactory,
     DossierFactory,
     HabilitationFactory,
@@ -42,9 +44,13 @@ def lieu():
     return LieuFactory()
 
 
+def following(lieu, start):
+    ConventionFactory(lieu=lieu, in_force_from=start, communes=[])
+
+
 @pytest.fixture
 def line(lieu):
-    return HabilitationFactory(lieu=lieu, personne__until_on=LAST)
+    return HabilitationFactory(lieu=lieu, inscription__until_on=LAST)
 
 
 @pytest.mark.rule("ACC-1.a")
@@ -59,6 +65,53 @@ def test_every_question_about_a_person_asks_the_dates_of_its_line(lieu, line, no
     assert queries.qualite_of(line.user, lieu, now) == ("animatrice" if holds else "")
     assert (waiting in queries.to_activate(now)) is holds
     assert (lieu in queries.lieux_without_anybody(now)) is not holds
+
+
+TWO_LINES = [
+    # first line, second line, day, function of that day ("" when the person may not act)
+    (("2026-02-01", "2026-02-28"), ("2026-03-10", None), "2026-01-31", ""),  # the day before the first
+    (("2026-02-01", "2026-02-28"), ("2026-03-10", None), "2026-02-01", "animatrice"),
+    (("2026-02-01", "2026-02-28"), ("2026-03-10", None), "2026-02-28", "animatrice"),  # its last day
+    (("2026-02-01", "2026-02-28"), ("2026-03-10", None), "2026-03-01", ""),  # the day after, in the gap
+    (("2026-02-01", "2026-02-28"), ("2026-03-10", None), "2026-03-09", ""),
+    (("2026-02-01", "2026-02-28"), ("2026-03-10", None), "2026-03-10", "responsable"),
+    (("2026-02-01", "2026-02-28"), ("2026-03-01", None), "2026-02-28", "animatrice"),  # one after the other: no gap
+    (("2026-02-01", "2026-02-28"), ("2026-03-01", None), "2026-03-01", "responsable"),
+    (("2026-02-01", "2026-02-28"), ("2026-02-20", "2026-03-31"), "2026-02-25", "responsable"),  # both: the newer
+    (("2026-02-01", "2026-02-28"), ("2026-02-20", "2026-03-31"), "2026-03-31", "responsable"),
+    (("2026-02-01", "2026-02-28"), ("2026-02-20", "2026-03-31"), "2026-04-01", ""),
+    (("2026-02-01", None), (None, None), "2026-11-23", "animatrice"),  # the second waits for its signatures
+    ((None, None), (None, None), "2026-11-23", ""),
+]
+
+
+@pytest.mark.rule("ACC-1.a")
+@pytest.mark.rule("CON-7.d")
+@pytest.mark.parametrize(("first", "second", "day", "fonction"), TWO_LINES)
+def test_the_right_of_a_person_is_found_by_its_lines_one_after_the_other(lieu, first, second, day, fonction):
+    bounds = [{"from_on": begins, "until_on": ends} for begins, ends in (first, second)]
+    line = HabilitationFactory(lieu=lieu, **{f"inscription__{name}": value for name, value in bounds[0].items()})
+    PersonneInscriteFactory(lieu=lieu, personne=line.personne, fonction="responsable", **bounds[1])
+    now = datetime.fromisoformat(f"{day}T12:00:00+01:00")
+    assert (line in queries.active(now)) is bool(fonction)
+    assert (lieu in queries.lieux_of(line.user, now)) is bool(fonction)
+    assert queries.qualite_of(line.user, lieu, now) == fonction
+    assert [one.fonction for one in queries.with_fonction(queries.active(now), now)] == ([fonction] if fonction else [])
+    assert not queries.to_activate(now).exists()
+
+
+@pytest.mark.rule("ACC-1.a")
+@pytest.mark.rule("CON-6.b")
+@pytest.mark.parametrize(("day", "holds"), [("2026-06-30", True), ("2026-07-01", False)])
+def test_a_line_ends_with_the_convention_of_its_acte_without_being_closed(lieu, day, holds):
+    line = HabilitationFactory(lieu=lieu)
+    lieu.conventions.update(ended_on=date(2026, 6, 30))
+    now = datetime.fromisoformat(f"{day}T12:00:00+02:00")
+    assert (line in queries.active(now)) is holds
+    assert (lieu in queries.lieux_of(line.user, now)) is holds
+    # Nor does it come back to life under the next one, which names whom it names.
+    following(lieu, date(2026, 7, 1))
+    assert (line in queries.bound(now)) is holds
 
 
 @pytest.mark.rule("ACC-1.a")
@@ -107,7 +160,7 @@ def test_no_mail_reaches_a_person_whose_line_is_over(lieu, line, smtp_sink):
 )
 def test_who_was_named_until_the_end_of_the_convention_still_signs_its_attestation(until, signs):
     lieu = LieuFactory(convention_finie=True)  # ended on 15 January 2026
-    line = HabilitationFactory(lieu=lieu, personne__until_on=until and date.fromisoformat(until))
+    line = HabilitationFactory(lieu=lieu, inscription__until_on=until and date.fromisoformat(until))
     now = datetime(2026, 2, 1, 9, tzinfo=UTC)
     attestation = Attestation.objects.create(lieu=lieu, opened_at=now, due_on=date(2026, 2, 15))
     assert (attestation in demandes.attestations_of(line.user, now)) is signs
@@ -119,8 +172,8 @@ def test_who_was_named_until_the_end_of_the_convention_still_signs_its_attestati
 @pytest.mark.rule("CON-6.b")
 def test_the_persons_of_a_former_convention_do_not_sign_under_the_next():
     lieu = LieuFactory(convention_finie=True)
-    line = HabilitationFactory(lieu=lieu, personne__until_on=date(2026, 1, 15))
-    lieu.conventions.create(numero="CONV-77-2026-9999", created_at=OVER, state="signee", in_force_from=date(2026, 2, 1))
+    line = HabilitationFactory(lieu=lieu, inscription__until_on=date(2026, 1, 15))
+    following(lieu, date(2026, 2, 1))
     assert lieu in queries.lieux_to_attest(line.user, datetime(2026, 1, 31, 9, tzinfo=UTC))
     assert lieu not in queries.lieux_to_attest(line.user, datetime(2026, 2, 1, 9, tzinfo=UTC))
 
@@ -144,17 +197,21 @@ def test_a_person_named_again_after_its_line_had_ended_is_opened_again(lieu, lin
     made = activation.activate(personne_id=again.pk, by=AgentFactory().user, now=now)
     assert made.user == line.user
     assert lieu in queries.lieux_of(line.user, now)
-    line.refresh_from_db()
-    assert line.suspended_at == now
-    assert Habilitation.objects.filter(user=line.user, suspended_at=None).get() == made
+    assert queries.active(now).filter(user=line.user).get() == made
 
 
 def test_a_family_is_not_shown_to_a_colleague_only_named_later(client, lieu, time_machine):
     demande = DemandeFactory(transmise=True, lieu=lieu, dossier=None)
     DossierFactory(demande=demande)
-    later = HabilitationFactory(lieu=lieu, personne__from_on=date(2026, 11, 24))
+    later = HabilitationFactory(lieu=lieu, inscription__from_on=date(2026, 11, 24))
     time_machine.move_to(LAST_SECOND, tick=False)
     client.force_login(later.user)
     assert client.get(reverse("demandes:detail", args=[demande.uuid])).status_code == 404
     time_machine.move_to(OVER, tick=False)
     assert client.get(reverse("demandes:detail", args=[demande.uuid])).status_code == 200
+
+
+@pytest.mark.rule("HAB-4.b")
+def test_an_account_stands_once_for_a_person(line):
+    with pytest.raises(IntegrityError, match="one_habilitation_a_person"):
+        Habilitation.objects.create(user=line.user, personne=line.personne, activated_at=OVER)

@@ -10,7 +10,14 @@ from extranet.core.outbox.models import Message
 from habilitations.models import Habilitation
 from habilitations.services import activation
 from tests.conftest import text_of
-from tests.factories import NOW, AgentFactory, HabilitationFactory, LieuFactory, PersonneInscriteFactory
+from tests.factories import (
+    NOW,
+    AgentFactory,
+    HabilitationFactory,
+    LieuFactory,
+    PersonneInscriteFactory,
+    SuspensionFactory,
+)
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/habilitations/personneaactiver/"
@@ -118,10 +125,10 @@ def test_each_other_reason_is_said_in_place_of_the_button(client, persons):
     assert "Indiquez d’abord le courriel officiel" in shown()
     Gestionnaire.objects.update(courriel_registre="mairie@commune.test")
     assert button in shown()
-    Convention.objects.update(suspended_at=NOW)
+    suspension = SuspensionFactory(convention=Convention.objects.get())
     assert button not in shown()
     assert "Ce lieu est suspendu" in shown()
-    Convention.objects.update(suspended_at=None)
+    suspension.delete()
     assert client.post(f"{address}acte/activer/").status_code == 302
     assert button not in shown()
     assert "déjà été ouvert" in shown()
@@ -134,7 +141,7 @@ def test_no_password_is_offered_to_a_person_whose_line_is_over(client, lieu):
     address = reverse("admin:habilitations_habilitation_change", args=[line.pk])
     resend = reverse("admin:habilitations_habilitation_acte", args=[line.pk, "renvoyer"])
     assert resend in client.get(address).content.decode()
-    lieu.personnes.update(until_on="2026-11-22")
+    lieu.inscriptions.update(until_on="2026-11-22")
     assert resend not in client.get(address).content.decode()
     assert client.post(resend).status_code == 409
 

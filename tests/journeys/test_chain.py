@@ -10,7 +10,7 @@ import pytest
 from django.core.management import call_command
 from lxml import etree
 
-from conventions.models import Acte, Convention
+from conventions.models import Convention, Piece
 from demandes.documents.xml_reader import schema
 from demandes.models import Attestation, Demande, Dossier, Livraison, Remise
 from demandes.services import deliveries
@@ -234,16 +234,16 @@ def test_from_the_application_to_the_signed_attestation(live_server, new_page, s
 
     # 3. The convention as PDF, both pairs of signatures.
     desk.goto(f"{live_server.url}/admin/conventions/convention/{convention.pk}/change/")
-    acte = Acte.objects.get(convention=convention)
-    with acte.pdf.path.open("rb") as file:
+    paper = Piece.objects.get(acte__convention=convention, nature="convention").pdf
+    with paper.path.open("rb") as file:
         words = " ".join(page.extract_text() for page in pypdf.PdfReader(file).pages)
     assert "RPE des Tilleuls" in words
     assert "Le Châtelet-en-Brie" in words
-    person = convention.lieu.personnes.get()
+    person = convention.lieu.inscriptions.get()
     opener = walk.login("agent2@caf77.test", PASSWORD)
     answer = opener.goto(f"{live_server.url}/admin/habilitations/personneaactiver/{person.pk}/acte/activer/")
     assert answer.status == 409  # not before both have signed
-    assert not Habilitation.objects.filter(personne=person).exists()
+    assert not Habilitation.objects.filter(personne=person.personne).exists()
     walk.sign(desk, convention, "gestionnaire", clock.today())
     convention.refresh_from_db()
     assert convention.in_force_from is None
@@ -259,7 +259,7 @@ def test_from_the_application_to_the_signed_attestation(live_server, new_page, s
     walk.act(desk, "habilitations/personneaactiver", person.pk, "activer")
     assert "une autre personne de la Caf" in desk.inner_text("body")  # who accepted reads why not
     assert desk.locator("main input[type=submit], #content-main input[type=submit]").count() == 0
-    assert not Habilitation.objects.filter(personne=person).exists()
+    assert not Habilitation.objects.filter(personne=person.personne).exists()
     walk.act(opener, "habilitations/personneaactiver", person.pk, "activer")
     opener.click("input[type=submit]")
     walk.post()

@@ -15,6 +15,7 @@ from tests.factories import (
     HabilitationFactory,
     LieuFactory,
     PersonneInscriteFactory,
+    SuspensionFactory,
     a_pdf,
 )
 
@@ -85,6 +86,8 @@ ACTS = {
         lambda: {"courriel_generique": "", "adresse": "1 rue Neuve", "telephone": "3230"},
     ),
     "conventions_convention/abandonner": (a_paper_to_abandon, lambda: {"motif": "Erreur de saisie."}),
+    "conventions_convention/suspendre": (lambda: LieuFactory().conventions.get(), lambda: {"reason": "Fuite."}),
+    "conventions_convention/lever-la-suspension": (lambda: SuspensionFactory().convention, dict),
     "demandes_demande/reprendre": (stranded, dict),
     "territory_caf/quatre-yeux": (lambda: LieuFactory().caf, dict),
     "territory_caf/direction": (lambda: LieuFactory().caf, lambda: DIRECTOR),

@@ -154,7 +154,7 @@ def test_the_cnaf_deposits_a_delivery_and_opens_no_file_of_a_convention(client, 
 @pytest.mark.rule("ACC-6.a")
 def test_the_list_of_habilitations_tells_open_from_closed(desk, time_machine):
     suspended = HabilitationFactory(suspendue=True)
-    over = HabilitationFactory(personne__until_on=NOW.date() - timedelta(days=1))
+    over = HabilitationFactory(inscription__until_on=NOW.date() - timedelta(days=1))
     page = "/admin/habilitations/habilitation/"
     opened = desk.get(f"{page}?acces=ouvert").content.decode()
     closed = desk.get(f"{page}?acces=ferme").content.decode()

@@ -88,7 +88,7 @@ demandes:attestation            POST  login  422  404  choix 403  403  403  403 
 demandes:attestation[signed]    POST  login  409  404  choix 403  403  403  403  403
 demandes:attestation-pdf        GET   login  404  404  choix 403  403  403  403  403
 demandes:attestation-pdf[signed] GET  login  200  404  choix 403  403  403  403  403
-demandes:convention             GET   login  200  200  choix 403  403  403  403  403
+habilitations:convention        GET   login  200  200  choix 403  403  403  403  403
 
 demandes:schemas                GET   200    200  200  choix 200  200  200  200  200
 demandes:schema-1               GET   200    200  200  choix 200  200  200  200  200
@@ -195,6 +195,8 @@ admin:habilitations_habilitation_acte[renvoyer]   GET   login 403 403 choix 409 
 admin:conventions_convention_acte[signature]      POST  login 403 403 choix 422 404 403 422 403
 admin:conventions_convention_acte[acte-autorisant] GET  login 403 403 choix 200 404 403 200 403
 admin:conventions_convention_acte[abandonner]     POST  login 403 403 choix 409 404 403 409 403
+admin:conventions_convention_acte[suspendre]      POST  login 403 403 choix 403 404 403 422 403
+admin:conventions_convention_acte[lever-la-suspension] POST login 403 403 choix 403 404 403 409 403
 admin:conventions_gestionnaire_acte[courriel-officiel] POST login 403 403 choix 422 404 403 422 403
 admin:territory_caf_acte[coordonnees]             GET   login 403 403 choix 403 404 403 200 200
 admin:territory_caf_acte[quatre-yeux]             POST  login 403 403 choix 403 404 403 302 302

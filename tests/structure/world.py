@@ -120,9 +120,8 @@ class World:
 
     def _signature(self, acte, scan):
         return Signature.objects.create(
-            acte=acte,
+            piece=acte.pieces.get(nature="convention"),
             partie="caf",
-            piece="convention",
             signed_on=date(2025, 1, 15),
             signataire="Alex Directeur",
             qualite="directeur",

@@ -196,11 +196,9 @@ def _sign(acte: Acte, signed_on: date, agent: User) -> None:
 
 
 def _habilitate(convention: Convention, password: str, agent: User, now: datetime) -> None:
-    for line in convention.lieu.personnes.all():
+    for line in convention.lieu.inscriptions.select_related("personne"):
         user = _user(line.courriel, line.prenom, line.nom, password, now, civilite=line.civilite)
-        Habilitation.objects.create(
-            user=user, lieu=convention.lieu, personne=line, activated_at=now, activated_by=agent
-        )
+        Habilitation.objects.create(user=user, personne=line.personne, activated_at=now, activated_by=agent)
 
 
 def _application(now: datetime) -> None:
@@ -249,7 +247,7 @@ SITUATIONS = [
 
 def _demandes(rng: random.Random, signed: list[Lieu], count: int, now: datetime) -> None:
     communes = {lieu.pk: list(lieu.couvertures.values_list("commune_id", flat=True)) for lieu in signed}
-    persons = {lieu.pk: Habilitation.objects.filter(lieu=lieu)[0] for lieu in signed}
+    persons = {lieu.pk: Habilitation.objects.filter(personne__lieu=lieu)[0] for lieu in signed}
     batches: dict[tuple[int, int], Transmission] = {}
     dossiers: list[Dossier] = []
     withdrawn = []

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from conventions import rights as conventions_rights
-from conventions.workflow import CONVENTION
+from conventions.workflow import ACTE, CONVENTION
 from demandes import rights as demandes_rights
 from demandes.workflow import ATTESTATION, DEMANDE, LIVRAISON
 from extranet.core.workflow import Table
@@ -23,6 +23,7 @@ TABLES: list[tuple[str, Table, Any]] = [
     ("Livraison (ING-1)", LIVRAISON, demandes_rights),
     ("Demande d’habilitation (HAB-6)", DEMANDE_HABILITATION, habilitations_rights),
     ("Convention (CON-2)", CONVENTION, conventions_rights),
+    ("Acte (CON-2, CON-7)", ACTE, conventions_rights),
 ]
 
 
