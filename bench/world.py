@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 
 from django.db import connection
 
+from bench.emptying import empty
 from conventions.models import Acte, Convention, Couverture, Gestionnaire, Lieu, PersonneInscrite
 from conventions.workflow import EtatConvention
 from demandes import rules
@@ -25,11 +26,7 @@ def clear() -> None:
     """Forget what a run wrote; reference data stays."""
     kept = ("django_", "auth_", "territory_")
     tables = [name for name in connection.introspection.table_names() if not name.startswith(kept)]
-    with connection.cursor() as cursor:
-        quoted = ", ".join(map(connection.ops.quote_name, [*tables, "territory_agent"]))
-        cursor.execute("SET session_replication_role = replica")  # past what refuses to empty the proof
-        cursor.execute(f"TRUNCATE {quoted} RESTART IDENTITY CASCADE")
-        cursor.execute("SET session_replication_role = origin")
+    empty([*tables, "territory_agent"], cascade=True)
 
 
 def lieux(count: int, now: datetime) -> list[Lieu]:
