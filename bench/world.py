@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import connection
 
+from bench.emptying import empty
 from conventions.models import (
     Acte,
     Convention,
@@ -36,11 +37,7 @@ def clear() -> None:
     """Forget what a run wrote; reference data stays."""
     kept = ("django_", "auth_", "territory_")
     tables = [name for name in connection.introspection.table_names() if not name.startswith(kept)]
-    with connection.cursor() as cursor:
-        quoted = ", ".join(map(connection.ops.quote_name, [*tables, "territory_agent"]))
-        cursor.execute("SET session_replication_role = replica")  # past what refuses to empty the proof
-        cursor.execute(f"TRUNCATE {quoted} RESTART IDENTITY CASCADE")
-        cursor.execute("SET session_replication_role = origin")
+    empty([*tables, "territory_agent"], cascade=True)
 
 
 def lieux(count: int, now: datetime) -> list[Lieu]:

@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
@@ -41,9 +41,12 @@ def _mail(message: Message, subject: str, **context: Any) -> Mail:
     return Mail(subject, f"{app}/courriels/{name}", context)
 
 
-def _still_acts(message: Message, lieu_id: int, now: datetime) -> bool:
-    """ACC-6: a person whose access ended since the mail was posted gets none."""
-    return habilitations.persons_of(lieu_id, now).filter(user=message.recipient.removeprefix("user:")).exists()
+def _acting(lieux: Collection[int], now: datetime) -> Mapping[int, set[str]]:
+    """Lieu → whoever may act for it now, as addressees (ACC-6: access may have ended since a mail was posted)."""
+    acting: dict[int, set[str]] = defaultdict(set)
+    for lieu, user in habilitations.active(now).filter(personne__lieu__in=lieux).values_list("personne__lieu", "user"):
+        acting[lieu].add(f"user:{user}")
+    return acting
 
 
 def _rank(message: Message) -> int:
@@ -63,7 +66,7 @@ class Waiting:
     nearest: date | None = None
     references: list[str] = field(default_factory=list)
     persons: set[str] = field(default_factory=set)
-    """Whoever may act for the lieu now, as addressees (ACC-6: access may have ended since the mail was posted)."""
+    """Whoever may act for the lieu now."""
     told: set[int] = field(default_factory=set)
     """Days of reminders posted and not cancelled; the last one stands for being late."""
 
@@ -81,10 +84,7 @@ def _waiting(messages: Sequence[Message], now: datetime) -> dict[Any, Waiting]:
     first = waiting.annotate(rank=rank).filter(rank__lte=SHOWN).order_by("transmission", "rank")
     for pk, reference in first.values_list("transmission", "reference"):
         found[pk].references.append(reference)
-    acting: dict[int, set[str]] = defaultdict(set)
-    lieux = {one.transmission.lieu_id for one in found.values()}
-    for lieu, user in habilitations.active(now).filter(personne__lieu__in=lieux).values_list("personne__lieu", "user"):
-        acting[lieu].add(f"user:{user}")
+    acting = _acting({one.transmission.lieu_id for one in found.values()}, now)
     for one in found.values():
         one.persons = acting[one.transmission.lieu_id]
     return {message.pk: found[message.about["transmission"]] for message in messages}
@@ -230,14 +230,30 @@ def orientee(message: Message, now: datetime) -> Mail | None:
     return _to_family(message, demande.langue, subject, demande.reference, demande=demande, lieu=demande.lieu)
 
 
-@mail("demandes.reprise", when="la Caf reprend à un lieu des demandes qu’il n’a pas récupérées", to="lieu")
+def _lost(messages: Sequence[Message], now: datetime) -> dict[Any, tuple[Lieu, list[str]]]:
+    """Of each message to a person who still acts for its lieu: the lieu, and the references that are not its any more."""
+    lieux = Lieu.objects.in_bulk([message.about["lieu"] for message in messages])
+    acting = _acting(lieux, now)
+    wanted = {pk for message in messages for pk in message.about["demandes"]}
+    demandes = Demande.objects.only("reference", "lieu").in_bulk(wanted)
+    found = {}
+    for message in messages:
+        lieu = lieux[message.about["lieu"]]
+        named = [demandes[pk] for pk in message.about["demandes"] if pk in demandes]
+        if message.recipient in acting[lieu.pk]:
+            found[message.pk] = (lieu, sorted(one.reference for one in named if one.lieu_id != lieu.pk))
+    return found
+
+
+@mail(
+    "demandes.reprise",
+    when="la Caf reprend à un lieu des demandes qu’il n’a pas récupérées",
+    to="lieu",
+    load=_lost,
+)
 def reprise(message: Message, now: datetime) -> Mail | None:
     """NOT-4.k, CTL-9.b: the lieu that loses them."""
-    lieu = Lieu.objects.get(pk=message.about["lieu"])
-    if not _still_acts(message, lieu.pk, now):
-        return None
-    lost = Demande.objects.filter(pk__in=message.about["demandes"]).exclude(lieu=lieu)
-    references = list(lost.order_by("reference").values_list("reference", flat=True))
+    lieu, references = message.loaded or (None, [])
     count = len(references)
     if not count:
         return None

@@ -15,6 +15,7 @@ from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connection
 
+from bench.emptying import empty
 from extranet.core import bell, breaker
 
 if not os.environ.get("DATABASE_URL"):
@@ -48,12 +49,7 @@ def _flush_keeps_reference_data() -> Iterator[None]:
         kept = KEPT | _reference_tables()
         tables = [name for name in connection.introspection.table_names() if name not in kept]
         if connection.vendor == "postgresql":
-            quoted = ", ".join(connection.ops.quote_name(name) for name in tables)
-            with connection.cursor() as cursor:
-                # The append-only tables refuse it; a superuser passes by, and the portal's account of these tests is one.
-                cursor.execute("SET session_replication_role = replica")
-                cursor.execute(f"TRUNCATE {quoted} RESTART IDENTITY")
-                cursor.execute("RESET session_replication_role")
+            empty(tables)
 
     TransactionTestCase._fixture_teardown = teardown  # type: ignore[method-assign]
     yield

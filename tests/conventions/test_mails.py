@@ -4,15 +4,15 @@ from uuid import uuid4
 
 import pytest
 
-from extranet.core.outbox.kinds import address_of
+from extranet.core.outbox.kinds import addresses_of
 from tests.factories import GestionnaireFactory, LieuFactory
 
 pytestmark = pytest.mark.django_db
 
 
 def test_a_lieu_is_written_to_in_its_own_mailbox():
-    assert address_of(f"lieu:{LieuFactory(courriel='rpe@lieu.test').uuid}") == "rpe@lieu.test"
-    assert address_of(f"lieu:{uuid4()}") is None
+    lieu = f"lieu:{LieuFactory(courriel='rpe@lieu.test').uuid}"
+    assert addresses_of([lieu, f"lieu:{uuid4()}"]) == {lieu: "rpe@lieu.test"}
 
 
 @pytest.mark.rule("ACT-1.e")
@@ -25,5 +25,5 @@ def test_a_lieu_is_written_to_in_its_own_mailbox():
     ],
 )
 def test_a_gestionnaire_is_written_to_at_its_official_address_first(official, given, address):
-    gestionnaire = GestionnaireFactory(courriel_registre=official, courriel=given)
-    assert address_of(f"gestionnaire:{gestionnaire.uuid}") == address
+    gestionnaire = f"gestionnaire:{GestionnaireFactory(courriel_registre=official, courriel=given).uuid}"
+    assert addresses_of([gestionnaire]).get(gestionnaire) == address

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from extranet.core.outbox import kinds, replies, services
+from extranet.core.outbox import kinds, replies, sending, services
 from extranet.core.outbox.models import Message
 from extranet.core.outbox.replies import Stage
 from extranet.portal import health
@@ -229,10 +229,10 @@ def test_three_refusals_of_us_in_a_row_end_the_run(db, relay):
     persons(10)
     relay.says["MAIL"] = "550 5.7.1 sender refused"
     assert services.send_due(now=NOW) == (0, 10)
-    assert Message.objects.filter(cause="serveur").count() == services.REFUSALS
+    assert Message.objects.filter(cause="serveur").count() == sending.REFUSALS
     relay.says.clear()
-    assert services.send_due(now=NOW)[0] == 10 - services.REFUSALS
-    assert services.send_due(now=NOW + timedelta(minutes=1)) == (services.REFUSALS, 0)
+    assert services.send_due(now=NOW)[0] == 10 - sending.REFUSALS
+    assert services.send_due(now=NOW + timedelta(minutes=1)) == (sending.REFUSALS, 0)
 
 
 LONG = "b" * 64
@@ -365,18 +365,18 @@ def test_by_hand_what_waits_for_a_later_try_is_tried_at_once(person, relay, time
 @pytest.mark.rule("NOT-2.d")
 def test_a_worker_that_slept_through_its_lease_writes_over_nobody(person, relay):
     post(person)
-    slow = services._Run(NOW, None, True)
+    slow = sending.Run(NOW, None, True)
     held = services._claim(slow)
     later = NOW + services.LEASE + timedelta(seconds=1)
-    quick = services._Run(later, None, True)
+    quick = sending.Run(later, None, True)
     again = services._claim(quick)
     assert [one.pk for one in again] == [held[0].pk]
     relay.says["RCPT"] = "550 5.1.1 no such user"
-    services._Batch(slow, held).send()
+    sending.Batch(slow, held).send()
     message = Message.objects.get()
     assert (message.failed_at, message.lease_until) == (None, later + services.LEASE)
     relay.says.clear()
-    services._Batch(quick, again).send()
+    sending.Batch(quick, again).send()
     assert Message.objects.get().sent_at == later
 
 
@@ -402,7 +402,7 @@ def test_workers_at_once_send_each_mail_once(relay):
 
 @pytest.mark.rule("NOT-2.d")
 def test_a_batch_of_fifty_costs_a_few_queries_and_one_connection(db, relay, monkeypatch):
-    monkeypatch.setattr(services, "monotonic", lambda: 0.0)  # a slow run notes what it sent twice a second
+    monkeypatch.setattr(sending, "monotonic", lambda: 0.0)  # a slow run notes what it sent twice a second
     lieux = [LieuFactory() for _ in range(5)]
     for _ in range(10):
         for lieu in lieux:

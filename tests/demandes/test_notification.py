@@ -144,7 +144,9 @@ def test_a_mail_begun_before_midnight_and_accepted_after_counts_from_its_accepta
 @pytest.mark.rule("NOT-3.a")
 def test_a_mail_that_midnight_overtakes_on_its_way_counts_from_its_acceptance(lieu, persons, smtp_sink, monkeypatch):
     begun = datetime(2026, 11, 23, 22, 59, 58, tzinfo=UTC)
-    monkeypatch.setattr(outbox, "monotonic", lambda: 5.0 if smtp_sink.mails else 0.0)  # the dialogue takes five seconds
+    monkeypatch.setattr(
+        "extranet.core.outbox.sending.monotonic", lambda: 5.0 if smtp_sink.mails else 0.0
+    )  # the dialogue takes five seconds
     batch, _ = give(lieu, now=begun)
     assert outbox.send_due(now=begun) == (2, 0)
     batch.refresh_from_db()

@@ -90,11 +90,6 @@ def addresses_of(recipients: Iterable[str]) -> dict[str, str]:
     }
 
 
-def address_of(recipient: str) -> str | None:
-    """The address of one opaque addressee now, or None."""
-    return addresses_of([recipient]).get(recipient)
-
-
 def link(name: str, *args: object) -> str:
     """The absolute address of a page, for a mail."""
     return settings.PUBLIC_URL + reverse(name, args=args)
