@@ -26,6 +26,9 @@ class Migration(migrations.Migration):
                 ),
                 ("created_at", models.DateTimeField(verbose_name="conservé depuis le")),
             ],
-            options={"verbose_name": "fichier", "verbose_name_plural": "fichiers"},
+            options={
+                "verbose_name": "fichier",
+                "verbose_name_plural": "fichiers",
+            },
         ),
     ]
