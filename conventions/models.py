@@ -603,8 +603,9 @@ class PersonneInscrite(Ligne):
     class Donnees:
         famille = ()
         professionnel = ("civilite", "nom", "prenom", "courriel", "service", "fonction")
-        neutre = ("id", "opened_by", "closed_by", "lieu", "personne", "from_on", "until_on")
+        neutre = ("id", "uuid", "opened_by", "closed_by", "lieu", "personne", "from_on", "until_on")
 
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     personne = models.ForeignKey(Personne, models.PROTECT, related_name="inscriptions")
     lieu = models.ForeignKey(Lieu, models.PROTECT, related_name="inscriptions")
     civilite = models.CharField("civilité", max_length=3, choices=Civilite)

@@ -485,6 +485,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("from_on", models.DateField(null=True, verbose_name="depuis le")),
                 ("until_on", models.DateField(null=True, verbose_name="jusqu’au")),
+                ("uuid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
                 (
                     "civilite",
                     models.CharField(

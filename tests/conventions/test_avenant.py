@@ -94,7 +94,7 @@ def test_an_avenant_signed_ten_months_later_changes_annexe_1_and_not_the_start_o
     assert (named(lieu, EVE), named(lieu, EFFECT)) == (["alix@lieu.test animatrice"], ["sam@lieu.test responsable"])
     assert list(queries.lieux_covering("77100", LATER)) == []
     assert list(queries.lieux_covering("77288", LATER)) == [lieu]
-    assert Entry.objects.filter(event="acte.applique", object_id=str(acte.pk), caf=lieu.caf_id).count() == 1
+    assert Entry.objects.filter(event="acte.applique", object_id=str(acte.uuid), caf=lieu.caf_id).count() == 1
     assert not Entry.objects.filter(event="convention.signee").exists()
 
 

@@ -115,7 +115,7 @@ def test_asked_by_mail_answered_by_the_link_and_shown_with_what_has_changed(clie
     ]
     assert "version 2" in shown_to_agent.xpath("string(//div[contains(@class, 'field-echanges')])")
     events = Entry.objects.filter(event__in=["demande-habilitation.complement", "demande-habilitation.completee"])
-    assert list(events.order_by("pk").values_list("actor", flat=True)) == [f"user:{agent.user.pk}", "lieu"]
+    assert list(events.order_by("pk").values_list("actor", flat=True)) == [f"user:{agent.user.uuid}", "lieu"]
 
 
 @pytest.mark.rule("HAB-6.d")

@@ -51,7 +51,7 @@ def test_an_agent_transfers_it_and_the_lieu_and_the_new_caf_are_told(client, smt
     page = client.get(page_of(demande)).content.decode()
     assert "transférée à une autre Caf" in page
     assert "Motif : Le lieu est dans l’Essonne." in page
-    assert Entry.objects.get(event="demande-habilitation.transferee").actor == f"user:{agent.user.pk}"
+    assert Entry.objects.get(event="demande-habilitation.transferee").actor == f"user:{agent.user.uuid}"
 
 
 @pytest.mark.rule("HAB-3.g")
