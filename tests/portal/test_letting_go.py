@@ -120,11 +120,12 @@ def test_a_month_waits_for_its_last_line_to_be_sealed(accesses):
     assert faults() == []
 
 
-def test_a_month_that_was_changed_stays_and_is_seen(accesses):
+def test_a_month_that_was_changed_stays_and_is_seen(accesses, caplog):
     as_owner("UPDATE demandes_remise SET appareil = 'Autre' WHERE at = %s", ACCESSES[1])
     with pytest.raises(Incomplete, match="1 failed, 1 done"):
         services.let_go(now=NOW)
     assert moments() == ACCESSES[1:]
+    assert "demandes_remise 2025-10" in caplog.text
     assert not Departure.objects.filter(seal__month="2025-10").exists()
 
 

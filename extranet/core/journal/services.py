@@ -242,8 +242,13 @@ def let_go(*, now: datetime) -> int:
     A month goes in one transaction, once it is sealed to its last line and every seal of it is proven; its seals stay.
     One that is not as it was sealed stays, and the obligation is shown as failed.
     """
-    over = [(model, month) for model, term in SEALED.items() if term for month in _months_over(model, term, now)]
-    return apart.each(over, lambda item: _let_go(item[0], item[1], now), what="end of term of")
+    over = [
+        f"{table(model)} {month}"  # in words: the log names the month that is left
+        for model, term in SEALED.items()
+        if term is not None
+        for month in _months_over(model, term, now)
+    ]
+    return apart.each(over, lambda item: _let_go(item, now), what="end of term of")
 
 
 def _kept_from(term: int, now: datetime) -> date:
@@ -262,8 +267,10 @@ def _months_over(model: type[models.Model], term: int, now: datetime) -> list[st
     return sorted(set(over) - waiting)
 
 
-def _let_go(model: type[models.Model], month: str, now: datetime) -> int:
-    links = list(Seal.objects.filter(record=table(model), month=month).order_by("last_id").select_for_update())
+def _let_go(name_and_month: str, now: datetime) -> int:
+    name, month = name_and_month.split()
+    model = _model(name)
+    links = list(Seal.objects.filter(record=name, month=month).order_by("last_id").select_for_update())
     gone = set(Departure.objects.filter(seal__in=links).values_list("seal", flat=True))
     held, (key_name, key) = KEYS.keys(), KEYS.current()
     done = 0
