@@ -106,21 +106,21 @@ class Rejet(models.Model):
     class Donnees:
         famille = ()
         professionnel = ()
-        neutre = ("id", "livraison", "ligne", "reference", "issue", "code", "motif")
+        neutre = ("id", "livraison", "ligne", "reference", "issue", "motifs")
 
     livraison = models.ForeignKey(Livraison, models.CASCADE, related_name="rejets")
     ligne = models.PositiveIntegerField("ligne")
     reference = models.CharField("référence", max_length=64, blank=True)
     issue = models.CharField("issue", max_length=20, choices=Issue)
-    code = models.CharField("code", max_length=40)
-    motif = models.CharField("motif", max_length=300)
+    # [[code, {name: value}]]: their sentences are in documents.motifs.
+    motifs = models.JSONField("motifs")
 
     class Meta:
         verbose_name = "enregistrement à signaler"
         verbose_name_plural = "enregistrements à signaler"
 
     def __str__(self) -> str:
-        return f"{self.ligne} {self.code}"
+        return f"{self.ligne} {self.motifs[0][0]}"
 
 
 class Transmission(models.Model):

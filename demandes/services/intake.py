@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from conventions.models import Lieu
 from demandes import rules
+from demandes.documents.motifs import Motif
 from demandes.documents.recue import CRENEAU, MESSAGE, NOM, Cleaning, Lue, Recue
 from demandes.models import MODES, Demande, Dossier, Livraison, Rejet
 from demandes.services import transmission
@@ -38,13 +39,13 @@ LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 
 @dataclass(slots=True)
 class Checked:
-    """A record after the rules: cleaned values, where it belongs, faults (field → sentence) and remarks (code → sentence)."""
+    """A record after the rules: cleaned values, where it belongs, faults by field, and remarks."""
 
     recue: Recue
     caf: str = ""
     voulu: int | None = None
-    faults: dict[str, str] = field(default_factory=dict)
-    remarks: dict[str, str] = field(default_factory=dict)
+    faults: dict[str, Motif] = field(default_factory=dict)
+    remarks: list[Motif] = field(default_factory=list)
 
 
 def check(recue: Recue, now: datetime, places: Places) -> Checked:
@@ -55,7 +56,7 @@ def check(recue: Recue, now: datetime, places: Places) -> Checked:
     _check_place(done, places)
     _check_need(done)
     if not (recue.courriel or recue.telephone):
-        done.faults.setdefault("courriel", "Un courriel ou un téléphone est nécessaire.")
+        done.faults.setdefault("courriel", Motif("injoignable"))
     return done
 
 
@@ -71,7 +72,7 @@ def _cleaned(recue: Recue) -> tuple[Recue, Cleaning]:
     if recue.telephone:
         recue.telephone = e164(recue.telephone)
         if not recue.telephone:
-            cleaning.faults["telephone"] = "Téléphone : ce n’est pas un numéro possible."
+            cleaning.faults["telephone"] = Motif("telephone")
     recue.enfants = [
         {key: text("enfants", value, NOM) if key == "prenom" else value for key, value in enfant.items() if value}
         for enfant in recue.enfants
@@ -82,63 +83,61 @@ def _cleaned(recue: Recue) -> tuple[Recue, Cleaning]:
 def _check_dates(done: Checked, now: datetime) -> None:
     recue = done.recue
     if recue.deposee_le > now + AHEAD or (recue.modifiee_le and recue.modifiee_le > now + AHEAD):
-        done.faults["date"] = "Date de dépôt ou de modification à venir."
+        done.faults["date"] = Motif("date-a-venir")
     elif recue.modifiee_le and recue.modifiee_le < recue.deposee_le:
-        done.faults["date"] = "Date de modification antérieure au dépôt."
+        done.faults["date"] = Motif("date-avant-depot")
     elif rules.last_day_of_dossier(recue.deposee_le, now) < paris_date(now):
-        done.faults["echue"] = "Demande déposée il y a plus de six mois."
+        done.faults["date"] = Motif("trop-ancienne")
 
 
 def _check_place(done: Checked, places: Places) -> None:
     recue = done.recue
     place = places.codes.get(recue.commune)
     if place is None:
-        done.faults["commune"] = "Commune inconnue."
+        done.faults["commune"] = Motif("commune-inconnue")
         return
     if not place.caf:
-        done.faults["commune"] = "Commune d’un territoire sans Caf."
+        done.faults["commune"] = Motif("commune-sans-caf")
         return
     if place.former:
-        done.remarks["ancienne-commune"] = f"Ancien code de commune, remplacé par {place.code}."
+        done.remarks.append(Motif("ancienne-commune", {"commune": place.code}))
     recue.commune, done.caf = place.code, place.caf
     if recue.lieu:
         done.voulu = places.lieu_by_code.get(recue.lieu)
         if done.voulu not in places.covering(recue.commune):
             done.voulu = None
-            done.remarks["lieu"] = (
-                "Lieu inconnu, sans convention en cours ou qui ne couvre pas la commune : non retenu."
-            )
+            done.remarks.append(Motif("lieu"))
 
 
 def _check_need(done: Checked) -> None:
     recue, day = done.recue, paris_date(done.recue.deposee_le)
     if not set(recue.modes) <= MODE_NAMES or not recue.modes:
-        done.faults["modes"] = "Au moins un mode d’accueil est nécessaire."
+        done.faults["modes"] = Motif("modes")
     kept = []
     for enfant in recue.enfants:
         if born := enfant.get("date_naissance"):
             if date.fromisoformat(born) > day:
-                done.faults["enfants"] = "Date de naissance postérieure à la demande."
+                done.faults["enfants"] = Motif("naissance-a-venir")
             elif rules.is_under_six(date.fromisoformat(born), day):
                 kept.append(enfant)
         elif rules.is_plausible_due_date(date.fromisoformat(enfant["date_prevue"]), day):
             kept.append(enfant)
         else:
-            done.faults["enfants"] = "Date prévue trop ancienne ou trop lointaine."
+            done.faults["enfants"] = Motif("date-prevue")
     if not kept:
-        done.faults.setdefault("enfants", "Aucun enfant de moins de six ans ou attendu.")
+        done.faults.setdefault("enfants", Motif("sans-enfant"))
     elif len(kept) < len(recue.enfants) and "enfants" not in done.faults:
-        done.remarks["enfants"] = "Enfants de six ans ou plus non repris."
+        done.remarks.append(Motif("six-ans"))
     recue.enfants = kept
     if not rules.is_plausible_start(date.fromisoformat(str(recue.besoin["a_partir_du"])), day):
-        done.faults["a_partir_du"] = "Date de début du besoin trop ancienne ou trop lointaine."
+        done.faults["a_partir_du"] = Motif("debut")
     hours: Any = recue.besoin.get("horaires") or ()
     if hours:
         days = [jour for jour, _, _ in hours]
         if any(days.count(jour) > 2 for jour in days):
-            done.faults["horaires"] = "Plus de deux plages d’horaires pour un même jour."
+            done.faults["horaires"] = Motif("plages")
         elif rules.overlaps([tuple(plage) for plage in hours]):
-            done.faults["horaires"] = "Horaires qui se chevauchent, ou qui finissent avant de commencer."
+            done.faults["horaires"] = Motif("horaires")
 
 
 MODE_NAMES = frozenset(mode.replace("_", "-") for mode in MODES)
@@ -195,15 +194,15 @@ def receive(
 ) -> Demande:
     """Take one demande of the form in and transmit it (DEM-4). The same `nonce` again gives the demande that it made.
 
-    `places`, where the caller has just read them. Refused carries the sentence of each field that cannot be taken.
+    `places`, where the caller has just read them. Refused carries the code of each field that cannot be taken.
     """
     if known := Demande.objects.filter(nonce=nonce).first():
         return known
     done = check(recue, now, places or Places.of(now, commune=recue.commune))
     if done.faults:
-        raise Refused(done.faults)
+        raise Refused({name: motif.code for name, motif in done.faults.items()})
     if lieu is not None and done.voulu is None:
-        raise Refused({"": "Ce lieu ne répond plus pour cette commune. Choisissez-en un autre."})
+        raise Refused({"": "lieu-perdu"})
     last_day = rules.last_day_of_dossier(now, now)
     try:
         with transaction.atomic():
@@ -244,7 +243,7 @@ def correct(demande: Demande, recue: Recue, *, now: datetime, places: Places) ->
         raise WrongState(TOO_LATE)
     done = check(recue, now, places)
     if done.faults:
-        raise Refused(done.faults)
+        raise Refused({name: motif.code for name, motif in done.faults.items()})
     dossier, values, modes = demande.dossier, _dossier(done.recue), _modes(done.recue)
     before = [{name: getattr(row, name) for name in new} for row, new in ((dossier, values), (demande, modes))]
     if before == [values, modes]:
@@ -299,27 +298,20 @@ class _Batch:
     rejets: list[Rejet] = field(default_factory=list)
     new: dict[str, tuple[Checked, str]] = field(default_factory=dict)
 
-    def set_aside(self, lue: Lue, code: str, motif: str) -> None:
-        """The record is left out, its line, reference and reason kept (ING-3)."""
+    def set_aside(self, lue: Lue, *motifs: Motif) -> None:
+        """The record is left out, its line, reference and reasons kept (ING-3)."""
         self.counts.set_aside += 1
-        self._note(lue, Rejet.Issue.ECARTEE, code, motif)
+        self._note(lue, Rejet.Issue.ECARTEE, motifs)
 
-    def remark(self, lue: Lue, remarks: dict[str, str]) -> None:
+    def remark(self, lue: Lue, remarks: Sequence[Motif]) -> None:
         """What was mended in a record that is taken in."""
-        for code, motif in remarks.items():
-            self._note(lue, Rejet.Issue.REMARQUE, code, motif)
+        for motif in remarks:
+            self._note(lue, Rejet.Issue.REMARQUE, [motif])
 
-    def _note(self, lue: Lue, issue: str, code: str, motif: str) -> None:
-        self.rejets.append(
-            Rejet(
-                livraison=self.livraison,
-                ligne=lue.ligne,
-                reference=lue.reference,
-                issue=issue,
-                code=code,
-                motif=motif[:300],
-            )
-        )
+    def _note(self, lue: Lue, issue: str, motifs: Sequence[Motif]) -> None:
+        kept = [[motif.code, motif.details] for motif in motifs]
+        row = Rejet(livraison=self.livraison, ligne=lue.ligne, reference=lue.reference, issue=issue, motifs=kept)
+        self.rejets.append(row)
 
 
 def receive_many(records: Sequence[Lue], livraison: Livraison, now: datetime, places: Places) -> Counts:
@@ -334,15 +326,15 @@ def receive_many(records: Sequence[Lue], livraison: Livraison, now: datetime, pl
     }
     for lue in records:
         if lue.recue is None:
-            batch.set_aside(lue, lue.code, lue.motif)
+            assert lue.motif is not None
+            batch.set_aside(lue, lue.motif)
             continue
         done = check(lue.recue, now, places)
         if lue.reference in batch.new:  # the same reference again in this batch: what came before is written first
             written = Demande.objects.filter(source=Demande.Source.MONENFANT, reference__in=_create(batch))
             stored |= {demande.reference: demande for demande in written}
         if done.faults:
-            code, motif = next(iter(done.faults.items()))
-            batch.set_aside(lue, code, " ".join([motif, *list(done.faults.values())[1:]]))
+            batch.set_aside(lue, *done.faults.values())
         elif known := stored.get(lue.reference):
             _update(batch, lue, done, known, places)
         else:
@@ -358,10 +350,10 @@ def _update(batch: _Batch, lue: Lue, done: Checked, known: Demande, places: Plac
     """ING-4: what becomes of a record whose reference is known."""
     recue = done.recue
     if known.state not in ALIVE:
-        batch.set_aside(lue, "detruite", "Demande déjà détruite ou retirée par la famille.")
+        batch.set_aside(lue, Motif("detruite"))
         return
     if known.last_day < paris_date(batch.now):
-        batch.set_aside(lue, "echue", "Demande arrivée à la fin de sa conservation.")
+        batch.set_aside(lue, Motif("echue"))
         return
     stale = recue.modifiee_le and known.modifiee_le and recue.modifiee_le < known.modifiee_le
     content = digest(recue)
@@ -372,7 +364,7 @@ def _update(batch: _Batch, lue: Lue, done: Checked, known: Demande, places: Plac
             Demande.objects.filter(pk=known.pk).update(modifiee_le=recue.modifiee_le)
         return
     if known.state not in NOT_PICKED_UP:
-        batch.set_aside(lue, "deja-recuperee", "Demande déjà récupérée par le lieu : nouvelle version non reprise.")
+        batch.set_aside(lue, Motif("deja-recuperee"))
         return
     batch.counts.updated += 1
     batch.remark(lue, done.remarks)
@@ -421,6 +413,7 @@ def _create(batch: _Batch) -> list[str]:
                 done.recue.reference,
                 content,
                 DEMANDE.initial.value,
+                SOURCE,
                 done.caf,
                 done.recue.commune,
                 livraison.pk,
@@ -453,6 +446,7 @@ COLUMNS = (
     "reference",
     "content",
     "state",
+    "langue",
     "caf_id",
     "commune_id",
     "livraison_id",

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from conventions import queries as conventions
 from conventions.models import Lieu
 from demandes import queries
+from demandes.documents.motifs import sentence
 from demandes.documents.reading import sections_to_family
 from demandes.forms import DemandeForm, Enfants, RetraitForm, as_typed
 from demandes.models import Demande
@@ -180,8 +181,8 @@ class _Filled:
         if self.form.is_valid() and self.enfants.is_valid():
             self.recue = _recue(self.form, self.enfants, place, now)
             # What the service would refuse is said here, before the family reads everything again.
-            for name, sentence in intake.check(self.recue, now, self.places).faults.items():
-                self.form.add_error(name if name in self.form.fields else None, sentence)
+            for name, motif in intake.check(self.recue, now, self.places).faults.items():
+                self.form.add_error(name if name in self.form.fields else None, sentence(motif))
         self.faults = faults_of(self.enfants, self.form)
 
 

@@ -63,7 +63,7 @@ class TooMany(Answer):
 
 
 class Refused(Answer):
-    """What was given cannot be taken; `faults` maps a field name (or "") to a sentence."""
+    """What was given cannot be taken; `faults` maps a field name (or "") to a sentence, or to a code of the app."""
 
     status = 422
 

@@ -5,6 +5,7 @@ from django import forms
 from django.core.management import call_command
 
 from conventions.forms import OfficialAddressForm
+from demandes.documents.motifs import said
 from demandes.forms import DemandeForm
 from demandes.models import Dossier, Rejet
 from extranet.core.accounts.models import User
@@ -74,7 +75,7 @@ def test_a_delivery_has_the_same_addresses(person):  # noqa: F811
     livraison = take(file_of(*records))
     assert counts(livraison) == (len(GOOD) + len(BAD), len(GOOD), 0, 0, len(BAD))
     assert sorted(Dossier.objects.values_list("courriel", flat=True)) == sorted(GOOD)
-    motif = Rejet.objects.first().motif
+    motif = said(Rejet.objects.first().motifs)
     assert "ourriel" in motif
     assert "@" not in motif
 

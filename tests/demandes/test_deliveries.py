@@ -2,12 +2,14 @@
 
 import gzip
 import io
+import json
 import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from bench.deliveries import HEAD, delivery, record
+from demandes.documents.motifs import said
 from demandes.models import Demande, Dossier, Livraison, Rejet, Transmission
 from demandes.services import deliveries, destruction, handover
 from demandes.workflow import Etat
@@ -98,9 +100,9 @@ def test_a_thousand_records_with_twenty_kinds_of_faults_are_counted_exactly_and_
     assert aside.count() == bad
     lines = file_of(*records).split("\n")
     for rejet in aside:
-        assert "<demande reference" in lines[rejet.ligne - 1], rejet.code
-        assert rejet.motif
-        assert "Fic" not in rejet.motif
+        assert "<demande reference" in lines[rejet.ligne - 1], rejet
+        assert said(rejet.motifs)
+        assert "Fic" not in json.dumps(rejet.motifs)
     assert Dossier.objects.count() == Demande.objects.filter(state=Etat.TRANSMISE).count() == 1000 - bad
     assert Transmission.objects.count() == Message.objects.filter(kind="demandes.transmission").count() == 1
 

@@ -14,6 +14,7 @@ from django.urls import reverse
 from lxml import etree, html
 
 from bench.deliveries import delivery, record
+from demandes.documents.motifs import said
 from demandes.models import Demande, Dossier, Livraison
 from demandes.services import deliveries, handover, inbox
 from tests.factories import NOW, AgentFactory, HabilitationFactory, LieuFactory
@@ -82,7 +83,7 @@ def test_what_was_set_aside_is_named_by_line_and_reference_and_comes_in_once_men
     rejet = livraison.rejets.get()
     assert rejet.reference == "ME-0000002"
     assert 'reference="ME-0000002"' in file_of(record(1, NOW), record(2, NOW)).decode().splitlines()[rejet.ligne - 1]
-    assert rejet.motif == "Commune inconnue."
+    assert said(rejet.motifs) == "Commune inconnue."
     assert not any("Nomrare" in str(value) for value in vars(rejet).values())
     assert Demande.objects.count() == 2
     take(file_of(record(2, NOW, nom="Nomrare")))
