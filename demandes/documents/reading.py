@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from demandes.models import Demande
+from demandes.models import Contenu, Demande, champs, valeurs
 from extranet.core.words import JOURS, date_longue, telephone
 
 MODES = {
@@ -45,10 +45,16 @@ class Section:
     lignes: list[tuple[str, str]] = field(default_factory=list)
 
 
-def sections(demande: Demande) -> list[Section]:
-    """The dossier of `demande`, as a person reads it."""
-    d = demande.dossier
-    besoin = d.besoin
+# What is said together or in words of its own; any other field of a dossier follows with its title and its value.
+_SAID = {
+    "nom", "prenom", "telephone", "courriel", "contact_prefere", "creneau", "code_postal", "ville", "allocataire",
+    "rendez_vous", "enfants", "besoin", "message",
+}  # fmt: skip
+
+
+def sections(demande: Demande, contenu: Contenu) -> list[Section]:
+    """What the dossier of `demande` says, as a person reads it."""
+    d, besoin = contenu, contenu.besoin
     heures = [f"{nom} de {de} à {a}" for nom in JOURS for [quel, de, a] in besoin.get("horaires", []) if quel == nom]
     parent = [
         ("Nom", f"{d.prenom} {d.nom}"),
@@ -60,6 +66,7 @@ def sections(demande: Demande) -> list[Section]:
         ("Allocataire de la Caf", {True: "Oui", False: "Non", None: ""}[d.allocataire]),
         ("Pour le rendez-vous", RENDEZ_VOUS.get(d.rendez_vous, "")),
     ]
+    parent += [(champs(type(d))[name]["titre"], str(value)) for name, value in valeurs(d).items() if name not in _SAID]
     enfants = [(enfant.get("prenom") or f"Enfant {rang}", _enfant(enfant)) for rang, enfant in enumerate(d.enfants, 1)]
     souhait = [
         ("Commune demandée", str(demande.commune)),
@@ -75,9 +82,9 @@ def sections(demande: Demande) -> list[Section]:
     return [Section(s.titre, [(label, value) for label, value in s.lignes if value]) for s in found]
 
 
-def sections_to_family(demande: Demande) -> list[Section]:
+def sections_to_family(demande: Demande, contenu: Contenu) -> list[Section]:
     """The same, as it is said to the family."""
-    own = {section.titre: section.lignes for section in sections(demande)}
+    own = {section.titre: section.lignes for section in sections(demande, contenu)}
     return [
         Section(said, [(_TO_FAMILY.get(label, label), value) for label, value in own[titre]])
         for titre, said in FAMILLE.items()

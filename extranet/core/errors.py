@@ -49,6 +49,16 @@ class Busy(Answer):
     sentence = "Trop de documents sont en préparation. Recommencez dans une minute."
 
 
+class NoKey(Answer):
+    """The key of a day is missing or damaged, or cannot be made: nothing is lost or written by halves (CNS-10.c)."""
+
+    status = 503
+    sentence = (
+        "Ces données ne peuvent pas être lues pour le moment : la clé qui les protège n’est pas disponible. "
+        "Elles ne sont pas détruites."
+    )
+
+
 class TooMany(Answer):
     """Asked too often; `retry_after` says in how many seconds it may be asked again."""
 
