@@ -6,34 +6,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from demandes.documents.motifs import Motif
+from demandes.models import Contenu
 from extranet.core.typed import CONTROLS, CONTROLS_IN_LINES, INVISIBLE
 
 NOM, CRENEAU, MESSAGE = 100, 200, 2_000
 
 
-@dataclass(slots=True)
-class Recue:
-    """What a family asks. `enfants` and `besoin` are kept so in the dossier."""
+@dataclass(slots=True, kw_only=True)
+class Recue(Contenu):
+    """What a family asks: what its dossier will say, where it belongs, and when it was said."""
 
     reference: str
     deposee_le: datetime
     modifiee_le: datetime | None
     commune: str
     lieu: str
-    nom: str
-    prenom: str
-    courriel: str
-    telephone: str
-    code_postal: str
-    ville: str
-    allocataire: bool | None
-    contact_prefere: str
-    creneau: str
-    enfants: list[dict[str, str]]
     modes: Collection[str]
-    besoin: dict[str, object]
-    rendez_vous: str
-    message: str
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ from lxml import etree
 
 from demandes.documents.motifs import Motif, sentence
 from demandes.documents.recue import Lue, Recue
+from demandes.models import champs
 
 NAMESPACE = "urn:extranet-partenaires:demandes:1"
 SCHEMA = Path(__file__).with_name("demandes-1.xsd")
@@ -389,20 +390,7 @@ def _read(element: Any) -> Recue:
         modifiee_le=_moment(changed) if changed else None,
         commune="",
         lieu="",
-        nom="",
-        prenom="",
-        courriel="",
-        telephone="",
-        code_postal="",
-        ville="",
-        allocataire=None,
-        contact_prefere="",
-        creneau="",
-        enfants=[],
         modes=(),
-        besoin={},
-        rendez_vous="",
-        message="",
     )
     for child in element:
         name = child.tag[PREFIX:]
@@ -419,16 +407,22 @@ def _read(element: Any) -> Recue:
             recue.commune = child.get("code-insee")
         elif name == "lieu":
             recue.lieu = child.get("code")
-        elif name == "besoin-rendez-vous":
-            recue.rendez_vous = child.text
-        elif name == "message":
-            recue.message = child.text
+        elif name in FIELDS:
+            setattr(recue, FIELDS[name], child.text)
         else:
             raise _Inbound
     return recue
 
 
 PREFIX = len(NAMESPACE) + 2
+# Element → field of what a record says as one text: those of the demande itself, those of its demandeur.
+FIELDS = {chemin: name for name, champ in champs(Recue).items() if "/" not in (chemin := champ["chemin"])}
+OF_DEMANDEUR = {
+    tag: name
+    for name, champ in champs(Recue).items()
+    for parent, _, tag in [champ["chemin"].partition("/")]
+    if parent == "demandeur"
+}
 
 
 def _read_demandeur(element: Any, recue: Recue) -> None:
@@ -438,10 +432,8 @@ def _read_demandeur(element: Any, recue: Recue) -> None:
             recue.code_postal, recue.ville = (part.text for part in child)
         elif name == "allocataire":
             recue.allocataire = child.text == "true"
-        elif name == "contact-prefere":
-            recue.contact_prefere = child.text
         else:
-            setattr(recue, name, child.text)
+            setattr(recue, OF_DEMANDEUR[name], child.text)
 
 
 def _read_besoin(element: Any, recue: Recue) -> None:

@@ -5,14 +5,14 @@ from uuid import uuid4
 import pytest
 
 from extranet.core.outbox.kinds import address_of
-from tests.factories import GestionnaireFactory, LieuFactory
+from tests.factories import NOW, GestionnaireFactory, LieuFactory
 
 pytestmark = pytest.mark.django_db
 
 
 def test_a_lieu_is_written_to_in_its_own_mailbox():
-    assert address_of(f"lieu:{LieuFactory(courriel='rpe@lieu.test').uuid}") == "rpe@lieu.test"
-    assert address_of(f"lieu:{uuid4()}") is None
+    assert address_of(f"lieu:{LieuFactory(courriel='rpe@lieu.test').uuid}", NOW) == "rpe@lieu.test"
+    assert address_of(f"lieu:{uuid4()}", NOW) is None
 
 
 @pytest.mark.rule("ACT-1.e")
@@ -26,4 +26,4 @@ def test_a_lieu_is_written_to_in_its_own_mailbox():
 )
 def test_a_gestionnaire_is_written_to_at_its_official_address_first(official, given, address):
     gestionnaire = GestionnaireFactory(courriel_registre=official, courriel=given)
-    assert address_of(f"gestionnaire:{gestionnaire.uuid}") == address
+    assert address_of(f"gestionnaire:{gestionnaire.uuid}", NOW) == address

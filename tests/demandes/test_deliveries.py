@@ -14,7 +14,7 @@ from demandes.models import Demande, Dossier, Livraison, Rejet, Transmission
 from demandes.services import deliveries, destruction, handover
 from demandes.workflow import Etat
 from extranet.core.outbox.models import Message
-from tests.factories import HabilitationFactory, LieuFactory
+from tests.factories import HabilitationFactory, LieuFactory, contenu_of
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
@@ -165,11 +165,11 @@ def test_other_content_updates_until_it_is_picked_up_and_is_set_aside_afterwards
     take(file_of(record(1, NOW)))
     demande = Demande.objects.get()
     assert counts(take(file_of(record(1, NOW, nom="Corrigée"))))[2] == 1
-    assert Dossier.objects.get().nom == "Corrigée"
+    assert contenu_of().nom == "Corrigée"
     assert Transmission.objects.count() == 1  # no new fifteen days
     handover.fetch([demande.uuid], form="xml", by=person, now=NOW, origin=handover.Origin())
     assert counts(take(file_of(record(1, NOW, nom="Encore"))))[4] == 1
-    assert Dossier.objects.get().nom == "Corrigée"
+    assert contenu_of().nom == "Corrigée"
 
 
 @pytest.mark.rule("ING-4.c")

@@ -15,9 +15,9 @@ from lxml import etree, html
 
 from bench.deliveries import delivery, record
 from demandes.documents.motifs import said
-from demandes.models import Demande, Dossier, Livraison
+from demandes.models import Demande, Livraison
 from demandes.services import deliveries, handover, inbox
-from tests.factories import NOW, AgentFactory, HabilitationFactory, LieuFactory
+from tests.factories import NOW, AgentFactory, HabilitationFactory, LieuFactory, contenu_of
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_what_was_set_aside_is_named_by_line_and_reference_and_comes_in_once_men
     assert not any("Nomrare" in str(value) for value in vars(rejet).values())
     assert Demande.objects.count() == 2
     take(file_of(record(2, NOW, nom="Nomrare")))
-    assert Dossier.objects.get(demande__reference="ME-0000002").nom == "Nomrare"
+    assert contenu_of(demande__reference="ME-0000002").nom == "Nomrare"
 
 
 @pytest.mark.rule("ING-4.d")

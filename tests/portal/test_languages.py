@@ -15,7 +15,7 @@ from extranet.core import languages
 from extranet.core.outbox import services as outbox
 from tests.conftest import text_of
 from tests.demandes.test_family import TYPED, URL, WHOLE, dict_of, form_of, post, press, shown, today  # noqa: F401
-from tests.factories import NOW, AgentFactory, DemandeFactory, HabilitationFactory, LieuFactory
+from tests.factories import NOW, AgentFactory, DemandeFactory, HabilitationFactory, LieuFactory, contenu_of
 
 pytestmark = pytest.mark.django_db
 ENGLISH = {"HTTP_ACCEPT_LANGUAGE": "en-GB,en;q=0.9,fr;q=0.1"}
@@ -219,7 +219,7 @@ def mails(demande, smtp_sink, kinds):
     for kind in kinds:
         outbox.post(kind, key=f"{kind}:{demande.langue}", to=[f"demande:{demande.uuid}"], now=NOW, demande=demande.pk)
     outbox.send_due(now=NOW)
-    return smtp_sink.to(demande.dossier.courriel)
+    return smtp_sink.to(contenu_of(demande).courriel)
 
 
 @pytest.mark.rule("DEM-9.a")
@@ -231,10 +231,10 @@ def test_each_mail_to_a_family_is_in_the_language_of_its_demande_and_whole(lieu,
         demande = DemandeFactory(transmise=True, lieu=lieu, langue=langue, reference=f"ME-{langue}", recuperee=False)
         waiting = DemandeFactory(langue=langue, reference=f"ME-{langue}-2")
         sent = mails(demande, smtp_sink, kinds) + mails(waiting, smtp_sink, kinds[:1])
-        path = reverse("demandes:suivi", args=[queries.link_token(demande.uuid)])
+        path, address = reverse("demandes:suivi", args=[queries.link_token(demande.uuid)]), contenu_of(demande).courriel
         Demande.objects.filter(pk=demande.pk).update(state="recuperee", picked_up_at=NOW)
-        assert Client(**ENGLISH).post(path, {"courriel": demande.dossier.courriel}).status_code == 302
-        sent.append(smtp_sink.to(demande.dossier.courriel)[-1])
+        assert Client(**ENGLISH).post(path, {"courriel": address}).status_code == 302
+        sent.append(smtp_sink.to(address)[-1])
         assert len(sent) == 5
         assert {mail["Content-Language"] for mail in sent} == {langue}
         rich = [mail.get_body(("html",)).get_content() for mail in sent]

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("demandes", "0004_demande_langue")]
+    dependencies = [("demandes", "0005_demande_langue")]
     operations = [
         migrations.RemoveField("rejet", "code"),
         migrations.RemoveField("rejet", "motif"),

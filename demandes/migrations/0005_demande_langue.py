@@ -7,7 +7,7 @@ import extranet.core.languages
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("demandes", "0003_livraison_lease_and_what_cannot_be_read"),
+        ("demandes", "0004_sealed_dossiers"),
     ]
 
     operations = [
