@@ -26,12 +26,12 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --system --gid 10001 extranet \
     && useradd --system --uid 10001 --gid extranet --home-dir /data --shell /usr/sbin/nologin extranet \
-    && install -d -o extranet -g extranet -m 0700 /data
+    && install -d -o extranet -g extranet -m 0700 /data /keys
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
 WORKDIR /app
 USER 10001:10001
-VOLUME ["/data"]
+VOLUME ["/data", "/keys"]
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s \
     CMD ["python", "-c", "import os, urllib.request as u, urllib.parse as p; u.urlopen(u.Request('http://127.0.0.1:8000/sante/vivant', headers={'Host': p.urlsplit(os.environ['EXTRANET_PUBLIC_URL']).netloc}), timeout=4)"]

@@ -20,7 +20,8 @@ from conventions.models import (
 )
 from conventions.workflow import EtatActe, EtatConvention
 from demandes import rules
-from demandes.models import Demande, Dossier, Transmission
+from demandes.models import Contenu, Demande, Dossier, Transmission
+from demandes.services import dossiers
 from demandes.workflow import Etat
 from extranet.core import bulk
 from extranet.core.accounts.models import User
@@ -162,12 +163,18 @@ def _demandes(
             )
         )  # fmt: skip
     bulk.insert(demandes)
+    dossiers.ensure({demande.last_day for demande in demandes})
     bulk.insert(
         [
-            Dossier(
-                demande=demande, nom=f"Fiction {rank % 5_000}", prenom="Famille", telephone="+33600000000",
-                enfants=[{"date_naissance": "2025-03-01"}], besoin={"a_partir_du": "2027-03-01"},
-            )
+            Dossier(demande=demande, jour=demande.last_day, scelle=_sealed(demande, rank))
             for demande, (rank, _, _) in zip(demandes, chosen, strict=True)
         ]
+    )
+
+
+def _sealed(demande: Demande, rank: int) -> bytes:
+    said = Contenu(
+        nom=f"Fiction {rank % 5_000}", prenom="Famille", telephone="+33600000000",
+        enfants=[{"date_naissance": "2025-03-01"}], besoin={"a_partir_du": "2027-03-01"},
     )  # fmt: skip
+    return Dossier.sealed(demande.uuid, said, demande.last_day)

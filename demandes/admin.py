@@ -15,6 +15,7 @@ from django.utils.html import format_html
 
 from conventions.models import Lieu
 from demandes import queries, rights, rules
+from demandes.documents.motifs import said
 from demandes.documents.reading import MODES
 from demandes.models import Attestation, Demande, LigneAttestation, Livraison
 from demandes.services import deliveries, orientation
@@ -351,7 +352,8 @@ class LivraisonAdmin(CafScopedAdmin):
     def rapport(self, livraison: Livraison) -> str:
         """ING-1.f: what was set aside or mended, line by line; the first ones here, all of them as CSV."""
         rejets = livraison.rejets.order_by("ligne", "pk")
-        context = {"livraison": livraison, "rejets": rejets[:REPORT_SHOWN], "nombre": rejets.count()}
+        shown = [(rejet, said(rejet.motifs)) for rejet in rejets[:REPORT_SHOWN]]
+        context = {"livraison": livraison, "rejets": shown, "nombre": rejets.count()}
         return render_to_string("demandes/admin/_rapport.html", context)
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:

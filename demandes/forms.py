@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from demandes import rules
 from demandes.documents.reading import ATYPIQUES, CONTACTS, MODES, REGULARITES, RENDEZ_VOUS
-from demandes.models import Demande
+from demandes.models import Contenu, Demande, valeurs
 from demandes.workflow import Etat
 from extranet.core.accounts.confirmation import confirm_password
 from extranet.core.dates import paris_date
@@ -336,23 +336,22 @@ Enfants = forms.formset_factory(
 )
 
 
-def as_typed(demande: Demande) -> dict[str, list[str]] | None:
+def as_typed(demande: Demande, contenu: Contenu) -> dict[str, list[str]] | None:
     """What the form would have had to be typed for `demande` (DEM-4.c); None where it cannot show all of it.
 
     A delivered demande may have other hours each day, or two ranges a day.
     """
-    d, besoin = demande.dossier, demande.dossier.besoin
+    besoin = contenu.besoin
     hours = besoin.get("horaires") or []
     days, ranges = [jour for jour, _, _ in hours], {(de, a) for _, de, a in hours}
     if len(ranges) > 1 or len(set(days)) < len(days):
         return None
     de, a = ranges.pop() if ranges else ("", "")
-    one = {name: getattr(d, name) for name in ("prenom", "nom", "courriel", "telephone", "code_postal", "ville")}
-    one |= {name: getattr(d, name) for name in ("contact_prefere", "creneau", "rendez_vous", "message")}
-    one |= {"allocataire": {True: "oui", False: "non", None: ""}[d.allocataire], "de": de, "a": a}
+    one = {name: value for name, value in valeurs(contenu).items() if isinstance(value, str)}
+    one |= {"allocataire": {True: "oui", False: "non", None: ""}[contenu.allocataire], "de": de, "a": a}
     one |= {name: besoin.get(name) or "" for name in ("a_partir_du", "regularite")}
-    one |= {"enfants-TOTAL_FORMS": str(len(d.enfants)), "enfants-INITIAL_FORMS": "0"}
-    for rank, enfant in enumerate(d.enfants):
+    one |= {"enfants-TOTAL_FORMS": str(len(contenu.enfants)), "enfants-INITIAL_FORMS": "0"}
+    for rank, enfant in enumerate(contenu.enfants):
         born = enfant.get("date_naissance")
         one |= {
             f"enfants-{rank}-prenom": enfant.get("prenom", ""),

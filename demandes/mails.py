@@ -29,11 +29,15 @@ CAF = "agents de la Caf et sa boîte de service"
 
 
 @addressee("demande")
-def families(identifiers: Collection[str]) -> dict[str, str]:
+def families(identifiers: Collection[str], now: datetime) -> dict[str, str]:
     """Families' addresses while their dossiers exist."""
     wanted = [uuid.UUID(identifier) for identifier in identifiers]
-    rows = Dossier.objects.filter(demande__uuid__in=wanted).values_list("demande__uuid", "courriel")
-    return {str(identifier): address for identifier, address in rows}
+    today = paris_date(now)
+    rows = Dossier.objects.filter(demande__uuid__in=wanted, jour__gte=today)
+    return {
+        str(identifier): Dossier.opened(identifier, day, scelle, today).courriel
+        for identifier, day, scelle in rows.values_list("demande__uuid", "jour", "scelle")
+    }
 
 
 def _mail(message: Message, subject: str, **context: Any) -> Mail:

@@ -1,6 +1,11 @@
 """Families' requests: what survives (Demande) apart from what is destroyed (Dossier), and the proof around them."""
 
+import json
 import uuid
+from dataclasses import dataclass, field, fields
+from datetime import date
+from functools import cache
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -9,6 +14,7 @@ from django.db.models import F, Q
 from demandes.workflow import ATTESTATION, DEMANDE, LIVRAISON, Etat, EtatAttestation, EtatLivraison
 from extranet.core import languages
 from extranet.core.journal.models import sealed
+from extranet.core.vault import sealing
 from extranet.core.words import date_courte
 
 
@@ -106,21 +112,21 @@ class Rejet(models.Model):
     class Donnees:
         famille = ()
         professionnel = ()
-        neutre = ("id", "livraison", "ligne", "reference", "issue", "code", "motif")
+        neutre = ("id", "livraison", "ligne", "reference", "issue", "motifs")
 
     livraison = models.ForeignKey(Livraison, models.CASCADE, related_name="rejets")
     ligne = models.PositiveIntegerField("ligne")
     reference = models.CharField("référence", max_length=64, blank=True)
     issue = models.CharField("issue", max_length=20, choices=Issue)
-    code = models.CharField("code", max_length=40)
-    motif = models.CharField("motif", max_length=300)
+    # [[code, {name: value}]]: their sentences are in documents.motifs.
+    motifs = models.JSONField("motifs")
 
     class Meta:
         verbose_name = "enregistrement à signaler"
         verbose_name_plural = "enregistrements à signaler"
 
     def __str__(self) -> str:
-        return f"{self.ligne} {self.code}"
+        return f"{self.ligne} {self.motifs[0][0]}"
 
 
 class Transmission(models.Model):
@@ -260,50 +266,85 @@ class Demande(models.Model):
 MODES = ("creche_collective", "assistante_maternelle", "garde_a_domicile")
 
 
+def _champ(titre: str, chemin: str, **options: Any) -> Any:
+    """A field of a dossier: its title for people, its element of the schema below `demande`."""
+    return field(metadata={"titre": titre, "chemin": chemin}, **options)
+
+
+@dataclass(slots=True, kw_only=True)
+class Contenu:
+    """The one list of what a dossier says of a family: sealed value, digest, XML in and out, PDF and screens read it.
+
+    A value of before, without a field that came later, has its default.
+    """
+
+    nom: str = _champ("Nom", "demandeur/nom", default="")
+    prenom: str = _champ("Prénom", "demandeur/prenom", default="")
+    courriel: str = _champ("Courriel", "demandeur/courriel", default="")
+    telephone: str = _champ("Téléphone", "demandeur/telephone", default="")
+    code_postal: str = _champ("Code postal", "demandeur/adresse/code-postal", default="")
+    ville: str = _champ("Commune de résidence", "demandeur/adresse/commune", default="")
+    allocataire: bool | None = _champ("Allocataire de la Caf", "demandeur/allocataire", default=None)
+    contact_prefere: str = _champ("Préfère être joint", "demandeur/contact-prefere", default="")
+    creneau: str = _champ("Moment qui convient", "demandeur/creneau", default="")
+    # [{"prenom": str, "date_naissance": "AAAA-MM-JJ"} | {"prenom": str, "date_prevue": …}]
+    enfants: list[dict[str, str]] = _champ("Les enfants", "enfants", default_factory=list)
+    # {"a_partir_du": date, "regularite": str, "horaires": [[jour, de, a]], "atypiques": [str]}
+    besoin: dict[str, Any] = _champ("Le besoin", "besoin", default_factory=dict)
+    rendez_vous: str = _champ("Pour le rendez-vous", "besoin-rendez-vous", default="")
+    message: str = _champ("Son message", "message", default="")
+
+
+@cache
+def champs(kind: type[Contenu]) -> dict[str, dict[str, str]]:
+    """Name → title and element (`titre`, `chemin`) of each field of a dossier, in the order of the schema."""
+    return {one.name: dict(one.metadata) for one in fields(kind) if one.metadata}
+
+
+def valeurs(contenu: Contenu) -> dict[str, Any]:
+    """What a dossier says, by field; of a record of a delivery, without its dates and its place."""
+    return {name: getattr(contenu, name) for name in champs(type(contenu))}
+
+
 class Dossier(models.Model):
-    """The family's personal data of one demande: destroyed by deleting this row (CNS-1)."""
+    """The family's personal data of one demande, sealed under the key of its last day (CNS-10).
+
+    Destroyed by deleting this row (CNS-1); what a copy of the database keeps of it dies with that key.
+    """
 
     class Donnees:
-        famille = (
-            "nom",
-            "prenom",
-            "courriel",
-            "telephone",
-            "code_postal",
-            "ville",
-            "allocataire",
-            "contact_prefere",
-            "creneau",
-            "enfants",
-            "besoin",
-            "rendez_vous",
-            "message",
-        )
+        famille = ("scelle",)
         professionnel = ()
-        neutre = ("id", "demande")
+        neutre = ("id", "demande", "jour")
 
     demande = models.OneToOneField(Demande, models.CASCADE, related_name="dossier")
-    nom = models.CharField("nom", max_length=100)
-    prenom = models.CharField("prénom", max_length=100)
-    courriel = models.EmailField("courriel", max_length=254, blank=True)
-    telephone = models.CharField("téléphone", max_length=20, blank=True)
-    code_postal = models.CharField("code postal", max_length=5, blank=True)
-    ville = models.CharField("commune de résidence", max_length=100, blank=True)
-    allocataire = models.BooleanField("allocataire", null=True)
-    contact_prefere = models.CharField("moyen de contact préféré", max_length=20, blank=True)
-    creneau = models.CharField("moment préféré", max_length=200, blank=True)
-    # [{"prenom": str, "date_naissance": "AAAA-MM-JJ"} | {"prenom": str, "date_prevue": …}]
-    enfants = models.JSONField("enfants")
-    # {"a_partir_du": date, "regularite": str, "horaires": [[jour, de, a]], "atypiques": [str]}
-    besoin = models.JSONField("besoin")
-    rendez_vous = models.CharField("besoin pour le rendez-vous", max_length=30, blank=True)
-    message = models.TextField("message", max_length=2000, blank=True)
+    # The demande's last day when it was sealed; that day only comes nearer, and the dossier is sealed again with it.
+    jour = models.DateField("jour de la clé", db_index=True)
+    scelle = models.BinaryField("contenu scellé")
 
     class Meta:
         verbose_name = "dossier"
 
     def __str__(self) -> str:
         return f"dossier {self.demande_id}"
+
+    @staticmethod
+    def sealed(demande: uuid.UUID, contenu: Contenu, day: date) -> bytes:
+        """What `scelle` keeps of `contenu` until the end of `day`. Raises NoKey."""
+        return sealing.seal(day, _encode(valeurs(contenu)).encode(), f"dossier:{demande}")
+
+    @staticmethod
+    def opened(demande: uuid.UUID, day: date, scelle: bytes, today: date) -> Contenu:
+        """What `sealed` was given. Gone by date once `day` is over; raises NoKey where its key is lost."""
+        raw, known = sealing.open(day, scelle, f"dossier:{demande}", today=today), champs(Contenu)
+        return Contenu(**{name: value for name, value in json.loads(raw).items() if name in known})
+
+    def open(self, today: date) -> Contenu:
+        """What it says, as `opened`."""
+        return self.opened(self.demande.uuid, self.jour, self.scelle, today)
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @sealed(months=12)

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from statistics import median_low
 from typing import Any
@@ -10,11 +11,11 @@ from django.db.models import Case, Count, F, QuerySet, When
 from django.utils.translation import gettext as _
 
 from demandes import rules
-from demandes.models import Attestation, Demande, LigneAttestation, Livraison, Transmission
+from demandes.models import Attestation, Demande, Dossier, LigneAttestation, Livraison, Transmission
 from demandes.workflow import ALIVE, Etat, EtatLivraison
 from extranet.core import signed
 from extranet.core.dates import paris_date
-from extranet.core.errors import Gone, NotFound
+from extranet.core.errors import Gone, NoKey, NotFound
 from extranet.core.languages import date_longue
 from extranet.core.outbox.models import Message
 from extranet.territory.queries import search_key
@@ -159,14 +160,21 @@ def to_attest(day: date, limit: int, but: Collection[int] = ()) -> QuerySet[Dema
     return waiting.select_related("picked_up_by").order_by("lieu", "pk")[:limit]
 
 
-def matching(demandes: QuerySet[Demande], text: str) -> QuerySet[Demande]:
-    """Those whose reference or name contains `text`, accents and case ignored. Compared here: a lieu has tens to hundreds."""
-    key, rows = search_key(text), demandes.values_list("pk", "reference", "dossier__prenom", "dossier__nom")
-    found = [
-        pk
-        for pk, reference, prenom, nom in rows
-        if text.upper() in reference.upper() or (key and key in search_key(f"{prenom} {nom} {prenom}"))
-    ]
+def matching(demandes: QuerySet[Demande], text: str, today: date) -> QuerySet[Demande]:
+    """Those whose reference or name contains `text`, accents and case ignored. Opened and compared here: a lieu has tens
+    to thousands. One that cannot be opened is found by its reference.
+    """
+    key, found = search_key(text), []
+    for pk, name, reference, day, scelle in demandes.values_list(
+        "pk", "uuid", "reference", "dossier__jour", "dossier__scelle"
+    ):
+        if text.upper() in reference.upper():
+            found.append(pk)
+        elif key:
+            with suppress(NoKey):
+                said = Dossier.opened(name, day, scelle, today)
+                if key in search_key(f"{said.prenom} {said.nom} {said.prenom}"):
+                    found.append(pk)
     return demandes.filter(pk__in=found)
 
 

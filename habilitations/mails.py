@@ -19,7 +19,7 @@ from habilitations.workflow import EtatDemandeHabilitation
 
 
 @addressee("demande-habilitation")
-def applicants(identifiers: Collection[str]) -> dict[str, str]:
+def applicants(identifiers: Collection[str], now: datetime) -> dict[str, str]:
     """The mailboxes of the lieux that applied."""
     wanted = [uuid.UUID(identifier) for identifier in identifiers]
     rows = DemandeHabilitation.objects.filter(uuid__in=wanted).values_list("uuid", "version__lieu_courriel")

@@ -4,9 +4,12 @@ import email
 import email.policy
 import os
 import socket
+import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,6 +69,20 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         return connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(scope="session")
+def _memory() -> Iterator[Path]:
+    """A folder in memory where there is one: hundreds of keys are flushed one by one."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(autouse=True)
+def _own_keys(settings: Any, monkeypatch: pytest.MonkeyPatch, _memory: Path) -> None:
+    """Each test has its own keys of days: one that destroys some leaves those of the others alone."""
+    settings.KEYS_DIR = str(_memory / uuid.uuid4().hex)
+    monkeypatch.setenv("EXTRANET_KEYS_DIR", settings.KEYS_DIR)
 
 
 @pytest.fixture(autouse=True)

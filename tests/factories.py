@@ -1,5 +1,6 @@
 """Rows for tests, made by the ORM (services have their own tests). Traits name situations of the field, never columns."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
 from typing import Any
@@ -10,8 +11,10 @@ import pikepdf
 from conventions.models import Acte
 from conventions.rules import PIECES
 from conventions.workflow import EtatActe, EtatConvention
+from demandes.models import Contenu, Demande, Dossier
 from demandes.rules import last_day_of_dossier
 from demandes.workflow import Etat
+from extranet.core.vault import days
 
 # The moment of tests that do not care: a Monday, 10:00 in Paris.
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -476,11 +479,33 @@ class DemandeFactory(factory.django.DjangoModelFactory):
     dossier = factory.RelatedFactory("tests.factories.DossierFactory", factory_related_name="demande")
 
 
+def contenu_of(demande: Demande | None = None, **about: Any) -> Contenu:
+    """What the dossier of `demande`, or of the only one `about`, says; on its last day."""
+    dossier = Dossier.objects.select_related("demande").get(**({"demande": demande} if demande else about))
+    return dossier.open(dossier.jour)
+
+
+def rewrite(demande: Demande, **changes: Any) -> None:
+    """Other words in its dossier, under the same key."""
+    said = replace(contenu_of(demande), **changes)
+    sealed = Dossier.sealed(demande.uuid, said, demande.last_day)
+    Dossier.objects.filter(demande=demande).update(scelle=sealed)
+
+
 class DossierFactory(factory.django.DjangoModelFactory):
     """What the family said."""
 
     class Meta:
         model = "demandes.Dossier"
+
+    @classmethod
+    def _create(cls, model_class: Any, *, demande: Demande, **said: Any) -> Dossier:
+        try:
+            days.read(demande.last_day)
+        except days.Lost:  # of a day that is over, too
+            days.replace(demande.last_day)
+        sealed = Dossier.sealed(demande.uuid, Contenu(**said), demande.last_day)
+        return super()._create(model_class, demande=demande, jour=demande.last_day, scelle=sealed)
 
     demande = factory.SubFactory(DemandeFactory, dossier=None)
     nom = factory.Sequence(lambda n: f"Famille-{n}")

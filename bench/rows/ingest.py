@@ -85,6 +85,7 @@ def floor(path: Path) -> float:
                 "reference": element.get("reference"),
                 "content": "0" * 64,
                 "state": "transmise",
+                "langue": "fr",
                 "caf_id": "caf-77",
                 "commune_id": element[0].get("code-insee"),
                 "deposee_le": element.get("deposee-le"),

@@ -32,7 +32,7 @@ def context(demandes: Sequence[Demande], now: datetime) -> dict[str, object]:
         "feuilles": [
             {
                 "demande": demande,
-                "sections": sections(demande),
+                "sections": sections(demande, demande.dossier.open(paris_date(now))),
                 "a_detruire": date_longue(demande.last_day),
                 "deposee": date_longue(paris_date(demande.deposee_le)),
                 "transmise": date_longue(paris_date(demande.transmitted_at or demande.received_at)),

@@ -6,7 +6,7 @@ from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from demandes.models import Demande
+from demandes.models import Contenu, Demande, champs, valeurs
 from extranet.core.languages import date_longue
 from extranet.core.words import JOURS, telephone
 
@@ -68,10 +68,16 @@ class Section:
     carte: str = ""  # of the family's form
 
 
-def sections(demande: Demande) -> list[Section]:
-    """The dossier of `demande`, as a person reads it."""
-    d = demande.dossier
-    besoin = d.besoin
+# What is said together or in words of its own; any other field of a dossier follows with its title and its value.
+_SAID = {
+    "nom", "prenom", "telephone", "courriel", "contact_prefere", "creneau", "code_postal", "ville", "allocataire",
+    "rendez_vous", "enfants", "besoin", "message",
+}  # fmt: skip
+
+
+def sections(demande: Demande, contenu: Contenu) -> list[Section]:
+    """What the dossier of `demande` says, as a person reads it."""
+    d, besoin = contenu, contenu.besoin
     heures = [
         gettext("%(jour)s de %(de)s à %(a)s") % {"jour": jour, "de": de, "a": a}
         for nom, jour in zip(JOURS, WEEKDAYS.values(), strict=True)
@@ -89,6 +95,7 @@ def sections(demande: Demande) -> list[Section]:
         ("Allocataire de la Caf", {True: gettext("Oui"), False: gettext("Non"), None: ""}[d.allocataire]),
         ("Pour le rendez-vous", RENDEZ_VOUS.get(d.rendez_vous, "")),
     ]
+    parent += [(champs(type(d))[name]["titre"], str(value)) for name, value in valeurs(d).items() if name not in _SAID]
     enfants = [
         (enfant.get("prenom") or gettext("Enfant %(rang)s") % {"rang": rang}, _enfant(enfant))
         for rang, enfant in enumerate(d.enfants, 1)
@@ -107,9 +114,9 @@ def sections(demande: Demande) -> list[Section]:
     return [Section(s.titre, [(label, str(value)) for label, value in s.lignes if value]) for s in found]
 
 
-def sections_to_family(demande: Demande) -> list[Section]:
+def sections_to_family(demande: Demande, contenu: Contenu) -> list[Section]:
     """The same, as it is said to the family, in its language."""
-    own = {section.titre: section.lignes for section in sections(demande)}
+    own = {section.titre: section.lignes for section in sections(demande, contenu)}
     return [
         Section(str(said_so), [(str(_TO_FAMILY.get(label, label)), value) for label, value in own[titre]], carte)
         for carte, (titre, said_so) in FAMILLE.items()

@@ -5,34 +5,23 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from demandes.documents.motifs import Motif
+from demandes.models import Contenu
 from extranet.core.typed import CONTROLS, CONTROLS_IN_LINES, INVISIBLE
 
 NOM, CRENEAU, MESSAGE = 100, 200, 2_000
 
 
-@dataclass(slots=True)
-class Recue:
-    """What a family asks. `enfants` and `besoin` are kept so in the dossier."""
+@dataclass(slots=True, kw_only=True)
+class Recue(Contenu):
+    """What a family asks: what its dossier will say, where it belongs, and when it was said."""
 
     reference: str
     deposee_le: datetime
     modifiee_le: datetime | None
     commune: str
     lieu: str
-    nom: str
-    prenom: str
-    courriel: str
-    telephone: str
-    code_postal: str
-    ville: str
-    allocataire: bool | None
-    contact_prefere: str
-    creneau: str
-    enfants: list[dict[str, str]]
     modes: Collection[str]
-    besoin: dict[str, object]
-    rendez_vous: str
-    message: str
 
 
 @dataclass(slots=True)
@@ -42,16 +31,15 @@ class Lue:
     ligne: int
     reference: str
     recue: Recue | None = None
-    code: str = ""
-    motif: str = ""
+    motif: Motif | None = None
 
 
 @dataclass(slots=True)
 class Cleaning:
-    """Cleans the texts of one record and remembers what it changed and what it refuses: field → sentence."""
+    """Cleans the texts of one record and remembers what it refuses, by field, and what it changed."""
 
-    faults: dict[str, str] = field(default_factory=dict)
-    remarks: dict[str, str] = field(default_factory=dict)
+    faults: dict[str, Motif] = field(default_factory=dict)
+    remarks: list[Motif] = field(default_factory=list)
 
     def text(self, name: str, value: str, longest: int, *, lines: bool = False) -> str:
         """`value` trimmed, in NFC, without invisible characters. Control characters and blanks are faults."""
@@ -60,29 +48,24 @@ class Cleaning:
         usual = value.isascii() and value.isprintable()
         clean = value.strip() if usual else self._unusual(name, value, lines)
         if not clean:
-            self.faults.setdefault(name, f"{LABELS[name]} : vide.")
+            self.faults.setdefault(name, Motif("vide", {"champ": name}))
         elif len(clean) > longest:
-            self.faults.setdefault(name, f"{LABELS[name]} : plus de {longest} caractères.")
+            self.faults.setdefault(name, Motif("trop-long", {"champ": name, "nombre": longest}))
         return clean
 
     def _unusual(self, name: str, value: str, lines: bool) -> str:
         visible = INVISIBLE.sub("", value)
         if visible != value:
-            self.remarks["invisibles"] = "Caractères invisibles retirés."
+            self._remark("invisibles")
         visible = visible.strip()
         if (CONTROLS_IN_LINES if lines else CONTROLS).search(visible):
-            self.faults.setdefault(name, f"{LABELS[name]} : contient des caractères qui ne sont pas permis.")
+            self.faults.setdefault(name, Motif("caracteres", {"champ": name}))
         clean = unicodedata.normalize("NFC", visible)
         if clean != visible:
-            self.remarks["nfc"] = "Texte récrit sous la forme Unicode normalisée (NFC)."
+            self._remark("nfc")
         return clean
 
-
-LABELS = {
-    "nom": "Nom",
-    "prenom": "Prénom",
-    "ville": "Commune de résidence",
-    "creneau": "Moment préféré",
-    "message": "Message",
-    "enfants": "Prénom d’un enfant",
-}
+    def _remark(self, code: str) -> None:
+        """Once a record, whatever number of texts it concerns."""
+        if Motif(code) not in self.remarks:
+            self.remarks.append(Motif(code))

@@ -18,7 +18,9 @@ from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 
+from demandes.documents.motifs import Motif, sentence
 from demandes.documents.recue import Lue, Recue
+from demandes.models import champs
 
 NAMESPACE = "urn:extranet-partenaires:demandes:1"
 SCHEMA = Path(__file__).with_name("demandes-1.xsd")
@@ -64,19 +66,18 @@ def records(path: Path, skip: int = 0, *, alive: Callable[[], None] = _nothing) 
         if rank < skip:
             continue
         if raw is None:
-            yield Lue(line, reference, None, *fault)
+            yield Lue(line, reference, None, fault)
         else:
             yield _record(line, reference, raw, wrapper)
 
 
 # --- the stream ----------------------------------------------------------------------------------------------------
 
-Raw = tuple[int, str, bytes | None, tuple[str, str]]
-NO_FAULT = ("", "")
-UNKNOWN_CHILD = ("element-inconnu", "Élément inconnu : seules des demandes sont attendues ici.")
-TOO_LARGE = ("trop-volumineuse", "Demande trop volumineuse : 256 Kio de textes ou 1 000 éléments au plus.")
-TOO_MANY_ATTRIBUTES = ("trop-volumineuse", f"Élément de plus de {ATTRIBUTES} attributs.")
-EMPTY = ("schema", "Demande vide.")
+Raw = tuple[int, str, bytes | None, Motif | None]
+UNKNOWN_CHILD = Motif("autre-element")
+TOO_LARGE = Motif("trop-volumineuse")
+TOO_MANY_ATTRIBUTES = Motif("attributs", {"nombre": ATTRIBUTES})
+EMPTY = Motif("demande-vide")
 
 
 class _Wrapper:
@@ -190,7 +191,7 @@ class _Scanner:
                 elif elements == 1:
                     self.found.append((line, reference, None, EMPTY))
                 else:
-                    self.found.append((line, reference, self._cut(start, parser.CurrentByteIndex), NO_FAULT))
+                    self.found.append((line, reference, self._cut(start, parser.CurrentByteIndex), None))
                 self.in_record = False
                 parser.CharacterDataHandler = between
             elif depth == 0:
@@ -285,7 +286,7 @@ def _check_root(name: str, attributes: dict[str, str]) -> None:
             raise Unreadable("élément racine non conforme au schéma")
         root.set(local, value)
     if not schema().validate(root):
-        raise Unreadable(f"élément racine non conforme au schéma ({_reason(schema().error_log)})")
+        raise Unreadable(f"élément racine non conforme au schéma ({sentence(_reason(schema().error_log))})")
 
 
 def _why(error: expat.ExpatError, last: bool) -> str:
@@ -323,23 +324,22 @@ def _weight(head: bytes, raw: bytes) -> int:
 
 def _record(line: int, reference: str, raw: bytes, wrapper: _Wrapper) -> Lue:
     if len(raw) > RECORD_BYTES and _weight(wrapper.head, raw) > RECORD_BYTES:
-        return Lue(line, reference, None, *TOO_LARGE)
+        return Lue(line, reference, None, TOO_LARGE)
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
     try:
         element = etree.fromstring(wrapper.head + raw + b"</r>", parser)[0]
     except etree.XMLSyntaxError:
-        return Lue(line, reference, None, "illisible", "Demande illisible.")
+        return Lue(line, reference, None, Motif("illisible"))
     if (b"XMLSchema-instance" in raw or b"XMLSchema-instance" in wrapper.head) and _has_instance_attribute(element):
-        return Lue(line, reference, None, "schema", "Attribut inconnu.")
+        return Lue(line, reference, None, Motif("attribut-inconnu"))
     if not schema().validate(element):
-        return Lue(line, reference, None, "schema", _reason(schema().error_log))
+        return Lue(line, reference, None, _reason(schema().error_log))
     try:
         return Lue(line, reference, _read(element))
     except _Inbound:
-        reason = "L’élément « transmission » n’est pas permis dans une livraison."
-        return Lue(line, reference, None, "transmission", reason)
+        return Lue(line, reference, None, Motif("transmission"))
     except (ValueError, OverflowError):
-        return Lue(line, reference, None, "date", "Date impossible.")
+        return Lue(line, reference, None, Motif("date-impossible"))
 
 
 class _Inbound(Exception):
@@ -354,27 +354,27 @@ NAMES = frozenset(etree.parse(str(SCHEMA)).xpath("//@name | //@ref"))
 _QUOTED = re.compile(r"'(?:\{[^}']*\})?([^']*)'")
 
 
-def _reason(log: Any) -> str:
-    """The first fault in words: it names what the schema names, and repeats nothing that was sent."""
+def _reason(log: Any) -> Motif:
+    """The first fault: it names what the schema names, and repeats nothing that was sent."""
     error = log[0]
     quoted = _QUOTED.findall(error.message)
     element = quoted[0] if quoted and quoted[0] in NAMES else ""
     attribute = quoted[1] if ", attribute '" in error.message and len(quoted) > 1 and quoted[1] in NAMES else ""
-    kind, where = error.type_name, f"« {attribute or element} »" if attribute or element else "inconnu"
+    kind, where = error.type_name, {"nom": attribute or element}
     if kind == "SCHEMAV_ELEMENT_CONTENT":
         if "Missing child" in error.message:
-            return f"Élément {where} incomplet."
-        return f"Élément {where} inattendu à cet endroit." if element else "Élément inconnu."
+            return Motif("element-incomplet", where)
+        return Motif("element-inattendu", where) if element else Motif("element-inconnu")
     if kind == "SCHEMAV_CVC_COMPLEX_TYPE_3_2_1":
-        return f"Attribut inconnu dans l’élément « {element} »."
+        return Motif("attribut-inconnu-dans", {"element": element})
     if kind == "SCHEMAV_CVC_COMPLEX_TYPE_4":
         missing = next((name for name in quoted[1:] if name in NAMES), "")
-        return f"Attribut « {missing} » absent de l’élément « {element} »."
+        return Motif("attribut-absent", {"attribut": missing, "element": element})
     if kind == "SCHEMAV_CVC_IDC":
-        return f"Valeur donnée deux fois : « {element} »."
+        return Motif("deux-fois", {"element": element})
     if kind in ("SCHEMAV_CVC_MAXLENGTH_VALID", "SCHEMAV_CVC_MINLENGTH_VALID"):
-        return f"Valeur trop longue : {where}." if "MAX" in kind else f"Valeur vide : {where}."
-    return f"Valeur non permise : {where}."
+        return Motif("valeur-trop-longue" if "MAX" in kind else "valeur-vide", where)
+    return Motif("valeur", where)
 
 
 def _moment(text: str) -> datetime:
@@ -390,20 +390,7 @@ def _read(element: Any) -> Recue:
         modifiee_le=_moment(changed) if changed else None,
         commune="",
         lieu="",
-        nom="",
-        prenom="",
-        courriel="",
-        telephone="",
-        code_postal="",
-        ville="",
-        allocataire=None,
-        contact_prefere="",
-        creneau="",
-        enfants=[],
         modes=(),
-        besoin={},
-        rendez_vous="",
-        message="",
     )
     for child in element:
         name = child.tag[PREFIX:]
@@ -420,16 +407,22 @@ def _read(element: Any) -> Recue:
             recue.commune = child.get("code-insee")
         elif name == "lieu":
             recue.lieu = child.get("code")
-        elif name == "besoin-rendez-vous":
-            recue.rendez_vous = child.text
-        elif name == "message":
-            recue.message = child.text
+        elif name in FIELDS:
+            setattr(recue, FIELDS[name], child.text)
         else:
             raise _Inbound
     return recue
 
 
 PREFIX = len(NAMESPACE) + 2
+# Element → field of what a record says as one text: those of the demande itself, those of its demandeur.
+FIELDS = {chemin: name for name, champ in champs(Recue).items() if "/" not in (chemin := champ["chemin"])}
+OF_DEMANDEUR = {
+    tag: name
+    for name, champ in champs(Recue).items()
+    for parent, _, tag in [champ["chemin"].partition("/")]
+    if parent == "demandeur"
+}
 
 
 def _read_demandeur(element: Any, recue: Recue) -> None:
@@ -439,10 +432,8 @@ def _read_demandeur(element: Any, recue: Recue) -> None:
             recue.code_postal, recue.ville = (part.text for part in child)
         elif name == "allocataire":
             recue.allocataire = child.text == "true"
-        elif name == "contact-prefere":
-            recue.contact_prefere = child.text
         else:
-            setattr(recue, name, child.text)
+            setattr(recue, OF_DEMANDEUR[name], child.text)
 
 
 def _read_besoin(element: Any, recue: Recue) -> None:

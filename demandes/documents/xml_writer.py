@@ -1,15 +1,15 @@
 """Writing demandes as XML, valid by the schema that deliveries follow (TEL-3)."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from lxml import etree
 
 from demandes import rules
 from demandes.documents.xml_reader import NAMESPACE
-from demandes.models import Demande, Dossier
-from extranet.core.dates import PARIS
+from demandes.models import Contenu, Demande, champs
+from extranet.core.dates import PARIS, paris_date
 
 EMETTEUR = "extranet-partenaires"
 
@@ -21,7 +21,7 @@ def write(demandes: Sequence[Demande], now: datetime, emetteur: str = EMETTEUR) 
     root.set("emis-le", _moment(now))
     root.set("emetteur", emetteur)
     for demande in demandes:
-        _demande(root, demande)
+        _demande(root, demande, paris_date(now))
     etree.indent(root)
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8") + b"\n"
 
@@ -49,42 +49,51 @@ def _add_if(parent: Any, tag: str, text: str) -> None:
         _add(parent, tag, text)
 
 
-def _demande(root: Any, demande: Demande) -> None:
-    dossier: Dossier = demande.dossier
+def _demande(root: Any, demande: Demande, today: date) -> None:
+    contenu = demande.dossier.open(today)
     node = _add(root, "demande", reference=demande.reference, deposee_le=_moment(demande.deposee_le))
     if demande.modifiee_le:
         node.set("modifiee-le", _moment(demande.modifiee_le))
     _add(node, "commune", code_insee=demande.commune_id)
     if demande.lieu and demande.lieu_voulu_id == demande.lieu_id:
         _add(node, "lieu", code=demande.lieu.code)
-    _demandeur(node, dossier)
-    enfants = _add(node, "enfants")
-    for enfant in dossier.enfants:
-        child = _add(enfants, "enfant")
-        _add_if(child, "prenom", enfant.get("prenom", ""))
-        name = "date_naissance" if "date_naissance" in enfant else "date_prevue"
-        _add(child, name.replace("_", "-"), enfant[name])
-    _besoin(node, demande, dossier.besoin)
-    _add_if(node, "besoin-rendez-vous", dossier.rendez_vous)
-    _add_if(node, "message", dossier.message)
+    for name, champ in champs(type(contenu)).items():
+        if name == "enfants":
+            _enfants(node, contenu.enfants)
+        elif name == "besoin":
+            _besoin(node, demande, contenu.besoin)
+        elif text := _text(contenu, name):
+            _put(node, champ["chemin"], text)
     if demande.transmission and demande.lieu:
         _transmission(node, demande)
 
 
-def _demandeur(node: Any, dossier: Dossier) -> None:
-    parent = _add(node, "demandeur")
-    _add(parent, "nom", dossier.nom)
-    _add(parent, "prenom", dossier.prenom)
-    _add_if(parent, "courriel", dossier.courriel)
-    _add_if(parent, "telephone", dossier.telephone)
-    if dossier.code_postal and dossier.ville:
-        adresse = _add(parent, "adresse")
-        _add(adresse, "code-postal", dossier.code_postal)
-        _add(adresse, "commune", dossier.ville)
-    if dossier.allocataire is not None:
-        _add(parent, "allocataire", "true" if dossier.allocataire else "false")
-    _add_if(parent, "contact-prefere", dossier.contact_prefere)
-    _add_if(parent, "creneau", dossier.creneau)
+def _text(contenu: Contenu, name: str) -> str:
+    if name in ADRESSE and not all(getattr(contenu, part) for part in ADRESSE):
+        return ""
+    value = getattr(contenu, name)
+    return {True: "true", False: "false", None: ""}[value] if value in (True, False, None) else value
+
+
+ADRESSE = ("code_postal", "ville")  # both or nothing, by the schema
+
+
+def _put(node: Any, chemin: str, text: str) -> None:
+    """The element at `chemin`, below the parents that the fields before it have opened."""
+    *parents, tag = chemin.split("/")
+    for parent in parents:
+        known = node.find(_tag(parent))
+        node = _add(node, parent) if known is None else known
+    _add(node, tag, text)
+
+
+def _enfants(node: Any, values: list[dict[str, str]]) -> None:
+    enfants = _add(node, "enfants")
+    for enfant in values:
+        child = _add(enfants, "enfant")
+        _add_if(child, "prenom", enfant.get("prenom", ""))
+        name = "date_naissance" if "date_naissance" in enfant else "date_prevue"
+        _add(child, name.replace("_", "-"), enfant[name])
 
 
 def _besoin(node: Any, demande: Demande, values: dict[str, Any]) -> None:

@@ -234,22 +234,8 @@ class Migration(migrations.Migration):
             name="Dossier",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("nom", models.CharField(max_length=100, verbose_name="nom")),
-                ("prenom", models.CharField(max_length=100, verbose_name="prénom")),
-                ("courriel", models.EmailField(blank=True, max_length=254, verbose_name="courriel")),
-                ("telephone", models.CharField(blank=True, max_length=20, verbose_name="téléphone")),
-                ("code_postal", models.CharField(blank=True, max_length=5, verbose_name="code postal")),
-                ("ville", models.CharField(blank=True, max_length=100, verbose_name="commune de résidence")),
-                ("allocataire", models.BooleanField(null=True, verbose_name="allocataire")),
-                (
-                    "contact_prefere",
-                    models.CharField(blank=True, max_length=20, verbose_name="moyen de contact préféré"),
-                ),
-                ("creneau", models.CharField(blank=True, max_length=200, verbose_name="moment préféré")),
-                ("enfants", models.JSONField(verbose_name="enfants")),
-                ("besoin", models.JSONField(verbose_name="besoin")),
-                ("rendez_vous", models.CharField(blank=True, max_length=30, verbose_name="besoin pour le rendez-vous")),
-                ("message", models.TextField(blank=True, max_length=2000, verbose_name="message")),
+                ("jour", models.DateField(db_index=True, verbose_name="jour de la clé")),
+                ("scelle", models.BinaryField(verbose_name="contenu scellé")),
                 (
                     "demande",
                     models.OneToOneField(
@@ -378,8 +364,7 @@ class Migration(migrations.Migration):
                         verbose_name="issue",
                     ),
                 ),
-                ("code", models.CharField(max_length=40, verbose_name="code")),
-                ("motif", models.CharField(max_length=300, verbose_name="motif")),
+                ("motifs", models.JSONField(verbose_name="motifs")),
                 (
                     "livraison",
                     models.ForeignKey(

@@ -23,7 +23,8 @@ from django.db.models import F, Q, QuerySet
 from demandes.documents import xml_reader
 from demandes.documents.recue import Lue
 from demandes.models import Livraison
-from demandes.services import delivery_files, intake, transmission
+from demandes.services import delivery_files, transmission
+from demandes.services.batch import receive_many
 from demandes.services.delivery_files import UPLOAD, bring, folder, path_of, remove, safe_name, shown_name
 from demandes.services.transmission import Places
 from demandes.workflow import LIVRAISON, EtatLivraison
@@ -223,7 +224,7 @@ def _apply_batch(livraison: Livraison, batch: list[Lue], lease: _Lease, now: dat
     for attempt in range(3):
         try:
             with transaction.atomic():
-                counts = intake.receive_many(batch, livraison, now, places)
+                counts = receive_many(batch, livraison, now, places)
                 changes = {
                     "checkpoint": livraison.checkpoint + len(batch),
                     "lues": livraison.lues + len(batch),

@@ -1,4 +1,4 @@
-"""Destroying dossiers at their day, or at once when the family withdraws (CNS-1, CNS-8, DEM-4)."""
+"""Destroying dossiers at their day, and its key; or at once when the family withdraws (CNS-1, CNS-8, CNS-10, DEM-4)."""
 
 import logging
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from extranet.core.dates import Reading, paris_date
 from extranet.core.errors import Refused
 from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
+from extranet.core.vault import days, sealing
 from habilitations import queries as habilitations
 
 logger = logging.getLogger(__name__)
@@ -41,10 +42,12 @@ def destroy_due(*, now: datetime, confirmed: bool = False) -> int:
     """Destroy every dossier past its last day; returns how many. Interrupted, it goes on; run twice, it does nothing more.
 
     While the brake holds and nobody `confirmed`, nothing is destroyed: access stays closed by date (CNS-6.c).
-    Raises Incomplete after all others when some could not be destroyed.
+    The keys of the days that are over follow (`destroy_keys`). Raises Incomplete after all others when some could not be
+    destroyed, OSError when a key could not.
     """
     if not confirmed and (brake := held(now=now)):
         logger.warning("%s destructions wait for an operator (a usual day: %s)", brake.due, brake.usual)
+        destroy_keys(now=now)
         return 0
     day, done, failed = paris_date(now), 0, list[int]()
     while batch := list(queries.due_for_destruction(day).exclude(pk__in=failed).values_list("pk", flat=True)[:BATCH]):
@@ -58,9 +61,40 @@ def destroy_due(*, now: datetime, confirmed: bool = False) -> int:
     if done and connection.vendor == "sqlite" and not connection.in_atomic_block:
         with connection.cursor() as cursor:  # secure_delete zeroes the pages; this empties the log that still has them
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    destroy_keys(now=now, confirmed=confirmed)
     if failed:
         raise apart.Incomplete(WHAT, failed, done)
     return done
+
+
+def destroy_keys(*, now: datetime, confirmed: bool = False) -> int:
+    """CNS-10.b, .c: destroy the keys of the days that are over, everywhere they are kept; returns how many days.
+
+    By date, whatever became of the rows: what they sealed is over in every copy. The brake holds this too, since a wrong
+    clock must not destroy what nothing brings back. Any process may call it: the first one after midnight is in time.
+    """
+    today = paris_date(now)
+    over = days.overdue(today)
+    if not over:
+        return 0
+    if not confirmed and keys_held(now=now):
+        logger.warning("the keys of %s days wait for an operator", len(over))
+        return 0
+    return sealing.destroy(before=today)
+
+
+def keys_held(*, now: datetime) -> bool:
+    """CNS-6.c: whether the brake holds the keys of days that are over: a clock leapt, or these days alone ended for five
+    times a usual day's dossiers. Days whose keys are gone do not count: rows that wait for a worker hold no key back.
+    """
+    today = paris_date(now)
+    over = days.overdue(today)
+    if not over:
+        return False
+    if ClockMark.objects.filter(leapt_at__isnull=False).exists():
+        return True
+    due = queries.due_for_destruction(today).filter(last_day__gte=over[0]).count()
+    return due > FEW and not settings.CLOCK_SHIFT and due >= TIMES * queries.usual_day(today)
 
 
 def held(*, now: datetime) -> Held | None:
@@ -150,10 +184,10 @@ def withdraw_and_confirm(demande: Demande, *, now: datetime) -> bool:
     The address is only in the memory of this call: once the dossier is destroyed nothing of it is kept, so there is no
     second try. The page says whether the mail is out.
     """
-    address = demande.dossier.courriel
+    address = demande.dossier.open(paris_date(now)).courriel
     withdrawn = withdraw(demande, now=now)
-    about = {"reference": withdrawn.reference, "langue": withdrawn.langue}
-    about |= {"recuperee": withdrawn.picked_up_at is not None}
+    about: dict[str, object] = {"reference": withdrawn.reference, "langue": withdrawn.langue}
+    about["recuperee"] = withdrawn.picked_up_at is not None
     return outbox.may_acknowledge(address, now) and outbox.say_at_once(
         "demandes.retrait-famille", address=address, now=now, **about
     )

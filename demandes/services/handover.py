@@ -10,7 +10,7 @@ from django.db import transaction
 
 from demandes import queries
 from demandes.documents import archive, pdf, xml_writer
-from demandes.models import Demande, Dossier, Remise
+from demandes.models import Demande, Remise
 from demandes.workflow import DEMANDE
 from extranet.core.dates import paris_date, start_of_day
 from extranet.core.errors import Refused, WrongState
@@ -84,7 +84,7 @@ def _hand_over(demandes: list[Demande], *, form: str, by: Any, now: datetime, or
 def _said(demande: Demande) -> tuple[object, ...]:
     """What a file says of a demande: its dossier, its modes, its lieu, its days."""
     batch = demande.transmission
-    family = [getattr(demande.dossier, field.attname) for field in Dossier._meta.concrete_fields]
+    family = bytes(demande.dossier.scelle)  # sealed anew when a word of it changes
     when = (demande.deposee_le, demande.last_day, batch and (batch.pk, batch.notified_at))
     return demande.commune_id, demande.lieu_id, demande.modes, family, when
 

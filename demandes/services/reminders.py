@@ -75,7 +75,7 @@ def _tell_late(transmission: Transmission, now: datetime) -> bool:
     outbox.post_many(
         [
             ("demandes.retard-famille", str(uuid), f"demande:{uuid}", {"demande": pk})
-            for pk, uuid in waiting.exclude(dossier__courriel="").values_list("pk", "uuid")
+            for pk, uuid in waiting.values_list("pk", "uuid")
         ],
         now=now,
     )

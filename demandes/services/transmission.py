@@ -142,8 +142,8 @@ def _transmit_by_lieu(
 
 
 def tell_families_of(batch: Transmission, now: datetime) -> None:
-    """ING-6.c: each family of this batch that left an address learns which lieu has its demande."""
-    told = Demande.objects.filter(transmission=batch, dossier__isnull=False).exclude(dossier__courriel="")
+    """ING-6.c: each family of this batch learns which lieu has its demande; the mail of one without address is cancelled."""
+    told = Demande.objects.filter(transmission=batch, dossier__isnull=False)
     outbox.post_many(
         [
             ("demandes.orientee", str(batch.uuid), f"demande:{uuid}", {"demande": pk})

@@ -14,6 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from demandes import rights
+from demandes.documents.motifs import said
 from demandes.documents.xml_reader import SCHEMA
 from demandes.models import Livraison, Rejet
 from demandes.services import deliveries
@@ -129,7 +130,9 @@ def rapport(request: HttpRequest, identifier: uuid.UUID) -> HttpResponse:
     writer = csv.writer(response)
     writer.writerow(["line", "reference", "outcome", "reason"])
     for rejet in found.rejets.order_by("ligne", "pk").iterator():
-        writer.writerow([rejet.ligne, _inert(rejet.reference), OUTCOMES[Rejet.Issue(rejet.issue)], _inert(rejet.motif)])
+        writer.writerow(
+            [rejet.ligne, _inert(rejet.reference), OUTCOMES[Rejet.Issue(rejet.issue)], _inert(said(rejet.motifs))]
+        )
     return response
 
 

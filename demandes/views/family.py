@@ -16,10 +16,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 from conventions import queries as conventions
 from conventions.models import Lieu
 from demandes import queries
+from demandes.documents.motifs import sentence
 from demandes.documents.reading import sections_to_family
+from demandes.documents.recue import Recue
 from demandes.forms import DemandeForm, Enfants, RetraitForm, as_typed
-from demandes.models import Demande
-from demandes.services import destruction, intake
+from demandes.models import Contenu, Demande, champs
+from demandes.services import checking, destruction, intake
 from demandes.services.transmission import Places
 from demandes.workflow import DEMANDE, NOT_PICKED_UP, Etat
 from extranet.core import clock, languages
@@ -176,12 +178,12 @@ class _Filled:
         self.form = DemandeForm(draft.data, now=now)
         self.enfants = Enfants(draft.data, prefix=CHILDREN, form_kwargs={"now": now})
         self.places = Places.at(place.found, place.lieux)
-        self.recue: intake.Recue | None = None
+        self.recue: Recue | None = None
         if self.form.is_valid() and self.enfants.is_valid():
             self.recue = _recue(self.form, self.enfants, place, now)
             # What the service would refuse is said here, before the family reads everything again.
-            for name, sentence in intake.check(self.recue, now, self.places).faults.items():
-                self.form.add_error(name if name in self.form.fields else None, sentence)
+            for name, motif in checking.check(self.recue, now, self.places).faults.items():
+                self.form.add_error(name if name in self.form.fields else None, sentence(motif))
         self.faults = faults_of(self.enfants, self.form)
 
 
@@ -254,7 +256,7 @@ def _summary_page(request: HttpRequest, drafts: Drafts, place: Place, draft: Dra
         return _form_page(request, drafts, place, draft, now, again=True)
     langue = place.corrects.langue if place.corrects else languages.current()
     context = _context(place, draft) | {
-        "sections": sections_to_family(intake.preview(filled.recue, place.found.commune, langue)),
+        "sections": sections_to_family(*intake.preview(filled.recue, place.found.commune, langue)),
         "action": _address("relire", place, draft),
         "scelle": drafts.seal(draft),
     }
@@ -287,33 +289,26 @@ def _send(request: HttpRequest, drafts: Drafts, place: Place, draft: Draft, now:
     return drafts.finish(draft, reverse("demandes:envoyee", args=[queries.link_token(demande.uuid)]))
 
 
-def _recue(form: DemandeForm, enfants: Any, place: Place, now: datetime) -> intake.Recue:
+def _recue(form: DemandeForm, enfants: Any, place: Place, now: datetime) -> Recue:
     v = form.cleaned_data
-    return intake.Recue(
-        reference="",
-        deposee_le=now,
-        modifiee_le=None,
-        commune=place.found.commune.pk,
-        lieu=place.lieu.code if place.lieu else "",
-        nom=v["nom"],
-        prenom=v["prenom"],
-        courriel=v["courriel"],
-        telephone=v["telephone"],
-        code_postal=v["code_postal"],
-        ville=v["ville"],
-        allocataire={"oui": True, "non": False}.get(v["allocataire"]),
-        contact_prefere=v["contact_prefere"],
-        creneau=v["creneau"],
-        enfants=enfants.enfants(),
-        modes=v["modes"],
-        besoin={
+    said = {name: v[name] for name in champs(Recue) if name in v} | {
+        "allocataire": {"oui": True, "non": False}.get(v["allocataire"]),
+        "enfants": enfants.enfants(),
+        "besoin": {
             "a_partir_du": str(v["a_partir_du"]),
             "regularite": v["regularite"],
             "horaires": form.horaires(),
             "atypiques": v["atypiques"],
         },
-        rendez_vous=v["rendez_vous"],
-        message=v["message"],
+    }
+    return Recue(
+        reference="",
+        deposee_le=now,
+        modifiee_le=None,
+        commune=place.found.commune.pk,
+        lieu=place.lieu.code if place.lieu else "",
+        modes=v["modes"],
+        **said,
     )
 
 
@@ -325,7 +320,8 @@ def envoyee(request: HttpRequest, token: str) -> HttpResponse:
     """Said once it is done: the reference, who answers, what comes next."""
     if token == PROGRAM:
         return render(request, "demandes/famille/envoyee.html", {"reference": "—"})
-    demande = queries.demande_by_token(token, clock.now())
+    now = clock.now()
+    demande = queries.demande_by_token(token, now)
     return render(
         request,
         "demandes/famille/envoyee.html",
@@ -334,6 +330,7 @@ def envoyee(request: HttpRequest, token: str) -> HttpResponse:
             "reference": demande.reference,
             "lieu": demande.lieu,
             "token": token,
+            "courriel": demande.dossier.open(paris_date(now)).courriel,
             "prevenue": queries.is_acknowledged(demande),
         },
     )
@@ -347,17 +344,18 @@ def suivi(request: HttpRequest, token: str) -> HttpResponse:
     """The private link. Opening it changes nothing; correcting and withdrawing are POSTs with something typed (DEM-4)."""
     now = clock.now()
     demande, drafts = queries.demande_by_token(token, now), Drafts(request, now)
+    contenu = demande.dossier.open(paris_date(now))
     languages.speak(request, demande.langue)
     if request.method == "POST" and "corriger" in request.POST:
-        return _begin_correction(request, drafts, demande, token, now)
+        return _begin_correction(request, drafts, as_typed(demande, contenu), token, now)
     if request.method == "POST" and "langue" in request.POST:
         languages.choose(request, request.POST["langue"])
         draft = Draft(typed={"courriel": request.POST.getlist("courriel")[:1]})
         there = f"{request.path}?{urlencode({'brouillon': draft.key})}"
-        form = _withdrawal(demande, None, typed=draft.data)
-        return drafts.go(draft, there, otherwise=lambda: _link_page(request, demande, form))
+        form = _withdrawal(contenu, None, typed=draft.data)
+        return drafts.go(draft, there, otherwise=lambda: _link_page(request, demande, contenu, form))
     if request.method == "POST":
-        form = _withdrawal(demande, request.POST)
+        form = _withdrawal(contenu, request.POST)
         if form.is_valid():
             confirmed = destruction.withdraw_and_confirm(demande, now=now)
             done = _("Demande %(reference)s.") % {"reference": demande.reference}
@@ -365,17 +363,16 @@ def suivi(request: HttpRequest, token: str) -> HttpResponse:
             return redirect("demandes:retiree")
         draft = Draft(typed={"courriel": request.POST.getlist("courriel")[:1], "revoir": ["1"]})
         there = f"{request.path}?{urlencode({'brouillon': draft.key})}#erreurs"
-        return drafts.go(draft, there, otherwise=lambda: _link_page(request, demande, form))
+        return drafts.go(draft, there, otherwise=lambda: _link_page(request, demande, contenu, form))
     kept = drafts.resume()  # the link opens whatever became of what was typed on it
-    form = _withdrawal(demande, kept.data if "revoir" in kept.typed else None, typed=kept.data)
-    return _link_page(request, demande, form, said=kept.said)
+    form = _withdrawal(contenu, kept.data if "revoir" in kept.typed else None, typed=kept.data)
+    return _link_page(request, demande, contenu, form, said=kept.said)
 
 
 def _begin_correction(
-    request: HttpRequest, drafts: Drafts, demande: Demande, token: str, now: datetime
+    request: HttpRequest, drafts: Drafts, typed: dict[str, list[str]] | None, token: str, now: datetime
 ) -> HttpResponse:
     """DEM-4.c: the form with what the demande says, until the lieu has picked it up."""
-    typed = as_typed(demande)
     if typed is None:
         return redirect(request.path)
     draft = Draft(about=token)
@@ -386,17 +383,19 @@ def _begin_correction(
     return drafts.go(draft, there, otherwise=lambda: _form_page(request, drafts, place, draft, now))
 
 
-def _withdrawal(demande: Demande, data: Any, *, typed: Any = None) -> RetraitForm:
+def _withdrawal(contenu: Contenu, data: Any, *, typed: Any = None) -> RetraitForm:
     shown = {"courriel": (typed or {}).get("courriel", "")}
-    return RetraitForm(data, initial=shown, attendu=demande.dossier.courriel or demande.dossier.telephone)
+    return RetraitForm(data, initial=shown, attendu=contenu.courriel or contenu.telephone)
 
 
-def _link_page(request: HttpRequest, demande: Demande, form: RetraitForm, *, said: str = "") -> HttpResponse:
+def _link_page(
+    request: HttpRequest, demande: Demande, contenu: Contenu, form: RetraitForm, *, said: str = ""
+) -> HttpResponse:
     context = {
         "dit": said,
-        "corrigeable": demande.state in NOT_PICKED_UP and as_typed(demande) is not None,
+        "corrigeable": demande.state in NOT_PICKED_UP and as_typed(demande, contenu) is not None,
         "demande": demande,
-        "sections": sections_to_family(demande),
+        "sections": sections_to_family(demande, contenu),
         "form": form,
         "etape": _etape(demande),
         "retirable": DEMANDE.may(demande, "withdraw"),

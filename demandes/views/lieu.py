@@ -1,6 +1,6 @@
 """The space of a lieu's persons: demandes, downloads, attestations."""
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from uuid import UUID
 
 from django.contrib import messages
@@ -19,7 +19,7 @@ from extranet.core import clock
 from extranet.core.accounts.confirmation import answered
 from extranet.core.dates import paris_date
 from extranet.core.documents import store
-from extranet.core.errors import Forbidden, Refused
+from extranet.core.errors import Forbidden, NoKey, Refused
 from extranet.core.web.brakes import one_at_a_time
 from extranet.core.words import echeance
 from habilitations import queries as habilitations
@@ -48,6 +48,14 @@ def _decorate(demandes, today):  # type: ignore[no-untyped-def]
     return demandes
 
 
+def _named(demandes, today):  # type: ignore[no-untyped-def]
+    """Add what each family says, nothing where it cannot be read for the moment: the others are shown (CNS-10.c)."""
+    for demande in demandes:
+        with suppress(NoKey):
+            demande.contenu = demande.dossier.open(today)
+    return demandes
+
+
 @require_http_methods(["GET", "POST"])
 def liste(request: HttpRequest) -> HttpResponse:
     """What waits first, by deadline; filters by state, and by name or reference, which is posted: no name in an address (RGP-2)."""
@@ -65,10 +73,10 @@ def _liste(request: HttpRequest, asked: QueryDict, *, status: int = 200) -> Http
     if filtre.get("etat"):
         visible = visible.filter(state=filtre["etat"])
     if filtre.get("q"):
-        visible = queries.matching(visible, filtre["q"])
+        visible = queries.matching(visible, filtre["q"], paris_date(now))
     page = Paginator(visible, PAGE).get_page(asked.get("page"))
     demandes = _decorate(list(page.object_list), paris_date(now))
-    handover.note_listed(demandes, by=request.user, now=now, origin=_origin(request))
+    handover.note_listed(_named(demandes, paris_date(now)), by=request.user, now=now, origin=_origin(request))
     context = {
         "page": page,
         "demandes": demandes,
@@ -91,10 +99,16 @@ def detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
     now = clock.now()
     demande = handover.show(uuid, by=request.user, now=now, origin=_origin(request))
     _decorate([demande], paris_date(now))
+    contenu = demande.dossier.open(paris_date(now))
     return render(
         request,
         "demandes/lieu/detail.html",
-        {"demande": demande, "sections": sections(demande), "peut_clore": DEMANDE.may(demande, "close")},
+        {
+            "demande": demande,
+            "contenu": contenu,
+            "sections": sections(demande, contenu),
+            "peut_clore": DEMANDE.may(demande, "close"),
+        },
     )
 
 

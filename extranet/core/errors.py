@@ -1,5 +1,7 @@
 """What a service may answer instead of doing its work; core.web turns each into one page (or API answer)."""
 
+from typing import Any
+
 from django.utils.translation import gettext_lazy as _
 
 
@@ -7,9 +9,9 @@ class Answer(Exception):
     """A refusal with an HTTP status and a sentence for whoever asked."""
 
     status = 500
-    sentence = _("Une erreur est survenue.")
+    sentence: Any = _("Une erreur est survenue.")
 
-    def __init__(self, sentence: str = ""):
+    def __init__(self, sentence: object = ""):
         self.sentence = str(sentence or self.sentence)
         super().__init__(self.sentence)
 
@@ -51,6 +53,16 @@ class Busy(Answer):
     sentence = _("Trop de documents sont en préparation. Recommencez dans une minute.")
 
 
+class NoKey(Answer):
+    """The key of a day is missing or damaged, or cannot be made: nothing is lost or written by halves (CNS-10.c)."""
+
+    status = 503
+    sentence = _(
+        "Ces données ne peuvent pas être lues pour le moment : la clé qui les protège n’est pas disponible. "
+        "Elles ne sont pas détruites."
+    )
+
+
 class TooMany(Answer):
     """Asked too often; `retry_after` says in how many seconds it may be asked again."""
 
@@ -63,7 +75,7 @@ class TooMany(Answer):
 
 
 class Refused(Answer):
-    """What was given cannot be taken; `faults` maps a field name (or "") to a sentence."""
+    """What was given cannot be taken; `faults` maps a field name (or "") to a sentence, or to a code of the app."""
 
     status = 422
 

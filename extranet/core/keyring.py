@@ -1,6 +1,8 @@
 """Keys of one purpose each: in files of the data folder, apart from the database, and not derived from the secret key.
 
-One key a line, in hexadecimal. What they protect outlives a change of `EXTRANET_SECRET_KEY`.
+One key a line, in hexadecimal: the last one makes, all of them prove or open what former ones made. To change the key,
+add a line; take one away only when nothing needs it any more. What they protect outlives a change of
+`EXTRANET_SECRET_KEY`.
 """
 
 import fcntl
@@ -18,9 +20,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """The keys of the purpose `name`, in `cles/<name>.cles`.
-    The last one makes, all of them prove; never take one away.
-    """
+    """The keys of the purpose `name`, in `cles/<name>.cles`, made at the first use."""
 
     name: str
 
@@ -31,8 +31,7 @@ class KeyRing:
 
     def keys(self) -> dict[str, bytes]:
         """Name → key, the current one last; none before the first use."""
-        held = [bytes.fromhex(line) for line in self.path.read_text().split()] if self.path.exists() else []
-        return {_name_of(key): key for key in held}
+        return read(self.path.read_text()) if self.path.exists() else {}
 
     def current(self) -> tuple[str, bytes]:
         """The key that makes, drawn at the first use."""
@@ -57,6 +56,9 @@ class KeyRing:
             partial.rename(self.path)
 
 
-def _name_of(key: bytes) -> str:
-    """What may be said of a key: nothing that would help to guess it."""
-    return hashlib.sha256(b"journal-key:" + key).hexdigest()[:16]
+def read(text: str) -> dict[str, bytes]:
+    """Name → key of each line of `text`; a name says nothing that would help to guess the key. ValueError when one is
+    no hexadecimal.
+    """
+    keys = (bytes.fromhex(line) for line in text.split())
+    return {hashlib.sha256(b"key-name:" + key).hexdigest()[:16]: key for key in keys}

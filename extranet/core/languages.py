@@ -1,4 +1,4 @@
-"""The languages that families read: French, in which every text is written, and each that has a folder in extranet/locale.
+"""The languages that families read: French, in which every text is written, and each with a folder in locale/.
 
 Everything else speaks French: `web.middleware.Languages` opens another language only on pages marked `for_families`, and
 a mail is written in the language of its `Mail`. Docs: guides/langues.md.

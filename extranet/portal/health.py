@@ -12,10 +12,11 @@ from django.views.decorators.cache import never_cache
 from kombu.exceptions import OperationalError
 
 from demandes import queries
-from demandes.services import destruction, inbox
+from demandes.services import destruction, dossiers, inbox
 from extranet.core import breaker, clock
 from extranet.core.dates import paris_date
 from extranet.core.outbox import services as outbox
+from extranet.core.vault import days
 from extranet.portal import sweep
 
 WORKER_SEEN = timedelta(minutes=3)
@@ -69,6 +70,7 @@ def checks(now: datetime) -> dict[str, dict[str, object]]:
         "envoi": _sending(now),
         "obligations": _obligations(now),
         "destructions": _destructions(now),
+        "cles": _keys(now),
         "livraisons": _deliveries(now),
     }
 
@@ -101,6 +103,21 @@ def _destructions(now: datetime) -> dict[str, object]:
         return {"ok": False, "detail": f"{brake.due} attendent un opérateur ({why}) : {typed}"}
     late = queries.due_for_destruction(paris_date(now - timedelta(days=1))).count()
     return {"ok": late == 0, "detail": f"{late} en attente de plus d’un jour"}
+
+
+def _keys(now: datetime) -> dict[str, object]:
+    """CNS-10.c: each day to come has its key, in each place; days that are over have none."""
+    trouble = dossiers.trouble(now=now)
+    if trouble:
+        lost = [why for why, _ in trouble.values() if why != "not mirrored"]
+        concerned = sum(count for why, count in trouble.values() if why != "not mirrored")
+        said = f"{len(lost)} clés manquantes ou abîmées, {concerned} dossiers concernés"
+        return {"ok": False, "detail": f"{said} ; {len(trouble) - len(lost)} sans double"}
+    over = len(days.overdue(paris_date(now)))
+    if over and destruction.keys_held(now=now):
+        typed = "python manage.py purge_dossiers --dry-run"
+        return {"ok": False, "detail": f"{over} clés de jours passés attendent un opérateur : {typed}"}
+    return {"ok": not over, "detail": f"{over} clés de jours passés à détruire" if over else "à jour"}
 
 
 def _obligations(now: datetime) -> dict[str, object]:

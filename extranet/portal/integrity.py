@@ -8,11 +8,12 @@ from django.db.models import Count, F, Q
 
 from conventions.models import Convention, Couverture, IdentiteGestionnaire, IdentiteLieu, PersonneInscrite
 from demandes.models import Demande, Dossier, Livraison
-from demandes.services import inbox
+from demandes.services import dossiers, inbox
 from demandes.workflow import ALIVE, Etat
 from extranet.core.dates import paris_date
 from extranet.core.documents import store
 from extranet.core.journal import services as journal
+from extranet.core.vault import days
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,19 @@ def past_their_day(now: datetime) -> Iterator[str]:
     lost = Demande.objects.filter(state__in=ALIVE, dossier=None).count()
     if lost:
         yield f"{lost} demandes without dossier"
+
+
+def sealed(now: datetime) -> Iterator[str]:
+    """CNS-10: each dossier under the key of its last day, each key there and the one that sealed."""
+    for day, (why, count) in sorted(dossiers.trouble(now=now).items()):
+        if count:
+            yield f"key of {day} {why}: {count} dossiers"
+    for day, count in dossiers.of_another_key(now=now):
+        yield f"{count} dossiers of {day} were sealed under another key"
+    if wrong := Dossier.objects.exclude(jour=F("demande__last_day")).count():
+        yield f"{wrong} dossiers under the key of another day than their last"
+    if over := days.overdue(paris_date(now)):
+        yield f"{len(over)} keys of days that are over, the first of {over[0]}"
 
 
 def one_lieu(now: datetime) -> Iterator[str]:
@@ -94,6 +108,7 @@ def delivery_files(now: datetime) -> Iterator[str]:
 
 CHECKS: list[Callable[[datetime], Iterator[str]]] = [
     past_their_day,
+    sealed,
     one_lieu,
     one_convention,
     identities,

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.core.cache import cache
 
-from demandes.services import attestation, deliveries, destruction, reminders, transmission
+from demandes.services import attestation, deliveries, destruction, dossiers, reminders, transmission
 from extranet.core.accounts import services as accounts
 from extranet.core.documents import store
 from extranet.core.journal import services as journal
@@ -32,6 +32,7 @@ class Obligation:
 SOON, HOURLY = timedelta(minutes=2), timedelta(hours=1)
 
 OBLIGATIONS = [
+    Obligation("clés des jours à venir", "CNS-10", dossiers.prepare, SOON),
     Obligation("transmissions", "ING-6", transmission.transmit_waiting_all, SOON),
     Obligation("destructions", "CNS-1", destruction.destroy_due, HOURLY),
     Obligation("attestations", "CNS-3", attestation.open_due, HOURLY),

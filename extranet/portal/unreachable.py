@@ -101,7 +101,7 @@ def _users(messages: dict[str, Message], caf: str | None) -> Iterable[Unreachabl
             "habilitations_habilitation",
             line.pk,
         )
-    agents = Agent.objects.filter(user__in=pks, user__is_active=True)
+    agents = Agent.objects.filter(user__in=[int(pk) for pk in messages], user__is_active=True)
     for agent in _own(agents, "caf", caf).select_related("user", "caf").order_by("pk"):
         link = reverse("admin:territory_caf_change", args=[agent.caf_id]) if agent.caf_id else ""
         message = messages[str(agent.user_id)]
@@ -140,7 +140,8 @@ def _applicants(messages: dict[str, Message], caf: str | None) -> Iterable[Unrea
             messages[str(demande.uuid)],
             f"{demande.version.lieu_nom}, demande {demande.reference}",
             demande.version.lieu_courriel,
-            "Appelez le lieu : l’accusé de réception, votre demande de complément ou votre réponse ne lui est pas parvenu.",
+            "Appelez le lieu : l’accusé de réception, votre demande de complément ou votre réponse ne lui est pas "
+            "parvenu.",
             "habilitations_demandehabilitation",
             demande.pk,
         )

@@ -21,6 +21,11 @@ CLOCK_SHIFT = env("EXTRANET_CLOCK_SHIFT", default="")
 HOSTING = env("EXTRANET_HOSTING", default="")  # who hosts: name, address, telephone, as the legal notice says it
 SEAL_KEY_FILE = env("EXTRANET_SEAL_KEY_FILE", default="")  # both empty: made once in DATA_DIR/cles
 SEAL_CERT_FILE = env("EXTRANET_SEAL_CERT_FILE", default="")
+KEYS_DIR = env("EXTRANET_KEYS_DIR", default="")  # keys of days; empty: DATA_DIR/cles-du-jour
+KEYS_MIRROR_DIR = env("EXTRANET_KEYS_MIRROR_DIR", default="")
+KEYS_MASTER = env(
+    "EXTRANET_KEYS_MASTER", default=""
+)  # one a line, the last one wraps; empty: made once in DATA_DIR/cles
 SECRET_KEY = env("EXTRANET_SECRET_KEY", default="")
 # Former keys, which still open links and sessions; what is new is signed with the present one.
 SECRET_KEY_FALLBACKS = [key for line in env.list("EXTRANET_SECRET_KEY_FALLBACKS", default=[]) if (key := line.strip())]
@@ -58,6 +63,7 @@ MIDDLEWARE = [
     "extranet.core.web.middleware.SecretAddresses",
     "extranet.core.web.middleware.Languages",
     "extranet.core.web.middleware.Readable",
+    "extranet.portal.middleware.EndOfDay",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -1,9 +1,22 @@
 """Production: refuses to start on anything unsafe or missing, and names the variable to set."""
 
+import re
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from extranet.settings.base import *  # noqa: F403
-from extranet.settings.base import CELERY_BROKER_URL, CLOCK_SHIFT, PUBLIC_URL, SECRET_KEY, SECRET_KEY_FALLBACKS, env
+from extranet.settings.base import (
+    CELERY_BROKER_URL,
+    CLOCK_SHIFT,
+    DATA_DIR,
+    KEYS_DIR,
+    KEYS_MASTER,
+    KEYS_MIRROR_DIR,
+    PUBLIC_URL,
+    SECRET_KEY,
+    SECRET_KEY_FALLBACKS,
+    env,
+)
 
 _missing = [
     name
@@ -16,6 +29,8 @@ _missing = [
         "EXTRANET_DATA_DIR",
         "EXTRANET_TRUSTED_PROXIES",
         "EXTRANET_HOSTING",
+        "EXTRANET_KEYS_DIR",
+        "EXTRANET_KEYS_MASTER",
     )
     if not env(name, default="")
 ]
@@ -33,6 +48,17 @@ if CELERY_BROKER_URL.startswith(("filesystem", "memory")):
     _faults.append("CELERY_BROKER_URL : un vrai courtier est requis en production.")
 if env("EMAIL_URL", default="").startswith(("console", "file", "memory", "dummy")):
     _faults.append("EMAIL_URL : un serveur SMTP est requis en production.")
+if KEYS_MASTER and not all(re.fullmatch(r"[0-9a-fA-F]{64}", line) for line in KEYS_MASTER.split()):
+    _faults.append("EXTRANET_KEYS_MASTER : 64 chiffres hexadécimaux (openssl rand -hex 32), une clé par ligne.")
+# What is backed up with the data must not bring keys back; a mirror in the same folder would go with it.
+_apart = {"EXTRANET_DATA_DIR": DATA_DIR, "EXTRANET_KEYS_DIR": KEYS_DIR, "EXTRANET_KEYS_MIRROR_DIR": KEYS_MIRROR_DIR}
+_places = {name: Path(path).resolve() for name, path in _apart.items() if path}
+_faults += [
+    f"{name} : doit être hors de {other}."
+    for name, path in _places.items()
+    for other, above in _places.items()
+    if name != other and path.is_relative_to(above)
+]
 if _faults:
     raise SystemExit("Démarrage refusé (EXTRANET_ENV=production) :\n- " + "\n- ".join(_faults))
 

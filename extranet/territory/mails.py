@@ -1,12 +1,13 @@
 """Where the Cafs' service mailboxes are."""
 
 from collections.abc import Collection
+from datetime import datetime
 
 from extranet.core.outbox.kinds import addressee
 from extranet.territory.models import Caf
 
 
 @addressee("caf")
-def cafs(identifiers: Collection[str]) -> dict[str, str]:
+def cafs(identifiers: Collection[str], now: datetime) -> dict[str, str]:
     """NOT-4.f: the mailbox that the Caf has named."""
     return dict(Caf.objects.filter(pk__in=identifiers).values_list("pk", "courriel_generique"))

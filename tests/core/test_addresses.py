@@ -5,14 +5,16 @@ from django import forms
 from django.core.management import call_command
 
 from conventions.forms import OfficialAddressForm
+from demandes.documents.motifs import said
 from demandes.forms import DemandeForm
-from demandes.models import Dossier, Rejet
+from demandes.models import Demande, Rejet
 from extranet.core.accounts.models import User
 from extranet.core.typed import is_address
 from extranet.core.web.forms import AddressField
 from extranet.territory.forms import ContactForm
 from habilitations.forms import LieuForm, PersonneForm
 from tests.demandes.test_deliveries import NOW, counts, file_of, person, record, take  # noqa: F401 -- fixtures
+from tests.factories import contenu_of
 
 GOOD = [
     "prenom.nom@exemple.fr",
@@ -73,8 +75,8 @@ def test_a_delivery_has_the_same_addresses(person):  # noqa: F811
     records = [record(rank, NOW, contact=contact(address)) for rank, address in enumerate([*GOOD, *BAD])]
     livraison = take(file_of(*records))
     assert counts(livraison) == (len(GOOD) + len(BAD), len(GOOD), 0, 0, len(BAD))
-    assert sorted(Dossier.objects.values_list("courriel", flat=True)) == sorted(GOOD)
-    motif = Rejet.objects.first().motif
+    assert sorted(contenu_of(one).courriel for one in Demande.objects.all()) == sorted(GOOD)
+    motif = said(Rejet.objects.first().motifs)
     assert "ourriel" in motif
     assert "@" not in motif
 

@@ -9,13 +9,13 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from demandes.models import Demande, Dossier, Remise
+from demandes.models import Demande, Remise
 from demandes.services import destruction, handover
 from demandes.workflow import Etat
 from extranet.core.documents.workshop import Workshop, workshop
 from extranet.core.errors import Gone
 from extranet.core.web.brakes import one_at_a_time
-from tests.factories import NOW, DemandeFactory, HabilitationFactory
+from tests.factories import NOW, DemandeFactory, HabilitationFactory, rewrite
 
 ORIGIN = handover.Origin("192.0.2.1", "Essai/1")
 
@@ -91,7 +91,7 @@ def test_what_happens_while_the_file_is_made_is_seen_before_it_leaves(monkeypatc
     thread.start()
     assert rendering.wait(20)
     if meanwhile == "changed":
-        Dossier.objects.filter(demande=demande).update(nom="Apres")
+        rewrite(demande, nom="Apres")
     else:
         destruction.withdraw(demande, now=NOW + timedelta(seconds=1))  # nothing holds it back: no row is locked
     done.set()

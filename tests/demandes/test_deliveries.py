@@ -2,17 +2,19 @@
 
 import gzip
 import io
+import json
 import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from bench.deliveries import HEAD, delivery, record
+from demandes.documents.motifs import said
 from demandes.models import Demande, Dossier, Livraison, Rejet, Transmission
 from demandes.services import deliveries, destruction, handover
 from demandes.workflow import Etat
 from extranet.core.outbox.models import Message
-from tests.factories import HabilitationFactory, LieuFactory
+from tests.factories import HabilitationFactory, LieuFactory, contenu_of
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
@@ -98,9 +100,9 @@ def test_a_thousand_records_with_twenty_kinds_of_faults_are_counted_exactly_and_
     assert aside.count() == bad
     lines = file_of(*records).split("\n")
     for rejet in aside:
-        assert "<demande reference" in lines[rejet.ligne - 1], rejet.code
-        assert rejet.motif
-        assert "Fic" not in rejet.motif
+        assert "<demande reference" in lines[rejet.ligne - 1], rejet
+        assert said(rejet.motifs)
+        assert "Fic" not in json.dumps(rejet.motifs)
     assert Dossier.objects.count() == Demande.objects.filter(state=Etat.TRANSMISE).count() == 1000 - bad
     assert Transmission.objects.count() == Message.objects.filter(kind="demandes.transmission").count() == 1
 
@@ -163,11 +165,11 @@ def test_other_content_updates_until_it_is_picked_up_and_is_set_aside_afterwards
     take(file_of(record(1, NOW)))
     demande = Demande.objects.get()
     assert counts(take(file_of(record(1, NOW, nom="Corrigée"))))[2] == 1
-    assert Dossier.objects.get().nom == "Corrigée"
+    assert contenu_of().nom == "Corrigée"
     assert Transmission.objects.count() == 1  # no new fifteen days
     handover.fetch([demande.uuid], form="xml", by=person, now=NOW, origin=handover.Origin())
     assert counts(take(file_of(record(1, NOW, nom="Encore"))))[4] == 1
-    assert Dossier.objects.get().nom == "Corrigée"
+    assert contenu_of().nom == "Corrigée"
 
 
 @pytest.mark.rule("ING-4.c")

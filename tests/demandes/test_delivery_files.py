@@ -14,9 +14,10 @@ from django.urls import reverse
 from lxml import etree, html
 
 from bench.deliveries import delivery, record
-from demandes.models import Demande, Dossier, Livraison
+from demandes.documents.motifs import said
+from demandes.models import Demande, Livraison
 from demandes.services import deliveries, handover, inbox
-from tests.factories import NOW, AgentFactory, HabilitationFactory, LieuFactory
+from tests.factories import NOW, AgentFactory, HabilitationFactory, LieuFactory, contenu_of
 
 
 @pytest.fixture
@@ -82,11 +83,11 @@ def test_what_was_set_aside_is_named_by_line_and_reference_and_comes_in_once_men
     rejet = livraison.rejets.get()
     assert rejet.reference == "ME-0000002"
     assert 'reference="ME-0000002"' in file_of(record(1, NOW), record(2, NOW)).decode().splitlines()[rejet.ligne - 1]
-    assert rejet.motif == "Commune inconnue."
+    assert said(rejet.motifs) == "Commune inconnue."
     assert not any("Nomrare" in str(value) for value in vars(rejet).values())
     assert Demande.objects.count() == 2
     take(file_of(record(2, NOW, nom="Nomrare")))
-    assert Dossier.objects.get(demande__reference="ME-0000002").nom == "Nomrare"
+    assert contenu_of(demande__reference="ME-0000002").nom == "Nomrare"
 
 
 @pytest.mark.rule("ING-4.d")

@@ -11,10 +11,10 @@ from lxml import html
 from conventions.models import Convention
 from demandes.documents import xml_writer
 from demandes.documents.xml_reader import schema
-from demandes.models import Demande, Dossier
+from demandes.models import Contenu, Demande, Dossier, champs
 from extranet.core.outbox.models import Message
 from extranet.core.outbox.services import send_due
-from tests.factories import NOW, HabilitationFactory, LieuFactory
+from tests.factories import NOW, HabilitationFactory, LieuFactory, contenu_of
 
 pytestmark = pytest.mark.django_db
 URL = "/demandes/nouvelle/?commune=77100"
@@ -206,7 +206,7 @@ def test_a_child_that_cannot_be_is_refused_and_the_family_goes_on_without_it(cli
     assert pairs(TYPED | children(*rows)) <= shown(answer)
     assert nothing_is_written()
     assert send(client, children(CHILD, {})).status_code == 302
-    assert Dossier.objects.get().enfants == [{"prenom": "Ornella", "date_naissance": "2025-06-01"}]
+    assert contenu_of().enfants == [{"prenom": "Ornella", "date_naissance": "2025-06-01"}]
 
 
 @pytest.mark.rule("DEM-1.a")
@@ -237,9 +237,9 @@ def test_what_is_taken_is_kept_as_text_and_gives_valid_xml(client, lieu, changes
     demande = Demande.objects.select_related("dossier", "lieu", "transmission", "commune").get()
     assert (demande.state, demande.lieu) == ("transmise", lieu)
     schema().assertValid(html.etree.fromstring(xml_writer.write([demande], NOW)))
-    assert len(demande.dossier.enfants) == int(changes.get("enfants-TOTAL_FORMS", 1))
+    assert len(contenu_of(demande).enfants) == int(changes.get("enfants-TOTAL_FORMS", 1))
     if "nom" in changes:
-        assert demande.dossier.nom == changes["nom"]
+        assert contenu_of(demande).nom == changes["nom"]
 
 
 ASKED = {"prenom", "nom", "courriel", "telephone", "code_postal", "ville", "allocataire", "contact_prefere", "creneau"} | {
@@ -261,8 +261,7 @@ def test_nothing_else_is_asked_and_it_says_what_it_is_for(client, lieu):
     text = page.text_content()
     for sentence in ("pas une inscription", "aucune place n’est promise", "pas d’informations de santé", "six mois"):
         assert sentence in text
-    kept = {field.name for field in Dossier._meta.get_fields()}
-    assert kept - {"demande", "id"} == {name for name in ASKED if "-" not in name} - {
+    assert champs(Contenu).keys() == {name for name in ASKED if "-" not in name} - {
         "modes", "a_partir_du", "regularite", "jours", "de", "a", "atypiques"
     } | {"besoin", "enfants"}  # fmt: skip
 
@@ -386,4 +385,4 @@ def test_a_child_expected_by_birth_or_adoption_is_taken_and_the_form_names_both(
     page = client.get("/demandes/nouvelle/?commune=77100").content.decode().replace("\xa0", " ")
     assert "adoption" in page.lower()
     assert send(client, children(expected("2027-02-01"))).status_code == 302
-    assert Demande.objects.get().dossier.enfants == [{"date_prevue": "2027-02-01"}]
+    assert contenu_of().enfants == [{"date_prevue": "2027-02-01"}]

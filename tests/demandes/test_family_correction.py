@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from bench.deliveries import delivery, record
-from demandes.models import Demande, Dossier
+from demandes.documents.recue import Recue
+from demandes.models import Demande, valeurs
 from demandes.services import deliveries, intake
 from demandes.services.transmission import Places
 from extranet.core.errors import Refused
@@ -26,7 +27,7 @@ from tests.demandes.test_family import (  # noqa: F401 -- fixtures
     today,
 )
 from tests.demandes.test_family_link import demande, page_of  # noqa: F401 -- fixtures
-from tests.factories import NOW, DemandeFactory
+from tests.factories import NOW, DemandeFactory, contenu_of
 
 pytestmark = pytest.mark.django_db
 
@@ -50,17 +51,17 @@ def test_a_demande_is_corrected_until_it_is_picked_up(client, demande):  # noqa:
     assert client.get(page_of(demande)).content.decode().count("Corriger ma demande") == 1
     form = begin(client, demande)
     assert pairs({name: value for name, value in WHOLE.items() if name != "telephone"}) <= shown(form)
-    assert Dossier.objects.get().creneau == TYPED["creneau"]
+    assert contenu_of().creneau == TYPED["creneau"]
     summary = typed_again(client, form, {"creneau": "le samedi", "modes": ["assistante-maternelle"]})
     assert "Envoyer la correction" in summary.content.decode()
-    assert Dossier.objects.get().creneau == TYPED["creneau"]  # nothing before it is sent
+    assert contenu_of().creneau == TYPED["creneau"]  # nothing before it is sent
     answers = [press(client, summary, valider="1") for _ in range(2)]
     for answer in answers:
         assert answer["Location"].partition("?")[0] == page_of(demande)
     assert "Votre correction est enregistrée." in client.get(answers[0]["Location"]).content.decode()
     assert client.get(page_of(demande) + "?brouillon=" + "A" * 16).status_code == 200  # however long after
     after = Demande.objects.select_related("dossier").get()
-    assert (after.dossier.creneau, list(after.modes)) == ("le samedi", ["assistante-maternelle"])
+    assert (contenu_of(after).creneau, list(after.modes)) == ("le samedi", ["assistante-maternelle"])
     changed = {"modes", "mode_creche_collective", "creche_collective", "assistante_maternelle", "garde_a_domicile"}
     same = {name: value for name, value in before.items() if name not in changed | {"modifiee_le"}}
     assert same.items() <= Demande.objects.values().get().items()
@@ -83,7 +84,7 @@ def test_once_it_is_picked_up_it_is_not_corrected(client, demande, state):  # no
     ):
         assert answer.status_code == 409
         assert "récupéré votre demande entre-temps" in answer.content.decode()
-    assert Dossier.objects.get().creneau == TYPED["creneau"]
+    assert contenu_of().creneau == TYPED["creneau"]
 
 
 @pytest.mark.rule("DEM-4.c")
@@ -120,7 +121,7 @@ def test_the_same_record_of_a_delivery_does_not_undo_a_correction(client, lieu):
     summary = typed_again(client, begin(client, given), changes)
     assert press(client, summary, valider="1")["Location"].startswith(page_of(given))
     deliver(content + b"<!-- other bytes -->")
-    assert Demande.objects.get().dossier.creneau == "le samedi"
+    assert contenu_of().creneau == "le samedi"
 
 
 @pytest.mark.rule("DEM-4.c")
@@ -173,6 +174,6 @@ def test_the_confirmation_promises_no_mail_that_is_not_sent(client, lieu):  # no
 
 
 def test_a_correction_is_held_against_the_rules(client, demande):  # noqa: F811
-    recue = intake.Recue(**{name: getattr(demande.dossier, name) for name in intake.DOSSIER}, reference="", deposee_le=NOW, modifiee_le=None, commune="77100", lieu="", modes=[])  # fmt: skip
+    recue = Recue(**valeurs(contenu_of(demande)), reference="", deposee_le=NOW, modifiee_le=None, commune="77100", lieu="", modes=[])  # fmt: skip
     with pytest.raises(Refused):
         intake.correct(demande, recue, now=NOW, places=Places.of(NOW, commune="77100"))

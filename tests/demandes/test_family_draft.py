@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from lxml import html
 
-from demandes.models import Demande, Dossier
+from demandes.models import Demande
 from tests.demandes.test_family import (  # noqa: F401 -- fixtures
     CHILD,
     URL,
@@ -31,7 +31,7 @@ from tests.demandes.test_family import (  # noqa: F401 -- fixtures
     shown,
     today,
 )
-from tests.factories import NOW, HabilitationFactory, LieuFactory
+from tests.factories import NOW, HabilitationFactory, LieuFactory, contenu_of
 
 pytestmark = pytest.mark.django_db
 WORDS = ["Zibeline", "Kanari", "zibeline@", "98 76 12 34", "29253", "Batz", "traite", "privée", "Ornella"]
@@ -130,7 +130,7 @@ def test_what_is_sent_is_what_the_page_said_in_each_window(client, lieu):  # noq
     second = client.get(changed["Location"])
     for page in (first, second):
         assert press(client, page, valider="1").status_code == 302
-    assert set(Dossier.objects.values_list("creneau", flat=True)) == {"le matin", "le soir"}
+    assert {contenu_of(one).creneau for one in Demande.objects.all()} == {"le matin", "le soir"}
 
 
 def test_without_the_shared_cache_the_pages_carry_it_and_the_demande_is_sent(client, lieu, settings):  # noqa: F811

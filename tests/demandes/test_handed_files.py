@@ -15,9 +15,9 @@ from lxml import etree
 
 from bench.deliveries import delivery, record
 from demandes.documents import xml_reader
-from demandes.models import Demande, Dossier, Livraison
+from demandes.models import Demande, Livraison
 from demandes.services import deliveries, handover
-from tests.factories import DemandeFactory, HabilitationFactory, LieuFactory
+from tests.factories import DemandeFactory, HabilitationFactory, LieuFactory, contenu_of, rewrite
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 ADDRESS = "/espace/demandes/telechargement/"
@@ -110,7 +110,7 @@ def test_the_pdf_of_a_usual_demande_is_one_page_with_its_xml_and_its_day_of_dest
     with pikepdf.open(io.BytesIO(data)) as document:
         with document.open_metadata() as read:
             assert (read["pdfaid:part"], read["pdfuaid:part"]) == ("3", "1")
-            assert demande.dossier.nom not in read["dc:title"]
+            assert contenu_of(demande).nom not in read["dc:title"]
         assert bool(document.Root.MarkInfo.Marked)
         assert len(document.pages) == 1
         attached = document.attachments["demandes.xml"].get_file().read_bytes()
@@ -163,7 +163,7 @@ def test_a_download_that_waits_for_a_change_gives_what_it_changed_and_no_mixture
                 cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
                 [held_back] = cursor.fetchone()
         Demande.objects.filter(pk=demande.pk).update(creche_collective=True)
-        Dossier.objects.filter(demande=demande).update(nom="Après")
+        rewrite(demande, nom="Après")
     thread.join()
     root = etree.fromstring(handed[0].content)
     assert [node.text for node in root.iter("{*}nom", "{*}mode")] == [

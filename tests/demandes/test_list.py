@@ -6,8 +6,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from demandes.models import Demande, Dossier, Remise
-from tests.factories import DemandeFactory, HabilitationFactory
+from demandes.models import Demande, Remise
+from tests.factories import DemandeFactory, HabilitationFactory, rewrite
 
 pytestmark = pytest.mark.django_db
 URL = "/espace/demandes/"
@@ -25,7 +25,7 @@ def lieu(client, time_machine):
 def given(lieu, *names):
     for name in names:
         demande = DemandeFactory(transmise=True, lieu=lieu)
-        Dossier.objects.filter(demande=demande).update(nom=name)
+        rewrite(demande, nom=name)
 
 
 @pytest.mark.rule("RGP-2.a")

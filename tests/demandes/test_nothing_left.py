@@ -3,7 +3,9 @@
 import io
 import json
 import os
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.apps import apps
@@ -14,11 +16,12 @@ from django.urls import reverse
 
 from bench.deliveries import delivery, record
 from demandes import queries
-from demandes.models import Demande, Dossier, Livraison
+from demandes.models import Demande, Dossier, Livraison, valeurs
 from demandes.services import deliveries, destruction, inbox
+from extranet.core.errors import NoKey
 from extranet.core.outbox import services as outbox
 from extranet.portal import integrity, sweep
-from tests.factories import HabilitationFactory, LieuFactory
+from tests.factories import HabilitationFactory, LieuFactory, contenu_of
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 # 00:00 in Paris of the day after the six months, summer time.
@@ -75,6 +78,7 @@ def found_in_tables():
                 continue
             cursor.execute(f"SELECT t::text FROM {connection.ops.quote_name(table)} t")
             rows = "\n".join(row for (row,) in cursor.fetchall())
+            rows += bytes.fromhex("".join(re.findall(r"\\\\x([0-9a-f]*)", rows))).decode(errors="replace")
             if table == "django_session":  # packed: what it says is unpacked
                 rows = str([session.get_decoded() for session in Session.objects.all()])
             found |= {(table, name) for name, value in CANARIES.items() if value in rows}
@@ -93,6 +97,8 @@ def found_in_files(folder):
 
 @pytest.mark.rule("CNS-1.a")
 @pytest.mark.rule("CNS-1.c")
+@pytest.mark.rule("CNS-10.a")
+@pytest.mark.rule("CNS-10.b")
 @pytest.mark.rule("ING-4.c")
 @pytest.mark.rule("ING-5.c")
 @pytest.mark.rule("RGP-2.a")
@@ -125,7 +131,8 @@ def test_after_six_months_no_table_and_no_file_holds_a_family_value(
     assert found_in_files(data_folder)
     [withdrawn, demande] = Demande.objects.filter(lieu=lieu).order_by("reference")
     assert Demande.objects.get(lieu=None).reference == "ME-SANS"
-    assert_every_family_field_is_filled(demande.dossier)
+    assert_every_family_field_is_filled(contenu_of(demande))
+    assert found_in_tables() == set()  # sealed, whatever the state (CNS-10.a)
 
     client.force_login(person)
     outbox.send_due(now=NOW)
@@ -136,18 +143,22 @@ def test_after_six_months_no_table_and_no_file_holds_a_family_value(
     client.get("/espace/demandes/", {"q": CANARIES["nom"]})
     client.post(reverse("demandes:cloture", args=[demande.uuid]))
     destruction.withdraw(withdrawn, now=NOW)
-    assert {table for table, _ in found_in_tables()} == {"demandes_dossier"}
-    assert {name for _, name in found_in_tables()} == set(CANARIES)
+    assert found_in_tables() == set()
+    kept = Dossier.objects.values_list("demande__uuid", "jour", "scelle").get(demande=demande)  # as a copy keeps it
+    assert CANARIES["message"] == Dossier.opened(*kept, kept[1]).message
 
     for days in (1, 7, 16, 100):
         assert -1 not in sweep.run(now=NOW + timedelta(days=days)).values()
         outbox.send_due(now=NOW + timedelta(days=days))
     assert found_in_files(data_folder) == set()  # delivery files first (ING-5)
-    assert found_in_tables()
+    assert Dossier.objects.filter(demande=demande).exists()
     assert -1 not in sweep.run(now=MIDNIGHT).values()
     outbox.send_due(now=MIDNIGHT)
     assert (found_in_tables(), found_in_files(data_folder)) == (set(), set())
     assert not Dossier.objects.exists()
+    assert not list(Path(settings.KEYS_DIR).glob(f"{kept[1]}*"))
+    with pytest.raises(NoKey):  # not even a copy, by whoever forgets the date
+        Dossier.opened(*kept, kept[1])
     assert not [name for name, value in CANARIES.items() if value in caplog.text]
     assert integrity.faults(MIDNIGHT) == []
     # What stays is neutral, and the same delivery brings nothing back.
@@ -161,10 +172,9 @@ def test_after_six_months_no_table_and_no_file_holds_a_family_value(
     assert {table for table, _ in found_in_tables()} == set()
 
 
-def assert_every_family_field_is_filled(dossier):
+def assert_every_family_field_is_filled(contenu):
     """A field that the canaries do not reach would prove nothing."""
-    for name in Dossier.Donnees.famille:
-        value = getattr(dossier, name)
+    for name, value in valeurs(contenu).items():
         assert value not in (None, "", [], {}), name
         if name in CANARIES:
             assert CANARIES[name] in (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)), name

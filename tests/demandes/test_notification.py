@@ -14,7 +14,7 @@ from extranet.core.outbox import services as outbox
 from extranet.core.outbox.models import Message
 from extranet.portal import sweep
 from tests.conftest import text_of
-from tests.factories import AgentFactory, DemandeFactory, HabilitationFactory, LieuFactory
+from tests.factories import AgentFactory, DemandeFactory, HabilitationFactory, LieuFactory, rewrite
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 TELEPHONE = "01\u00a060\u00a000\u00a000\u00a009"
@@ -230,8 +230,7 @@ def test_who_does_nothing_is_reminded_twice_on_working_days_then_late(lieu, pers
 def test_on_the_sixteenth_day_lieu_caf_and_waiting_families_are_told_once(lieu, persons, agent, smtp_sink):
     _, [fetched, waits, silent] = give(lieu, 3)
     for one, address in ((fetched, "prise"), (waits, "attend"), (silent, "")):
-        one.dossier.courriel = address and f"{address}@famille.test"
-        one.dossier.save()
+        rewrite(one, courriel=address and f"{address}@famille.test")
     outbox.send_due(now=NOW)
     handover.fetch([fetched.uuid], form="xml", by=persons[0], now=NOW, origin=handover.Origin())
     smtp_sink.mails.clear()

@@ -26,6 +26,7 @@ from tests.factories import (
     LieuFactory,
     SuspensionFactory,
     SuspensionHabilitationFactory,
+    contenu_of,
 )
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -103,9 +104,10 @@ def test_late_demandes_go_to_another_lieu_in_one_act_and_all_are_told(client, li
     assert to_old["Subject"] == "3 demandes reprises par la Caf"
     assert all(one.reference in text_of(to_old) for one in demandes)
     for one in demandes:
-        [told] = smtp_sink.to(one.dossier.courriel)
+        family = contenu_of(one)
+        [told] = smtp_sink.to(family.courriel)
         assert "RPE prompt" in text_of(told)
-        for secret in (one.dossier.nom, one.dossier.telephone, one.dossier.courriel):
+        for secret in (family.nom, family.telephone, family.courriel):
             assert secret not in text_of(to_old) + text_of(to_new)
     batch.refresh_from_db()
     assert batch.notified_at == NOW

@@ -498,9 +498,8 @@ class World:
         by_token = {queries.link_token(one.uuid): one for one in Demande.objects.exclude(reference__startswith="CH-")}
         mine = {email: by_token.get(token) for email, token in ledger.sent.items()}
         expect([email for email, one in mine.items() if one is None], "demandes lost")
-        copies = collections.Counter(
-            Dossier.objects.filter(courriel__in=ledger.tried).values_list("courriel", flat=True)
-        )
+        said = (dossier.open(dossier.jour) for dossier in Dossier.objects.select_related("demande"))
+        copies = collections.Counter(one.courriel for one in said if one.courriel in ledger.tried)
         expect([email for email, count in copies.items() if count > 1], "demandes doubled")
         kept = {email for email, token in ledger.sent.items() if token not in ledger.withdrawn}
         expect(kept - copies.keys(), "dossiers lost")

@@ -5,10 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from demandes.models import Demande
 from extranet.core import clock
 from habilitations.models import DemandeHabilitation
-from tests.factories import AgentFactory, HabilitationFactory, LieuFactory
+from tests.factories import AgentFactory, HabilitationFactory, LieuFactory, contenu_of
 from tests.journeys.test_pages import faults_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -78,7 +77,7 @@ def test_a_family_goes_back_and_forth_reloads_and_loses_nothing(site, new_page, 
     assert page.inner_text("h1") == "Votre demande est envoyée"
     page.reload()
     assert page.inner_text("h1") == "Votre demande est envoyée"
-    assert Demande.objects.get().dossier.creneau == "le mardi matin"
+    assert contenu_of().creneau == "le mardi matin"
     assert {status for method, status in methods if method == "POST"} == {302}
     page.click("text=Suivre ma demande")
     page.fill("[name=courriel]", "autre@famille.test")

@@ -5,9 +5,8 @@ from datetime import date
 
 import pytest
 
-from demandes.models import Demande
 from extranet.core import clock
-from tests.factories import DemandeFactory, HabilitationFactory, LieuFactory
+from tests.factories import DemandeFactory, HabilitationFactory, LieuFactory, contenu_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -77,7 +76,7 @@ def test_a_family_asks_by_keyboard(live_server, new_page, settings):
     assert "Fiction" in page.inner_text("main"), page.inner_text("main")
     keys.follow("main button[name=valider]")
     reference = re.search(r"F-[\w-]+", page.inner_text("main")).group()
-    assert Demande.objects.get(reference=reference).dossier.nom == "Fiction"
+    assert contenu_of(demande__reference=reference).nom == "Fiction"
     assert not keys.unseen
 
 

@@ -13,6 +13,7 @@ from demandes.models import Attestation, Demande, Dossier, Livraison
 from demandes.queries import link_token
 from extranet.core import clock
 from habilitations.models import DemandeHabilitation
+from tests.factories import contenu_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -214,4 +215,4 @@ def test_a_family_asks(site, new_page, script):
     assert "Fiction" in page.inner_text("main")
     page.click("text=Envoyer ma demande")
     reference = re.search(r"F-[\w-]+", page.inner_text("main")).group()
-    assert Demande.objects.get(reference=reference).dossier.nom == "Fiction"
+    assert contenu_of(demande__reference=reference).nom == "Fiction"

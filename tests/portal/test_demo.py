@@ -105,9 +105,10 @@ def test_its_delivery_came_by_the_service_with_records_set_aside(demo):
 
 
 def test_nobody_real_is_in_it_and_no_mail_waits(demo):
-    for dossier in Dossier.objects.all():
-        assert dossier.courriel.endswith("@famille.test") or not dossier.courriel
-        assert dossier.telephone.startswith("+336000000") or not dossier.telephone
+    for dossier in Dossier.objects.select_related("demande"):
+        said = dossier.open(dossier.jour)
+        assert said.courriel.endswith("@famille.test") or not said.courriel
+        assert said.telephone.startswith("+336000000") or not said.telephone
     assert not Message.objects.filter(sent_at=None, cancelled_at=None).exists()
 
 

@@ -21,6 +21,7 @@ from extranet.core.documents import store
 from extranet.core.journal import services as journal
 from extranet.core.journal.models import Entry
 from extranet.core.outbox.models import Message
+from extranet.core.vault import days
 from extranet.portal import health, integrity, sweep
 from extranet.portal.tasks import sweep_due
 from tests.factories import NOW, DemandeFactory, HabilitationFactory, LieuFactory, TransmissionFactory, a_pdf
@@ -146,6 +147,7 @@ def without_triggers(sql, *values):
 
 def past_its_limit():
     DemandeFactory(transmise=True, lieu=LieuFactory(), last_day=NOW.date() - timedelta(days=1))
+    days.destroy(before=NOW.date())
 
 
 def destroyed_but_there():

@@ -4,6 +4,7 @@ import re
 from contextlib import contextmanager
 
 import pytest
+from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import reverse
 from django.utils import translation
@@ -11,11 +12,13 @@ from lxml import html
 
 from demandes import queries
 from demandes.models import Demande
+from demandes.views import family
 from extranet.core import languages
+from extranet.core.errors import NoKey
 from extranet.core.outbox import services as outbox
 from tests.conftest import text_of
 from tests.demandes.test_family import TYPED, URL, WHOLE, dict_of, form_of, post, press, shown, today  # noqa: F401
-from tests.factories import NOW, AgentFactory, DemandeFactory, HabilitationFactory, LieuFactory
+from tests.factories import NOW, AgentFactory, DemandeFactory, HabilitationFactory, LieuFactory, contenu_of
 
 pytestmark = pytest.mark.django_db
 ENGLISH = {"HTTP_ACCEPT_LANGUAGE": "en-GB,en;q=0.9,fr;q=0.1"}
@@ -47,7 +50,7 @@ def texts(page):
 DATA = re.compile(
     r"Extranet partenaires|.* – Extranet partenaires monenfant\.fr|Extranet partenaires monenfant\.fr|F-\S+|ME-\S+|"
     r"RPE .*|Le Châtelet-en-Brie.*|.*, \d{5} .*|\S+@\S+|Lou|Ornella|Nous cherchons.*|Zibeline .*|29253 .*|\d{5} .*|après la traite|"
-    r"Une phrase.*|Et une autre\.|Cookies|PDF|Caf|cnil\.fr|formulaire\.def.*|Message .*Cookies|Sacha Famille.*|hh:mm|Vaux.*|Paris.*"
+    r"Une phrase.*|Et une autre\.|Cookies|PDF|Caf|cnil\.fr|formulaire\.def.*|Message .*Cookies|Sacha Famille.*|hh:mm|\d+\s?minutes|Vaux.*|Paris.*"
 )
 
 
@@ -119,6 +122,31 @@ def test_the_form_what_is_wrong_the_summary_and_the_link_are_all_in_english(clie
     for state in ("retiree", "purgee"):
         Demande.objects.update(state=state, destroyed_at=NOW)
         assert "23 November 2026" in both(client, reverse("demandes:suivi", args=[token])).content.decode()
+
+
+@pytest.mark.rule("DEM-9.a")
+def test_each_refusal_that_a_family_may_meet_is_in_its_language(lieu, monkeypatch):
+    monkeypatch.setattr(family, "BRAKES", {"network": [(0, 3600)], "address": [(0, 3600)]})
+    seen = {}
+    for code in ("fr", "en"):
+        client, strict = Client(), Client(enforce_csrf_checks=True)
+        client.cookies["langue"] = strict.cookies["langue"] = code
+        answers = [
+            strict.post(URL, WHOLE),
+            client.put(URL),
+            client.get("/?q=a%00"),
+            press(client, post(client), valider="1"),
+            client.post(URL, WHOLE | {"message": "x" * 3_000_000}),
+        ]
+        assert [answer.status_code for answer in answers] == [403, 405, 400, 429, 413]
+        pages = [answer.content.decode() for answer in answers]
+        with translation.override(code):
+            pages += [render_to_string(f"erreurs/{status}.html") for status in (404, 409, 410, 422, 429, 500, 503)]
+            pages.append(render_to_string("erreurs/503.html", {"sentence": str(NoKey())}))
+        assert all(f'<html lang="{code}">' in page for page in pages)
+        seen[code] = set().union(*map(texts, pages))
+    same = {text for text in seen["fr"] & seen["en"] if not DATA.fullmatch(text)}
+    assert not same, same
 
 
 def dict_of_query(address):
@@ -219,7 +247,7 @@ def mails(demande, smtp_sink, kinds):
     for kind in kinds:
         outbox.post(kind, key=f"{kind}:{demande.langue}", to=[f"demande:{demande.uuid}"], now=NOW, demande=demande.pk)
     outbox.send_due(now=NOW)
-    return smtp_sink.to(demande.dossier.courriel)
+    return smtp_sink.to(contenu_of(demande).courriel)
 
 
 @pytest.mark.rule("DEM-9.a")
@@ -231,10 +259,10 @@ def test_each_mail_to_a_family_is_in_the_language_of_its_demande_and_whole(lieu,
         demande = DemandeFactory(transmise=True, lieu=lieu, langue=langue, reference=f"ME-{langue}", recuperee=False)
         waiting = DemandeFactory(langue=langue, reference=f"ME-{langue}-2")
         sent = mails(demande, smtp_sink, kinds) + mails(waiting, smtp_sink, kinds[:1])
-        path = reverse("demandes:suivi", args=[queries.link_token(demande.uuid)])
+        path, address = reverse("demandes:suivi", args=[queries.link_token(demande.uuid)]), contenu_of(demande).courriel
         Demande.objects.filter(pk=demande.pk).update(state="recuperee", picked_up_at=NOW)
-        assert Client(**ENGLISH).post(path, {"courriel": demande.dossier.courriel}).status_code == 302
-        sent.append(smtp_sink.to(demande.dossier.courriel)[-1])
+        assert Client(**ENGLISH).post(path, {"courriel": address}).status_code == 302
+        sent.append(smtp_sink.to(address)[-1])
         assert len(sent) == 5
         assert {mail["Content-Language"] for mail in sent} == {langue}
         rich = [mail.get_body(("html",)).get_content() for mail in sent]

@@ -10,7 +10,7 @@ from django.test import Client
 from demandes.models import Demande
 from habilitations.models import DemandeHabilitation
 from tests.demandes.test_family import TYPED, post, press
-from tests.factories import NOW, LieuFactory
+from tests.factories import NOW, LieuFactory, contenu_of
 from tests.habilitations import test_application as application
 
 pytestmark = pytest.mark.rule("DEM-6.b")
@@ -64,7 +64,7 @@ def test_what_the_family_typed_waits_with_it(clock):
     clock.shift(timedelta(seconds=int(refused["Retry-After"])))
     assert press(client, refused).status_code == 302
     assert Demande.objects.count() == 21
-    assert Demande.objects.order_by("pk").last().dossier.message == TYPED["message"]
+    assert contenu_of(Demande.objects.order_by("pk").last()).message == TYPED["message"]
 
 
 def test_one_mail_address_asks_ten_times_a_day_from_anywhere(clock):

@@ -10,7 +10,7 @@ from django.urls import URLResolver, get_resolver
 
 from demandes.models import Demande
 from demandes.queries import link_token
-from tests.factories import NOW, DemandeFactory
+from tests.factories import NOW, DemandeFactory, contenu_of
 
 pytestmark = pytest.mark.rule("RGP-2.a")
 
@@ -92,7 +92,7 @@ def test_a_family_withdraws_from_a_page_without_referrer_and_others_cannot(origi
     client = Client(enforce_csrf_checks=True)
     token = re.search(r'csrfmiddlewaretoken" value="([^"]+)"', client.get(path).content.decode())[1]
     headers = {"Origin": origin} | ({"Sec-Fetch-Site": site} if site else {})
-    typed = {"courriel": demande.dossier.courriel, "csrfmiddlewaretoken": token}
+    typed = {"courriel": contenu_of(demande).courriel, "csrfmiddlewaretoken": token}
     assert client.post(path, typed, headers=headers).status_code == status
     assert (Demande.objects.get().state == "retiree") == (status == 302)
 
@@ -103,7 +103,7 @@ def test_without_the_token_of_the_form_nothing_is_withdrawn():
     client = Client(enforce_csrf_checks=True)
     path = f"/demandes/suivi/{link_token(demande.uuid)}/"
     client.get(path)
-    typed = {"courriel": demande.dossier.courriel}
+    typed = {"courriel": contenu_of(demande).courriel}
     assert client.post(path, typed, headers={"Origin": "null", "Sec-Fetch-Site": "same-origin"}).status_code == 403
     assert client.post("/compte/connexion/", {}, headers={"Origin": "null"}).status_code == 403, (
         "elsewhere it stays refused"
@@ -117,7 +117,7 @@ def test_in_a_browser(new_page, live_server):
     demande = DemandeFactory(transmise=True)
     page = new_page()
     page.goto(f"{live_server.url}/demandes/suivi/{link_token(demande.uuid)}/")
-    page.fill("[name=courriel]", demande.dossier.courriel)
+    page.fill("[name=courriel]", contenu_of(demande).courriel)
     page.click("text=Retirer ma demande >> nth=-1")
     page.wait_for_url(f"{live_server.url}/demandes/retiree/")
     assert page.evaluate("document.referrer") == ""

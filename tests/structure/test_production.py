@@ -21,6 +21,9 @@ SAFE = {
     "REDIS_URL": "redis://127.0.0.1:1/0",
     "EMAIL_URL": "smtp+tls://a:b@smtp.test:587",
     "EXTRANET_TRUSTED_PROXIES": "172.30.77.1",
+    "EXTRANET_KEYS_DIR": "/cles",
+    "EXTRANET_KEYS_MIRROR_DIR": "/cles-double",
+    "EXTRANET_KEYS_MASTER": "0123456789abcdef" * 4,
     "EXTRANET_HOSTING": "Hébergeur Exemple, 1 rue de la Machine, 75000 Paris, 01 00 00 00 00",
 }
 
@@ -47,6 +50,12 @@ def start(changes):
         ("EXTRANET_HOSTING", None),
         ("EXTRANET_PUBLIC_URL", "http://extranet.test"),
         ("EXTRANET_CLOCK_SHIFT", "+16d"),
+        ("EXTRANET_KEYS_MASTER", None),
+        ("EXTRANET_KEYS_MASTER", "0123456789abcdef"),
+        ("EXTRANET_KEYS_DIR", None),
+        ("EXTRANET_KEYS_DIR", "/tmp/cles"),
+        ("EXTRANET_KEYS_MIRROR_DIR", "/tmp/double"),
+        ("EXTRANET_KEYS_MIRROR_DIR", "/cles/double"),
     ],
 )
 def test_production_refuses_what_is_unsafe_and_says_which_variable(name, value):

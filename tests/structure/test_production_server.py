@@ -40,6 +40,8 @@ def web(django_db_setup, django_db_blocker, tmp_path_factory):
         "EXTRANET_SECRET_KEY": "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ",
         "EXTRANET_PUBLIC_URL": f"https://{HOST}",
         "EXTRANET_DATA_DIR": str(tmp_path_factory.mktemp("production")),
+        "EXTRANET_KEYS_DIR": str(tmp_path_factory.mktemp("keys")),
+        "EXTRANET_KEYS_MASTER": "0123456789abcdef" * 4,
         "EXTRANET_TRUSTED_PROXIES": "127.0.0.1",
         "EXTRANET_HOSTING": "Hébergeur Exemple, 75000 Paris, 01 00 00 00 00",
         "DATABASE_URL": address,

@@ -14,7 +14,7 @@ FILES = sorted((ROOT / "extranet" / "locale").glob("*/LC_MESSAGES/django.po"))
 MARKS = {"_": 1, "gettext": 1, "gettext_lazy": 1, "gettext_noop": 1, "ngettext": 2, "ngettext_lazy": 2}
 QUOTED = r"""\s*u?('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 IN_TEMPLATE = re.compile(rf"\b(?:(?:_|gettext)\({QUOTED}|ngettext\({QUOTED},{QUOTED})")
-PLACE = re.compile(r"%\((\w+)\)[sd]|%%|<[^>]+>")
+PLACE = re.compile(r"%\((\w+)\)[sd]|<[^>]+>")
 
 
 def marked_in_templates():

@@ -10,14 +10,14 @@ from extranet.core.outbox.models import Message
 
 
 @addressee("user")
-def persons(identifiers: Collection[str]) -> dict[str, str]:
+def persons(identifiers: Collection[str], now: datetime) -> dict[str, str]:
     """The addresses of active persons."""
     rows = User.objects.filter(pk__in=identifiers, is_active=True).values_list("pk", "email")
     return {str(pk): email for pk, email in rows}
 
 
 @addressee("perdu")
-def askers(digests: Collection[str]) -> dict[str, str]:
+def askers(digests: Collection[str], now: datetime) -> dict[str, str]:
     """ACT-5: the addresses of the active persons who asked for a password; nobody takes as long as somebody."""
     found = {}
     for digest in digests:

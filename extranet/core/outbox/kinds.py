@@ -26,7 +26,7 @@ class Mail:
 Loader = Callable[[Sequence[Message], datetime], Mapping[Any, Any]]
 Writer = Callable[[Message, datetime], Mail | None]
 After = Callable[[Sequence[Message]], None]
-Resolver = Callable[[Collection[str]], Mapping[str, str]]
+Resolver = Callable[[Collection[str], datetime], Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def addressee(prefix: str) -> Callable[[Resolver], Resolver]:
     return register
 
 
-def addresses_of(recipients: Iterable[str]) -> dict[str, str]:
+def addresses_of(recipients: Iterable[str], now: datetime) -> dict[str, str]:
     """Opaque addressee → its address now; nothing for those whom nobody can write to any more."""
     by_prefix: dict[str, set[str]] = defaultdict(set)
     for recipient in recipients:
@@ -85,7 +85,7 @@ def addresses_of(recipients: Iterable[str]) -> dict[str, str]:
     return {
         f"{prefix}:{identifier}": address
         for prefix, identifiers in by_prefix.items()
-        for identifier, address in RESOLVERS[prefix](identifiers).items()
+        for identifier, address in RESOLVERS[prefix](identifiers, now).items()
         if address
     }
 

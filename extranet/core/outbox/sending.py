@@ -304,7 +304,9 @@ def _is_encodable(address: str) -> bool:
 
 
 class _Composed(EmailMultiAlternatives):
-    """Says its parts apart by its own Message-ID: looking for a mark that the text does not hold costs as much as the text."""
+    """Says its parts apart by its own Message-ID: looking for a mark that the text does not hold costs as much as the
+    text.
+    """
 
     def message(self, **options: Any) -> Any:
         made = super().message(**options)

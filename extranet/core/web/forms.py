@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from django import forms
 from django.core.validators import RegexValidator, validate_email
 from django.forms.renderers import TemplatesSetting
+from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -170,7 +171,7 @@ def _of(name: str, sentence: str) -> str:
 class Rows(forms.BaseFormSet):  # type: ignore[type-arg]
     """One group of fields a child or a person. What was typed, by name, gains and loses rows."""
 
-    titre = "Ligne"
+    titre: str | Promise = "Ligne"
     MOST = 10
 
     @classmethod

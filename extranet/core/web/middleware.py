@@ -84,8 +84,9 @@ def _is_secret(request: HttpRequest) -> bool:
 
 
 class Languages:
-    """DEM-9.a: pages for families speak the language chosen by `?langue=`, else the one chosen before (cookie), else the
-    browser's. All others speak French, whatever the browser asks."""
+    """DEM-9.a: pages for families speak the language chosen by `?langue=`, else the one chosen before (cookie), else
+    the browser's. All others speak French, whatever the browser asks.
+    """
 
     def __init__(self, get_response: GetResponse):
         self.get_response = get_response

@@ -3,6 +3,7 @@
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseServerError
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 
 from extranet.core.web.middleware import answer
 
@@ -12,7 +13,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return answer(
         request,
         403,
-        "Cette page était ouverte depuis trop longtemps. Revenez en arrière, rechargez-la, puis recommencez.",
+        _("Cette page était ouverte depuis trop longtemps. Revenez en arrière, rechargez-la, puis recommencez."),
     )
 
 

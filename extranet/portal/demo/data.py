@@ -15,8 +15,8 @@ from conventions.rules import GestionnaireDonne, LieuDonne, PersonneDonnee
 from conventions.services import register
 from conventions.services import signature as signatures
 from demandes import rules
-from demandes.models import Demande, Dossier, Livraison, Transmission
-from demandes.services import attestation, deliveries, destruction
+from demandes.models import Contenu, Demande, Dossier, Livraison, Transmission
+from demandes.services import attestation, deliveries, destruction, dossiers
 from demandes.workflow import Etat
 from extranet.core.accounts.models import User
 from extranet.core.dates import add_months, paris_date, start_of_day
@@ -83,6 +83,7 @@ def lieux(epci: Iterable[str]) -> list[LieuDemo]:
 
 def load(*, now: datetime, epci: Iterable[str], size: str) -> dict[str, int]:
     """Everything, once; returns counts. Call in one transaction."""
+    dossiers.prepare(now=now)
     rng = random.Random(77)
     password = make_password(PASSWORD)
     agents = {row[0]: _agent(*row, password=password, now=now) for row in AGENTS}
@@ -249,7 +250,7 @@ def _demandes(rng: random.Random, signed: list[Lieu], count: int, now: datetime)
     communes = {lieu.pk: list(lieu.couvertures.values_list("commune_id", flat=True)) for lieu in signed}
     persons = {lieu.pk: Habilitation.objects.filter(personne__lieu=lieu)[0] for lieu in signed}
     batches: dict[tuple[int, int], Transmission] = {}
-    dossiers: list[Dossier] = []
+    written: list[tuple[Demande, Contenu]] = []
     withdrawn = []
     for rank in range(count):
         age, state = SITUATIONS[rank % len(SITUATIONS)]
@@ -281,19 +282,29 @@ def _demandes(rng: random.Random, signed: list[Lieu], count: int, now: datetime)
             picked_up_by=persons[lieu.pk].user if taken else None,
             closed_at=at + timedelta(days=10) if state == Etat.TRAITEE else None,
         )
-        dossiers.append(_dossier(rng, demande, rank, paris_date(at)))
+        contenu = _contenu(rng, rank, paris_date(at))
+        if demande.last_day >= paris_date(now):  # the others are destroyed at once
+            written.append((demande, contenu))
         if state == Etat.RETIREE:
             withdrawn.append(demande)
-    Dossier.objects.bulk_create(dossiers, batch_size=1_000)
+    dossiers.ensure({demande.last_day for demande, _ in written})
+    rows = [
+        Dossier(
+            demande=demande,
+            jour=demande.last_day,
+            scelle=Dossier.sealed(demande.uuid, contenu, demande.last_day),
+        )
+        for demande, contenu in written
+    ]
+    Dossier.objects.bulk_create(rows, batch_size=1_000)
     for demande in withdrawn:
         destruction.withdraw(demande, now=demande.received_at + timedelta(days=1))
 
 
-def _dossier(rng: random.Random, demande: Demande, rank: int, day: date) -> Dossier:
+def _contenu(rng: random.Random, rank: int, day: date) -> Contenu:
     prenom, nom = rng.choice(PRENOMS), f"{rng.choice(NOMS)}"
     born = day - timedelta(days=rng.randrange(60, 1_500))
-    return Dossier(
-        demande=demande,
+    return Contenu(
         nom=nom,
         prenom=prenom,
         courriel=f"famille{rank + 1}@famille.test",

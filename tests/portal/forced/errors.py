@@ -21,10 +21,9 @@ TOKEN = "JetonTresSecretDeLienPrive0123456789"
 
 def refused_by_the_database() -> None:
     """IntegrityError: « Failing row contains (…) »."""
-    from demandes.models import Dossier
+    from extranet.core.journal.models import Entry
 
-    child = {"prenom": CANARIES["prenom"], "date_naissance": BORN}
-    Dossier(**CANARIES, enfants=[child], besoin=None, demande_id=0).save(force_insert=True)
+    Entry(event=CANARIES["nom"], details=CANARIES | {"date_naissance": BORN}).save(force_insert=True)
 
 
 def in_a_thread() -> None:

@@ -1,0 +1,97 @@
+"""Sealing values under the key of the day by which they must go, and opening them until that day is over (CNS-10).
+
+A sealed value: version, name of the key, nonce, and the value under AES-256-GCM, bound to what it is `about`. It knows
+neither what is sealed nor where it is kept.
+"""
+
+import hashlib
+import logging
+import os
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from extranet.core.errors import Gone, NoKey
+from extranet.core.vault import days
+
+logger = logging.getLogger(__name__)
+
+VERSION, NAME, NONCE = b"\x01", 8, 12
+HEAD = len(VERSION) + NAME
+NOT_KEPT = (
+    "Le service ne peut pas enregistrer de données pour le moment. Rien n’en a été gardé : recommencez dans quelques "
+    "minutes."
+)
+
+
+class _Key(NamedTuple):
+    head: bytes
+    cipher: AESGCM
+    stamp: tuple[int, int]  # of its file
+
+
+_keys: dict[tuple[Path, date], _Key] = {}
+_today = date.min
+
+
+def seal(day: date, value: bytes, about: str) -> bytes:
+    """`value` as it may be kept until the end of `day`. Raises NoKey where that day has none that can be used."""
+    try:
+        key = _key(day)
+        if key.stamp != days.stamp(day):  # lost or replaced since: what is written must be readable by all
+            key = _key(day, anew=True)
+    except days.Lost as lost:
+        logger.error("nothing can be sealed: %s", lost)
+        raise NoKey(NOT_KEPT) from lost
+    nonce = os.urandom(NONCE)
+    return key.head + nonce + key.cipher.encrypt(nonce, value, about.encode())
+
+
+def open(day: date, sealed: bytes, about: str, *, today: date) -> bytes:
+    """What was sealed. Gone by date alone once `day` is over, whether or not its key is destroyed. Raises NoKey."""
+    if day < today:
+        raise Gone
+    forget(before=today)
+    sealed = bytes(sealed)
+    try:
+        key = _key(day)
+        if not sealed.startswith(key.head) and not sealed.startswith((key := _key(day, anew=True)).head):
+            raise days.Lost(f"the key of {day} is not the one that sealed this")
+        return key.cipher.decrypt(sealed[HEAD : HEAD + NONCE], sealed[HEAD + NONCE :], about.encode())
+    except (days.Lost, InvalidTag) as fault:
+        logger.error("%s cannot be opened: %s", about, fault if isinstance(fault, days.Lost) else "damaged")
+        raise NoKey from fault
+
+
+def destroy(*, before: date) -> int:
+    """Destroy the keys of all days `before` wherever they are kept, this process's memory included; how many days."""
+    forget(before=before)
+    return days.destroy(before=before)
+
+
+def head(day: date) -> bytes:
+    """How each value sealed under the key of `day` begins. Raises days.Lost."""
+    return _key(day, anew=True).head
+
+
+def forget(*, before: date) -> None:
+    """Drop the keys of days that are over from the memory of this process."""
+    global _today
+    if before != _today:
+        _today = before
+        for known in [one for one in list(_keys) if one[1] < before]:
+            _keys.pop(known, None)
+
+
+def _key(day: date, *, anew: bool = False) -> _Key:
+    """Read once a process."""
+    where = (days.folder(), day)
+    if anew or (key := _keys.get(where)) is None:
+        _keys.pop(where, None)
+        stamp, raw = days.stamp(day), days.read(day)
+        name = hashlib.sha256(b"day-key:" + raw).digest()[:NAME]
+        key = _keys[where] = _Key(VERSION + name, AESGCM(raw), stamp)
+    return key
