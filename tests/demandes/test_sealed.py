@@ -268,6 +268,34 @@ def test_without_any_worker_the_first_request_after_midnight_destroys_the_key(cl
     assert not Dossier.objects.filter(demande=demande).exists()
 
 
+class Killed(BaseException):
+    """What a kill leaves: nothing after it."""
+
+
+def killed(*args, **named):
+    raise Killed
+
+
+@pytest.mark.rule("CNS-10.b")
+@pytest.mark.rule("CNS-10.c")
+def test_a_kill_between_row_and_key_in_either_order_loses_nothing_and_leaves_nothing(client, lieu, monkeypatch):  # noqa: F811
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr("extranet.core.journal.services.record", killed)
+        send(client)
+    [key] = days.folder().glob(f"*{days.KEY}")  # without a row
+    before = key.read_bytes()
+    assert not Demande.objects.exists()
+    assert send(client).status_code == 302
+    assert key.read_bytes() == before
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(sealing, "destroy", killed)
+        destruction.destroy_due(now=MIDNIGHT)
+    assert (Dossier.objects.count(), key.exists()) == (0, True)  # rows first, then the key
+    destruction.destroy_due(now=MIDNIGHT)
+    assert not key.exists()
+
+
 @pytest.mark.rule("CNS-10.b")
 def test_a_row_that_cannot_be_deleted_keeps_no_key_alive(lieu):  # noqa: F811
     demande = DemandeFactory(transmise=True, lieu=lieu, at=NOW)
@@ -299,13 +327,16 @@ def test_the_brake_holds_the_keys_too(client, lieu, time_machine):  # noqa: F811
 
 
 @pytest.mark.rule("CNS-6.c")
-def test_after_a_leap_of_the_clock_no_key_goes_even_of_days_without_dossiers(db):
+def test_after_a_leap_of_the_clock_no_key_goes_even_of_days_without_dossiers(db, time_machine):
     dossiers.prepare(now=NOW)
     ClockMark.objects.create(boot="b", started_at=NOW, seen_at=NOW, leapt_at=NOW)
     assert destruction.destroy_due(now=NOW + timedelta(days=30)) == 0
     assert len(days.overdue(DAY + timedelta(days=30))) == 30
-    destruction.confirm(0, now=NOW + timedelta(days=30), reading=None)
-    destruction.destroy_due(now=NOW + timedelta(days=30))
+    time_machine.move_to(NOW + timedelta(days=30), tick=False)
+    code, words = run("purge_dossiers")
+    assert (code, words.splitlines()[-1]) == (1, "python manage.py purge_dossiers --confirm 0")
+    assert len(days.overdue(DAY + timedelta(days=30))) == 30
+    assert run("purge_dossiers", "--confirm", "0") == (0, "0 due, 0 destroyed\n")
     assert days.overdue(DAY + timedelta(days=30)) == []
 
 
