@@ -336,8 +336,8 @@ class Dossier(models.Model):
     @staticmethod
     def opened(demande: uuid.UUID, day: date, scelle: bytes, today: date) -> Contenu:
         """What `sealed` was given. Gone by date once `day` is over; raises NoKey where its key is lost."""
-        raw, known = sealing.open(day, scelle, f"dossier:{demande}", today=today), champs(Contenu)
-        return Contenu(**{name: value for name, value in json.loads(raw).items() if name in known})
+        said = json.loads(sealing.open(day, scelle, f"dossier:{demande}", today=today).decode())
+        return Contenu(**{name: said[name] for name in champs(Contenu).keys() & said.keys()})
 
     def open(self, today: date) -> Contenu:
         """What it says, as `opened`."""
