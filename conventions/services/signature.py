@@ -143,7 +143,12 @@ def record_deliberation(
     _require_open(acte)
     if faults := rules.deliberation_faults(deliberation_on, deliberation_received_on, paris_date(now)):
         raise Refused(faults)
-    before = [acte.deliberation_numero, str(acte.deliberation_on or ""), str(acte.deliberation_received_on or "")]
+    before = [
+        acte.deliberation_nature,
+        acte.deliberation_numero,
+        str(acte.deliberation_on or ""),
+        str(acte.deliberation_received_on or ""),
+    ]
     acte.deliberation_nature, acte.deliberation_numero = nature, numero
     acte.deliberation_on, acte.deliberation_received_on = deliberation_on, deliberation_received_on
     acte.save(
@@ -154,6 +159,6 @@ def record_deliberation(
             "deliberation_received_on",
         ]
     )
-    after = [numero, deliberation_on.isoformat(), str(deliberation_received_on or "")]
+    after = [nature, numero, deliberation_on.isoformat(), str(deliberation_received_on or "")]
     journal.record("convention.deliberation", acte.convention, by=by, at=now, avant=before, apres=after)
     return acte

@@ -176,6 +176,8 @@ def test_the_persons_of_a_former_convention_do_not_sign_under_the_next():
     following(lieu, date(2026, 2, 1))
     assert lieu in queries.lieux_to_attest(line.user, datetime(2026, 1, 31, 9, tzinfo=UTC))
     assert lieu not in queries.lieux_to_attest(line.user, datetime(2026, 2, 1, 9, tzinfo=UTC))
+    lieu.conventions.filter(ended_on=None).update(ended_on=date(2026, 3, 1))  # nor when that one is over
+    assert lieu not in queries.lieux_to_attest(line.user, datetime(2026, 4, 1, 9, tzinfo=UTC))
 
 
 @pytest.mark.rule("ACC-6.a")
