@@ -100,15 +100,14 @@ def _require_open(acte: Acte) -> None:
 
 def _take_effect(acte: Acte, effective_on: date, by: User, now: datetime) -> None:
     """All signatures are there. A correction of one may move the effect of an acte that already holds."""
-    before, founding = acte.effective_on, acte.nature == Acte.Nature.CONVENTION
-    if before == effective_on:
+    if (before := acte.effective_on) == effective_on:
         return
     if queries.changed_before(acte, effective_on):
         raise Refused(
             {"signed_on": "Un avenant a pris effet avant cette date : elle ne peut pas être celle de cet acte."}
         )
     if ACTE.apply(acte, "apply", by=by, now=now, effective_on=effective_on):
-        if founding:
+        if acte.nature == Acte.Nature.CONVENTION:
             CONVENTION.apply(acte.convention, "sign", by=by, now=now, in_force_from=effective_on)
     else:
         _move_effect(acte, effective_on)
