@@ -327,7 +327,7 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
 
     @admin.display(description="communes et personnes")
     def annexe1(self, convention: Convention) -> str:
-        communes, personnes = queries.lines_of(queries.founding_acte(convention))
+        communes, personnes = queries.annexe1_of(convention)
         return render_to_string("conventions/admin/_annexe1.html", {"communes": communes, "personnes": personnes})
 
     @admin.display(description="document à signer")

@@ -47,7 +47,8 @@ def named_on(day: date) -> QuerySet[PersonneInscrite]:
 
 def named_to_the_end(day: date) -> QuerySet[PersonneInscrite]:
     """CON-6: lines that were true on the last day of a convention that is over on `day`, and that nothing followed."""
-    followed = Convention.objects.filter(in_force(day), lieu=OuterRef("lieu"))
+    start = OuterRef("opened_by__convention__in_force_from")
+    followed = Convention.objects.filter(lieu=OuterRef("lieu"), in_force_from__gt=start, in_force_from__lte=day)
     end = F("opened_by__convention__ended_on")
     over = Q(opened_by__convention__ended_on__lt=day, from_on__lte=end) & (Q(until_on=None) | Q(until_on__gte=end))
     return PersonneInscrite.objects.filter(over, ~Exists(followed))
@@ -167,6 +168,16 @@ def lines_of(acte: Acte) -> tuple[QuerySet[Couverture], QuerySet[PersonneInscrit
     return (
         acte.couvertures_ouvertes.select_related("commune__departement").order_by("commune__nom_recherche", "commune"),
         acte.personneinscrites_ouvertes.order_by("nom", "prenom", "pk"),
+    )
+
+
+def annexe1_of(convention: Convention) -> tuple[QuerySet[Couverture], QuerySet[PersonneInscrite]]:
+    """CON-8: every line of a convention, over, holding or waiting for signatures, by whichever of its actes."""
+    return (
+        Couverture.objects.filter(opened_by__convention=convention)
+        .select_related("commune")
+        .order_by("commune__nom_recherche", "commune", "from_on"),
+        PersonneInscrite.objects.filter(opened_by__convention=convention).order_by("nom", "prenom", "from_on", "pk"),
     )
 
 

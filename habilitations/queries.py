@@ -89,11 +89,10 @@ def lieux_without_anybody(now: datetime) -> QuerySet[Lieu]:
 def qualite_of(user: Any, lieu: Lieu, now: datetime) -> str:
     """The function under which `user` is named in annexe 1 of `lieu`, or was to the end of its convention."""
     own, day = bound(now).filter(user=user, personne__lieu=lieu).values("personne"), paris_date(now)
-    lines = conventions.named_on(day).filter(personne__in=own) or conventions.named_to_the_end(day).filter(
-        personne__in=own
-    )
-    line = lines.order_by("-from_on", "-pk").first()
-    return line.fonction if line else ""
+    for lines in (conventions.named_on(day), conventions.named_to_the_end(day)):
+        if line := lines.filter(personne__in=own).order_by("-from_on", "-pk").first():
+            return line.fonction
+    return ""
 
 
 def with_fonction(rows: QuerySet[Habilitation], now: datetime) -> QuerySet[Habilitation]:

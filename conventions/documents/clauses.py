@@ -173,7 +173,7 @@ PROMISES: dict[str, tuple[str, ...]] = {
     "les références et les dates des demandes, sans aucune donnée des familles": ("CNS-3.c",),
     "le visa nécessaire": ("CNS-4.a",),
     "est enregistré sur le portail, avec son auteur, sa date et son origine": ("ACC-2.a",),
-    "suspendre immédiatement l’accès d’une personne": ("ACC-6.a", "ACC-6.b"),
+    "suspendre immédiatement l’accès d’une personne": ("ACC-6.a", "ACC-6.b", "CON-5.b", "CON-5.c"),
     "L’habilitation se demande sur le portail": ("HAB-1.a", "HAB-1.b", "HAB-1.c", "HAB-3.a", "HAB-3.b"),
     "un accusé de réception lui est adressé par courriel": ("HAB-3.c",),
     "une fois la convention et son annexe 1 revenues signées": ("ACT-1.a", "CON-2.j"),

@@ -4,11 +4,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 
 from conventions import queries, rights, rules
@@ -130,7 +129,8 @@ def identify(
     The only writer of these columns, and of the rows that they repeat. Values not given stay as they are.
     """
     kind, key = (IdentiteLieu, "lieu") if isinstance(owner, Lieu) else (IdentiteGestionnaire, "gestionnaire")
-    whole = {name: getattr(owner, name) for name in kind.VALUES} | dict(values)
+    locked = type(owner)._default_manager.select_for_update(of=("self",)).get(pk=owner.pk)
+    whole = {name: getattr(locked, name) for name in kind.VALUES} | dict(values)
     day = paris_date(now)
     if (before := owner.identites.filter(until_on=None).first()) is not None:
         owner.identites.filter(pk=before.pk).update(until_on=rules.last_day_of_line(before.from_on, day))
@@ -175,9 +175,9 @@ def prepare_avenant(
     if not (communes_added or communes_removed or personnes_added or personnes_changed or personnes_removed):
         raise Refused({"": "Indiquez au moins un changement."})
     lieu, acte = convention.lieu, _acte(convention, Acte.Nature.AVENANT, by, now)
-    _mark_closed(acte, lieu.couvertures, "commune_id", communes_removed, "communes_removed")
-    _mark_closed(acte, lieu.inscriptions, "personne__uuid", personnes_removed, "personnes_removed")
-    changed = _mark_closed(acte, lieu.inscriptions, "personne__uuid", personnes_changed, "personnes_changed")
+    _mark_closed(acte, lieu.couvertures.all(), "commune_id", communes_removed, "communes_removed")
+    _mark_closed(acte, lieu.inscriptions.all(), "personne__uuid", personnes_removed, "personnes_removed")
+    changed = _mark_closed(acte, lieu.inscriptions.all(), "personne__uuid", personnes_changed, "personnes_changed")
     named = [(line.personne, personnes_changed[line.personne.uuid]) for line in changed]
     named += [(Personne.objects.create(lieu=lieu), line) for line in personnes_added]
     _require_communes(acte, lieu, communes_added)
@@ -187,7 +187,7 @@ def prepare_avenant(
     return acte
 
 
-def _mark_closed(acte: Acte, lines: Any, key: str, wanted: Collection, field: str) -> list:
+def _mark_closed(acte: Acte, lines: QuerySet, key: str, wanted: Collection, field: str) -> list:
     """The lines that hold and that no other avenant ends, now to be ended by `acte`."""
     held = lines.filter(IN_EFFECT, closed_by=None, opened_by__convention=acte.convention, **{f"{key}__in": set(wanted)})
     found = list(held)
@@ -197,7 +197,7 @@ def _mark_closed(acte: Acte, lines: Any, key: str, wanted: Collection, field: st
     return found
 
 
-def _standing(acte: Acte, lines: Any) -> Any:
+def _standing(acte: Acte, lines: QuerySet) -> QuerySet:
     """Lines that hold and `acte` does not end, and those that another acte, not yet signed, brings."""
     stay = IN_EFFECT & (Q(closed_by=None) | ~Q(closed_by=acte))
     return lines.filter(stay | Q(from_on=None, opened_by__state=EtatActe.PREPARE))
@@ -207,12 +207,12 @@ def _require_communes(acte: Acte, lieu: Lieu, codes: Collection[str]) -> None:
     own = Commune.objects.filter(pk__in=codes, caf=lieu.caf_id, actuelle=True).count()
     if own < len(set(codes)):
         raise Refused({"communes_added": "Choisissez des communes du territoire de cette Caf."})
-    if _standing(acte, lieu.couvertures).filter(commune__in=codes).exists():
+    if _standing(acte, lieu.couvertures.all()).filter(commune__in=codes).exists():
         raise Refused({"communes_added": "Une de ces communes est déjà à l’annexe 1, ou dans un autre avenant."})
 
 
 def _require_addresses(acte: Acte, lieu: Lieu, addresses: list[str]) -> None:
-    taken = _standing(acte, lieu.inscriptions).filter(courriel__in=addresses).exists()
+    taken = _standing(acte, lieu.inscriptions.all()).filter(courriel__in=addresses).exists()
     if taken or len(set(addresses)) < len(addresses):
         raise Refused({"personnes_added": "Deux personnes ne peuvent pas avoir la même adresse."})
 

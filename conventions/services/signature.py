@@ -100,15 +100,14 @@ def _require_open(acte: Acte) -> None:
 
 def _take_effect(acte: Acte, effective_on: date, by: User, now: datetime) -> None:
     """All signatures are there. A correction of one may move the effect of an acte that already holds."""
-    before, founding = acte.effective_on, acte.nature == Acte.Nature.CONVENTION
-    if before == effective_on:
+    if (before := acte.effective_on) == effective_on:
         return
     if queries.changed_before(acte, effective_on):
         raise Refused(
             {"signed_on": "Un avenant a pris effet avant cette date : elle ne peut pas être celle de cet acte."}
         )
     if ACTE.apply(acte, "apply", by=by, now=now, effective_on=effective_on):
-        if founding:
+        if acte.nature == Acte.Nature.CONVENTION:
             CONVENTION.apply(acte.convention, "sign", by=by, now=now, in_force_from=effective_on)
     else:
         _move_effect(acte, effective_on)
@@ -143,7 +142,12 @@ def record_deliberation(
     _require_open(acte)
     if faults := rules.deliberation_faults(deliberation_on, deliberation_received_on, paris_date(now)):
         raise Refused(faults)
-    before = [acte.deliberation_numero, str(acte.deliberation_on or ""), str(acte.deliberation_received_on or "")]
+    before = [
+        acte.deliberation_nature,
+        acte.deliberation_numero,
+        str(acte.deliberation_on or ""),
+        str(acte.deliberation_received_on or ""),
+    ]
     acte.deliberation_nature, acte.deliberation_numero = nature, numero
     acte.deliberation_on, acte.deliberation_received_on = deliberation_on, deliberation_received_on
     acte.save(
@@ -154,6 +158,6 @@ def record_deliberation(
             "deliberation_received_on",
         ]
     )
-    after = [numero, deliberation_on.isoformat(), str(deliberation_received_on or "")]
+    after = [nature, numero, deliberation_on.isoformat(), str(deliberation_received_on or "")]
     journal.record("convention.deliberation", acte.convention, by=by, at=now, avant=before, apres=after)
     return acte

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from demandes import queries as demandes
@@ -22,6 +22,8 @@ from tests.factories import (
     HabilitationFactory,
     LieuFactory,
     PersonneInscriteFactory,
+    SuspensionFactory,
+    SuspensionHabilitationFactory,
 )
 
 pytestmark = pytest.mark.django_db
@@ -176,6 +178,8 @@ def test_the_persons_of_a_former_convention_do_not_sign_under_the_next():
     following(lieu, date(2026, 2, 1))
     assert lieu in queries.lieux_to_attest(line.user, datetime(2026, 1, 31, 9, tzinfo=UTC))
     assert lieu not in queries.lieux_to_attest(line.user, datetime(2026, 2, 1, 9, tzinfo=UTC))
+    lieu.conventions.filter(ended_on=None).update(ended_on=date(2026, 3, 1))  # nor when that one is over
+    assert lieu not in queries.lieux_to_attest(line.user, datetime(2026, 4, 1, 9, tzinfo=UTC))
 
 
 @pytest.mark.rule("ACC-6.a")
@@ -209,6 +213,33 @@ def test_a_family_is_not_shown_to_a_colleague_only_named_later(client, lieu, tim
     assert client.get(reverse("demandes:detail", args=[demande.uuid])).status_code == 404
     time_machine.move_to(OVER, tick=False)
     assert client.get(reverse("demandes:detail", args=[demande.uuid])).status_code == 200
+
+
+@pytest.mark.rule("ACC-6.a")
+def test_a_suspension_holds_from_its_moment_to_that_of_its_end_and_one_at_a_time(lieu, line):
+    begin, end = LAST_SECOND - timedelta(hours=2), LAST_SECOND - timedelta(hours=1)
+    SuspensionHabilitationFactory(habilitation=line, from_at=begin, until_at=end)
+    second = timedelta(seconds=1)
+    for now, holds in [(begin - second, True), (begin, False), (end - second, False), (end, True)]:
+        assert (line in queries.active(now)) is holds
+        assert (line in queries.bound(now)) is holds
+        assert (lieu in queries.lieux_of(line.user, now)) is holds
+    SuspensionHabilitationFactory(habilitation=line, from_at=end)
+    assert line not in queries.active(LAST_SECOND)
+    with pytest.raises(IntegrityError, match="one_open_suspension_a_habilitation"), transaction.atomic():
+        SuspensionHabilitationFactory(habilitation=line, from_at=LAST_SECOND)
+    with pytest.raises(IntegrityError, match="lifted_after_its_start"), transaction.atomic():
+        line.suspensions.filter(until_at=None).update(until_at=begin)
+
+
+@pytest.mark.rule("CON-5.c")
+@pytest.mark.rule("CON-6.b")
+def test_a_suspended_lieu_keeps_its_persons_named_and_its_attestations_to_sign(lieu, line):
+    SuspensionFactory(convention=lieu.conventions.get(), from_at=LAST_SECOND - timedelta(days=1))
+    assert line in queries.active(LAST_SECOND)
+    assert line not in queries.entering(LAST_SECOND)
+    assert lieu in queries.lieux_to_attest(line.user, LAST_SECOND)
+    assert lieu not in queries.lieux_of(line.user, LAST_SECOND)
 
 
 @pytest.mark.rule("HAB-4.b")

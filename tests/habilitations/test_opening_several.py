@@ -1,12 +1,17 @@
 """All persons of an annexe 1 are opened in one act; a button is there exactly when its act would pass (ACT-1)."""
 
+from io import BytesIO
+
 import pytest
 from django.urls import reverse
 
 from conventions.models import Convention, Gestionnaire
+from conventions.rules import PersonneDonnee
+from conventions.services import register, signature
 from extranet.core.errors import Forbidden, NotFound
 from extranet.core.outbox import services as outbox
 from extranet.core.outbox.models import Message
+from habilitations import queries
 from habilitations.models import Habilitation
 from habilitations.services import activation
 from tests.conftest import text_of
@@ -17,6 +22,7 @@ from tests.factories import (
     LieuFactory,
     PersonneInscriteFactory,
     SuspensionFactory,
+    a_pdf,
 )
 
 pytestmark = pytest.mark.django_db
@@ -109,6 +115,33 @@ def test_who_accepted_reads_why_instead_of_a_button(client, persons):
         activation.activate_all(personne_ids=[persons[0].pk], by=accepter, now=NOW)
     client.force_login(AgentFactory().user)
     assert button in client.get(f"{address}change/").content.decode()
+
+
+@pytest.mark.rule("ACT-1.b")
+@pytest.mark.rule("CON-7.d")
+def test_whoever_prepared_the_avenant_does_not_open_the_access_of_whom_it_names(lieu):
+    agent, other = AgentFactory(), AgentFactory()
+    new = PersonneDonnee("M.", "Roux", "Sam", "sam@lieu.test", "Petite enfance", "responsable")
+    acte = register.prepare_avenant(
+        convention_uuid=lieu.conventions.get().uuid, personnes_added=[new], by=agent.user, now=NOW
+    )
+    for partie in ("gestionnaire", "caf"):
+        signature.record_signature(
+            acte_uuid=acte.uuid,
+            partie=partie,
+            pieces=["avenant", "annexe1"],
+            signed_on=NOW.date(),
+            signataire="Dominique Moreau",
+            qualite="présidente",
+            scan=BytesIO(a_pdf()),
+            by=agent.user,
+            now=NOW,
+        )
+    [named] = queries.to_activate(NOW)
+    with pytest.raises(Forbidden, match="préparé l’avenant"):
+        activation.activate(personne_id=named.pk, by=agent.user, now=NOW)
+    made = activation.activate(personne_id=named.pk, by=other.user, now=NOW)
+    assert lieu in queries.lieux_of(made.user, NOW)
 
 
 @pytest.mark.rule("ACT-1.b")
