@@ -1,7 +1,7 @@
-"""The languages that families read: French, in which every text is written, and each with a folder in locale/.
+"""The languages that families read: French, in which every text is written, and each that has its own catalogue.
 
-Everything else speaks French: `web.middleware.Languages` opens another language only on pages marked `for_families`, and
-a mail is written in the language of its `Mail`. Docs: guides/langues.md.
+Everything else speaks French: `web.middleware.Languages` opens another language only on pages marked `for_families`,
+and a mail is written in the language of its `Mail`. Docs: guides/langues.md.
 """
 
 from collections.abc import Callable
@@ -32,14 +32,14 @@ def current() -> str:
 
 def for_families(view: Callable[..., Any]) -> Callable[..., Any]:
     """Mark a page that speaks its reader's language (DEM-9.a)."""
-    view.for_families = True
+    view.for_families = True  # type: ignore[attr-defined]
     return view
 
 
 def choose(request: HttpRequest, code: str) -> None:
     """The visitor asks for this language: from here on in this answer, and kept for the pages that follow."""
     if code in dict(settings.LANGUAGES):
-        request.langue_choisie = code
+        request.langue_choisie = code  # type: ignore[attr-defined]
         translation.activate(code)
 
 

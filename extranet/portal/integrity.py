@@ -3,10 +3,19 @@
 import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Count, F, Q
 
-from conventions.models import Convention, Couverture, IdentiteGestionnaire, IdentiteLieu, PersonneInscrite
+from conventions.models import (
+    Convention,
+    Couverture,
+    Gestionnaire,
+    IdentiteGestionnaire,
+    IdentiteLieu,
+    Lieu,
+    PersonneInscrite,
+)
 from demandes.models import Demande, Dossier, Livraison
 from demandes.services import dossiers, inbox
 from demandes.workflow import ALIVE, Etat
@@ -63,12 +72,15 @@ def one_convention(now: datetime) -> Iterator[str]:
 
 def identities(now: datetime) -> Iterator[str]:
     """CON-8.b: the columns of each lieu and gestionnaire are those of the row that holds now, and there is one."""
-    for kind, owner in ((IdentiteLieu, "lieu"), (IdentiteGestionnaire, "gestionnaire")):
+    kinds: list[tuple[Any, str, Any]] = [
+        (IdentiteLieu, "lieu", Lieu),
+        (IdentiteGestionnaire, "gestionnaire", Gestionnaire),
+    ]
+    for kind, owner, owners in kinds:
         rows = kind._default_manager.filter(until_on=None)
         for row in rows.exclude(**{name: F(f"{owner}__{name}") for name in kind.VALUES}).order_by("pk"):
             yield f"{owner} {getattr(row, f'{owner}_id')}: its columns are not those of its identity"
-        model = kind._meta.get_field(owner).related_model
-        for lost in model._default_manager.exclude(pk__in=rows.values(owner)).order_by("pk"):
+        for lost in owners._default_manager.exclude(pk__in=rows.values(owner)).order_by("pk"):
             yield f"{owner} {lost.pk}: no identity holds now"
 
 

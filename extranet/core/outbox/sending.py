@@ -130,7 +130,7 @@ class Batch:
             by_prefix[message.recipient.partition(":")[0]].append(message)
             by_kind[message.kind].append(message)
         for group in by_prefix.values():
-            self.addresses |= self._read(group, lambda some: kinds.addresses_of(one.recipient for one in some))
+            self.addresses |= self._read(group, lambda some: kinds.addresses_of((one.recipient for one in some), now))
         for name, group in by_kind.items():
             kind = kinds.KINDS.get(name)
             if kind is not None and kind.load is not None:

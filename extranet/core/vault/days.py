@@ -2,7 +2,8 @@
 
 Where a mirror is given, a key is durable there first, then in the folder: what is read from the folder is in both, so
 nothing is ever sealed under a key that one lost disk would take along. Whoever makes, mirrors, wraps anew or destroys
-holds the folder's lock alone until names and bytes are flushed; readers share it, so none has a key before it is durable.
+holds the folder's lock alone until names and bytes are flushed; readers share it, so none has a key before it is
+durable.
 
 The last destroyed day is on record beside the keys: of a day up to it a key that is not there is destroyed, of a later
 one it is lost.
@@ -140,8 +141,8 @@ def _files(place: Path) -> Iterator[tuple[date, Path]]:
 def make(days: Collection[date]) -> int:
     """Draw the key of each of `days` that has none anywhere; returns how many. Ten processes at once draw each once.
 
-    A key that is there, damaged or not, is left. Raises OSError where it cannot be durable in every place: then it is in
-    none that is read, and the next try takes it up.
+    A key that is there, damaged or not, is left. Raises OSError where it cannot be durable in every place: then it is
+    in none that is read, and the next try takes it up.
     """
     with _locked():
         new = absent(days)

@@ -92,7 +92,7 @@ class Languages:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        asks = request.for_families = _speaks_to_families(request)
+        asks = request.for_families = _speaks_to_families(request)  # type: ignore[attr-defined]
         with translation.override(languages.SOURCE):
             if asks:
                 translation.activate(translation.get_language_from_request(request))
