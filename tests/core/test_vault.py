@@ -1,4 +1,4 @@
-"""Keys of days: made once, durable in both places before they are used, destroyed with their day; values sealed under them."""
+"""Keys of days: made once, durable in both places before use, destroyed with their day; values sealed under them."""
 
 import os
 import shutil
@@ -47,7 +47,7 @@ DAY = date.fromisoformat("{DAY}")
 
 
 def in_process(code, *, kill_at=""):
-    """Run `code` in a process of its own; with `kill_at`, killed right before its rank-th call of a function of `os`."""
+    """Run `code` in a process of its own; with `kill_at`, killed before its rank-th call of a function of `os`."""
     start = SETUP
     if kill_at:
         name, rank = kill_at.split(":")
