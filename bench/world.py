@@ -8,7 +8,7 @@ from django.db import connection
 from conventions.models import Acte, Convention, Couverture, Gestionnaire, Lieu, PersonneInscrite
 from conventions.workflow import EtatConvention
 from demandes import rules
-from demandes.models import Demande, Dossier, Transmission
+from demandes.models import Attribution, Demande, Dossier, Transmission
 from demandes.workflow import Etat
 from extranet.core import bulk
 from extranet.core.accounts.models import User
@@ -131,17 +131,25 @@ def _demandes(
         batch = batches[lieu, days]
         # What is not picked up after its fifteen days is the exception it is in life.
         state = rng.choice(STATES) if days <= 15 or rng.random() < 0.01 else rng.choice(STATES[2:])
-        taken = state != Etat.TRANSMISE
         demandes.append(
             Demande(
                 source="monenfant", reference=f"B-{rank:08}", content=f"{rank:064x}", state=state, caf_id=caf,
                 commune_id=commune, lieu_id=lieu, transmission=batch, deposee_le=batch.transmitted_at,
-                received_at=batch.transmitted_at, transmitted_at=batch.transmitted_at,
+                received_at=batch.transmitted_at, pick_up_day=rules.fifteenth_day(batch.transmitted_at),
                 last_day=rules.last_day_of_dossier(batch.transmitted_at, batch.transmitted_at),
-                assistante_maternelle=True, picked_up_at=batch.transmitted_at if taken else None,
+                assistante_maternelle=True,
             )
         )  # fmt: skip
     bulk.insert(demandes)
+    bulk.insert(
+        [
+            Attribution(
+                demande=one, lieu_id=one.lieu_id, transmission_id=one.transmission_id, transmitted_at=one.received_at,
+                picked_up_at=None if one.state == Etat.TRANSMISE else one.received_at, seen_at=one.received_at,
+            )
+            for one in demandes
+        ]
+    )  # fmt: skip
     bulk.insert(
         [
             Dossier(

@@ -12,9 +12,9 @@ from django.db.models.functions import RowNumber
 
 from conventions.models import Lieu
 from demandes import queries, rules
-from demandes.models import Attestation, Demande, Dossier, Transmission
+from demandes.models import Attribution, Demande, Dossier, Transmission
 from demandes.services.transmission import note_notified
-from demandes.workflow import ALIVE, Etat, EtatAttestation
+from demandes.workflow import ALIVE, LEFT, Etat
 from extranet.core.dates import paris_date
 from extranet.core.outbox.kinds import Mail, addressee, link, mail
 from extranet.core.outbox.models import Message
@@ -219,15 +219,17 @@ def orientee(message: Message, now: datetime) -> Mail | None:
     return _mail(message, "Un lieu d’information va vous répondre", demande=demande, lieu=demande.lieu)
 
 
-@mail("demandes.reprise", when="la Caf reprend à un lieu des demandes qu’il n’a pas récupérées", to="lieu")
+@mail("demandes.reprise", when="la Caf reprend à un lieu des demandes, ou les confie à un autre", to="lieu")
 def reprise(message: Message, now: datetime) -> Mail | None:
-    """NOT-4.k, CTL-9.b: the lieu that loses them."""
+    """NOT-4.k, CTL-9.b: the lieu that loses them, and by when the copies of what it has picked up must go (CNS-2.b)."""
     lieu = Lieu.objects.get(pk=message.about["lieu"])
     if not _still_acts(message, lieu.pk, now):
         return None
-    lost = Demande.objects.filter(pk__in=message.about["demandes"]).exclude(lieu=lieu)
-    references = list(lost.order_by("reference").values_list("reference", flat=True))
-    count = len(references)
+    gone = Attribution.objects.filter(lieu=lieu, demande__in=message.about["demandes"], fin__in=LEFT)
+    lost = gone.exclude(demande__lieu=lieu).select_related("demande").order_by("demande__reference", "pk")
+    demandes = list({one.demande_id: one.demande for one in lost}.values())
+    copied = {one.demande_id: one.demande for one in lost if one.picked_up_at}.values()
+    count = len(demandes)
     if not count:
         return None
     return _mail(
@@ -235,8 +237,10 @@ def reprise(message: Message, now: datetime) -> Mail | None:
         f"{count} demande{'s' if count > 1 else ''} reprise{'s' if count > 1 else ''} par la Caf",
         lieu=lieu,
         nombre=count,
-        references=references[:SHOWN],
+        references=[demande.reference for demande in demandes[:SHOWN]],
         autres=max(0, count - SHOWN),
+        copies=[(demande.reference, date_longue(demande.last_day)) for demande in copied],
+        lien=link("demandes:parties"),
     )
 
 
@@ -261,7 +265,7 @@ def retrait_famille(message: Message, now: datetime) -> Mail:
     )
 
 
-# --- withdrawals and attestations ----------------------------------------------------------------------------------
+# --- withdrawals ----------------------------------------------------------------------------------------------------
 
 
 @mail("demandes.retrait", when="une famille retire une demande déjà récupérée", to="lieu", load=_demandes)
@@ -275,49 +279,3 @@ def retrait(message: Message, now: datetime) -> Mail | None:
         demande=demande,
         six_mois=date_longue(demande.last_day),
     )
-
-
-def _attestations(messages: Sequence[Message], now: datetime) -> dict[Any, Attestation]:
-    rows = Attestation.objects.select_related("lieu").annotate(nombre=Count("lignes"))
-    found = rows.in_bulk([message.about["attestation"] for message in messages])
-    return {message.pk: found[message.about["attestation"]] for message in messages}
-
-
-def _attestation(message: Message, now: datetime, subject: str) -> Mail | None:
-    found = message.loaded
-    if found.state != EtatAttestation.OUVERTE:
-        return None
-    if message.kind != "demandes.attestation-retard" and (today := paris_date(now)) <= found.due_on:
-        if rules.attestation_reminder_due(paris_date(found.opened_at), today, ()) != _rank(message):
-            return None  # a later one is due and says the same (NOT-5)
-    return _mail(
-        message,
-        subject,
-        lieu=found.lieu,
-        nombre=found.nombre,
-        dernier_jour=date_longue(found.due_on),
-        lien=link("demandes:attestation", found.uuid),
-    )
-
-
-@mail("demandes.attestation", when="des dossiers du lieu ont été détruits", to="lieu", load=_attestations)
-def attestation(message: Message, now: datetime) -> Mail | None:
-    """CNS-3."""
-    return _attestation(message, now, "Attestation de destruction à signer")
-
-
-@mail(
-    "demandes.attestation-rappel",
-    when="quinzième et vingt-cinquième jours sans signature",
-    to="lieu",
-    load=_attestations,
-)
-def attestation_rappel(message: Message, now: datetime) -> Mail | None:
-    """CNS-5."""
-    return _attestation(message, now, "Rappel : attestation de destruction à signer")
-
-
-@mail("demandes.attestation-retard", when="lendemain de l’échéance d’une attestation", to=CAF, load=_attestations)
-def attestation_retard(message: Message, now: datetime) -> Mail | None:
-    """CNS-5."""
-    return _attestation(message, now, "Une attestation de destruction n’est pas signée")

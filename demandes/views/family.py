@@ -392,8 +392,13 @@ def _etape(demande: Demande) -> str:
     if demande.state == Etat.TRANSMISE:
         return "Votre demande est transmise au lieu d’information, qui ne l’a pas encore récupérée."
     if demande.state == Etat.RECUPEREE:
-        return f"Le lieu d’information a récupéré votre demande le {date_longue(paris_date(demande.picked_up_at))}."
+        return f"Le lieu d’information a récupéré votre demande le {_picked_up(demande)}."
     return "Le lieu d’information a indiqué qu’il a traité votre demande."
+
+
+def _picked_up(demande: Demande) -> str:
+    at = queries.open_attribution(demande).picked_up_at
+    return date_longue(paris_date(at)) if at else ""
 
 
 @never_cache

@@ -4,12 +4,14 @@ import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, Exists, F, OuterRef, Q
 
 from conventions.models import Convention
-from demandes.models import Demande, Dossier, Livraison
+from demandes import queries
+from demandes.attestations.models import LigneAttestation
+from demandes.models import Attribution, Demande, Dossier, Livraison
 from demandes.services import inbox
-from demandes.workflow import ALIVE, Etat
+from demandes.workflow import ALIVE, AT_A_LIEU, DEMANDE, Fin
 from extranet.core.dates import paris_date
 from extranet.core.documents import store
 from extranet.core.journal import services as journal
@@ -31,12 +33,24 @@ def past_their_day(now: datetime) -> Iterator[str]:
 
 
 def one_lieu(now: datetime) -> Iterator[str]:
-    """DEM-5: a demande is with the lieu of its transmission."""
-    wrong = Demande.objects.filter(state__in=[Etat.TRANSMISE, Etat.RECUPEREE, Etat.TRAITEE]).exclude(
-        lieu=F("transmission__lieu")
+    """DEM-5.a: a demande at a lieu has an open attribution, to that lieu, by its transmission; no other demande has one."""
+    here = Attribution.objects.filter(
+        demande=OuterRef("pk"), ended_at=None, lieu=OuterRef("lieu"), transmission=OuterRef("transmission")
     )
-    if count := wrong.count():
-        yield f"{count} demandes whose lieu is not that of their transmission"
+    if count := Demande.objects.filter(~Exists(here), state__in=AT_A_LIEU).count():
+        yield f"{count} demandes at a lieu without an open attribution to it"
+    if count := Attribution.objects.filter(ended_at=None).exclude(demande__state__in=AT_A_LIEU).count():
+        yield f"{count} open attributions of demandes that are at no lieu"
+
+
+def all_owed(now: datetime) -> Iterator[str]:
+    """CNS-3: what was destroyed at a lieu, or received by one, is on an attestation or waits to be."""
+    said = LigneAttestation.objects.filter(attribution=OuterRef("pk"))
+    owed = Attribution.objects.filter(
+        queries.RECEIVED | Q(fin=Fin.DETRUITE), ~Exists(said), attest_from=None, demande__state__in=DEMANDE.final
+    )
+    if count := owed.count():
+        yield f"{count} attributions that no attestation has or will have"
 
 
 def one_convention(now: datetime) -> Iterator[str]:
@@ -74,6 +88,7 @@ def delivery_files(now: datetime) -> Iterator[str]:
 CHECKS: list[Callable[[datetime], Iterator[str]]] = [
     past_their_day,
     one_lieu,
+    all_owed,
     one_convention,
     balanced,
     journal_unbroken,

@@ -25,6 +25,7 @@ ALLOWED_HOSTS: list[str] = []
 
 INSTALLED_APPS = [
     "extranet.portal",
+    "demandes.attestations",
     "demandes",
     "habilitations",
     "conventions",
@@ -82,6 +83,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "extranet.core.web.context.portal",
+                "demandes.attestations.views.to_sign",
             ],
         },
     }

@@ -47,7 +47,7 @@ def test_given_to_a_lieu_after_five_months_it_still_goes_on_the_day_first_told(d
     orientation.give(demande_ids=[waits.pk], lieu_id=lieu.pk, by=agent, now=NOVEMBER)
 
     waits.refresh_from_db()
-    assert (waits.state, waits.transmitted_at) == (Etat.TRANSMISE, NOVEMBER)
+    assert (waits.state, waits.transmission.transmitted_at) == (Etat.TRANSMISE, NOVEMBER)
     assert waits.last_day == date(2026, 12, 24)
 
 

@@ -11,8 +11,9 @@ from django.core.management import call_command
 from lxml import etree
 
 from conventions.models import Acte, Convention
+from demandes.attestations.models import Attestation
 from demandes.documents.xml_reader import schema
-from demandes.models import Attestation, Demande, Dossier, Livraison, Remise
+from demandes.models import Demande, Dossier, Livraison, Remise
 from demandes.services import deliveries
 from extranet.core import clock
 from extranet.core.documents import seal

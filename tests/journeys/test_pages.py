@@ -9,7 +9,8 @@ from axe_playwright_python.sync_playwright import Axe
 from django.core.management import call_command
 
 from conventions.models import Convention, Lieu
-from demandes.models import Attestation, Demande, Dossier, Livraison
+from demandes.attestations.models import Attestation
+from demandes.models import Demande, Dossier, Livraison
 from demandes.queries import link_token
 from extranet.core import clock
 from habilitations.models import DemandeHabilitation

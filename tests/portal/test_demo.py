@@ -16,7 +16,8 @@ from django.test import Client
 from conventions.models import Convention, Couverture
 from conventions.workflow import EtatConvention
 from demandes import rules
-from demandes.models import Attestation, Demande, Dossier, Livraison
+from demandes.attestations.models import Attestation
+from demandes.models import Demande, Dossier, Livraison
 from demandes.workflow import Etat, EtatAttestation, EtatLivraison
 from extranet.core import clock
 from extranet.core.dates import paris_date

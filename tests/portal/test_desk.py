@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from demandes.models import Attestation
+from demandes.attestations.models import Attestation
 from tests.factories import NOW, AgentFactory, DemandeFactory, DemandeHabilitationFactory, LieuFactory
 
 pytestmark = pytest.mark.django_db

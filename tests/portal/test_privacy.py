@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from bench.deliveries import delivery, record
-from demandes.models import Attestation
+from demandes.attestations.models import Attestation
 from demandes.queries import link_token
 from demandes.services import deliveries
 from extranet.core.web import logs

@@ -36,7 +36,9 @@ def test_each_kind_of_mail_posted_has_a_writer_and_two_templates():
     posted = {
         name
         for path in sources()
-        for name in re.findall(r'"((?:demandes|habilitations|conventions|accounts)\.[a-z-]+)"', path.read_text())
+        for name in re.findall(
+            r'"((?:demandes|attestations|habilitations|conventions|accounts)\.[a-z-]+)"', path.read_text()
+        )
         if ".services" not in name
     }
     for name in KINDS:
@@ -49,9 +51,10 @@ def test_each_kind_of_mail_posted_has_a_writer_and_two_templates():
 
 def test_a_template_names_no_app_above():
     above = {
-        "territory": "conventions|habilitations|demandes",
-        "conventions": "habilitations|demandes",
-        "habilitations": "demandes",
+        "territory": "conventions|habilitations|demandes|attestations",
+        "conventions": "habilitations|demandes|attestations",
+        "habilitations": "demandes|attestations",
+        "demandes": "attestations",
     }
     faults = []
     for folder, names in above.items():

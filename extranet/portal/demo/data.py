@@ -14,8 +14,9 @@ from conventions.models import Acte, Convention, Lieu
 from conventions.services import register
 from conventions.services import signature as signatures
 from demandes import rules
-from demandes.models import Demande, Dossier, Livraison, Transmission
-from demandes.services import attestation, deliveries, destruction
+from demandes.attestations import services as attestations
+from demandes.models import Attribution, Demande, Dossier, Livraison, Transmission
+from demandes.services import deliveries, destruction
 from demandes.workflow import Etat
 from extranet.core.accounts.models import User
 from extranet.core.dates import add_months, paris_date, start_of_day
@@ -92,9 +93,10 @@ def load(*, now: datetime, epci: Iterable[str], size: str) -> dict[str, int]:
     _demandes(rng, signed, count, now)
     _delivery(now)
     destruction.destroy_due(now=now, confirmed=True)
-    attestation.open_due(now=now)
+    attestations.open_due(now=now)
     # What these past acts would have told is not news: their mails are taken as sent.
     Transmission.objects.filter(notified_at=None).update(notified_at=now)
+    Demande.objects.filter(state=Etat.TRANSMISE, pick_up_day=None).update(pick_up_day=rules.fifteenth_day(now))
     Message.objects.filter(sent_at=None).update(cancelled_at=now)
     models = {"lieux": Lieu, "demandes": Demande, "livraisons": Livraison, "users": User}
     return {what: model._default_manager.count() for what, model in models.items()}
@@ -277,14 +279,22 @@ def _demandes(rng: random.Random, signed: list[Lieu], count: int, now: datetime)
             transmission=batch,
             deposee_le=at - timedelta(hours=3),
             received_at=at,
-            transmitted_at=batch and at,
+            pick_up_day=batch and rules.fifteenth_day(batch.notified_at),
             last_day=rules.last_day_of_dossier(at - timedelta(hours=3), at),
             assistante_maternelle=rng.random() < 0.6,
             creche_collective=True,
-            picked_up_at=taken,
-            picked_up_by=persons[lieu.pk].user if taken else None,
             closed_at=at + timedelta(days=10) if state == Etat.TRAITEE else None,
         )
+        if batch:
+            Attribution.objects.create(
+                demande=demande,
+                lieu=lieu,
+                transmission=batch,
+                transmitted_at=at,
+                picked_up_at=taken,
+                picked_up_by=persons[lieu.pk].user if taken else None,
+                seen_at=taken,
+            )
         dossiers.append(_dossier(rng, demande, rank, paris_date(at)))
         if state == Etat.RETIREE:
             withdrawn.append(demande)
