@@ -14,6 +14,12 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.DeleteModel(
+            name="LigneAttestation",
+        ),
+        migrations.DeleteModel(
+            name="Attestation",
+        ),
         migrations.CreateModel(
             name="Attribution",
             fields=[
@@ -57,30 +63,6 @@ class Migration(migrations.Migration):
                 "verbose_name": "attribution",
                 "ordering": ["pk"],
             },
-        ),
-        migrations.RemoveField(
-            model_name="attestation",
-            name="lieu",
-        ),
-        migrations.RemoveField(
-            model_name="attestation",
-            name="pdf",
-        ),
-        migrations.RemoveField(
-            model_name="attestation",
-            name="signed_by",
-        ),
-        migrations.RemoveField(
-            model_name="ligneattestation",
-            name="attestation",
-        ),
-        migrations.RemoveField(
-            model_name="ligneattestation",
-            name="demande",
-        ),
-        migrations.RemoveField(
-            model_name="ligneattestation",
-            name="lieu",
         ),
         migrations.RemoveIndex(
             model_name="demande",
@@ -152,12 +134,6 @@ class Migration(migrations.Migration):
                 related_name="+",
                 to="demandes.transmission",
             ),
-        ),
-        migrations.DeleteModel(
-            name="Attestation",
-        ),
-        migrations.DeleteModel(
-            name="LigneAttestation",
         ),
         migrations.AddIndex(
             model_name="attribution",

@@ -371,8 +371,8 @@ def test_from_the_application_to_the_signed_attestation(live_server, new_page, s
     attestation.refresh_from_db()
     assert attestation.state == "signee"
     desk = walk.login("agent2@caf77.test", PASSWORD)
-    answer = desk.goto(f"{live_server.url}/admin/demandes/attestation/{attestation.pk}/change/")
+    answer = desk.goto(f"{live_server.url}/admin/attestations/attestation/{attestation.pk}/change/")
     assert answer.status == 200
     desk = walk.login(elsewhere.email, PASSWORD)
-    answer = desk.goto(f"{live_server.url}/admin/demandes/attestation/{attestation.pk}/change/")
+    answer = desk.goto(f"{live_server.url}/admin/attestations/attestation/{attestation.pk}/change/")
     assert answer.status == 404

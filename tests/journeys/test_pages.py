@@ -172,7 +172,7 @@ def test_pages_of_agents(site, new_page):
             "/admin/demandes/demande/?delai=retard&q=DEMO",
             f"/admin/demandes/demande/{oriented.pk}/change/",
             f"/admin/demandes/demande/{oriented.pk}/acte/confier/",
-            "/admin/demandes/attestation/",
+            "/admin/attestations/attestation/",
             "/admin/conventions/convention/",
             f"/admin/conventions/convention/{signed.pk}/change/",
             f"/admin/conventions/convention/{waiting.pk}/acte/signature/",

@@ -151,6 +151,7 @@ def past_its_limit():
 def destroyed_but_there():
     demande = DemandeFactory(transmise=True, lieu=LieuFactory())
     Demande.objects.filter(pk=demande.pk).update(state="purgee", destroyed_at=NOW, content="")
+    demande.attributions.update(ended_at=NOW, fin="detruite", attest_from=NOW)
 
 
 def lost_dossier():
@@ -186,7 +187,7 @@ BROKEN = [
     (past_its_limit, "1 dossiers past their last day"),
     (destroyed_but_there, "1 dossiers of destroyed or withdrawn demandes"),
     (lost_dossier, "1 demandes without dossier"),
-    (elsewhere, "1 demandes whose lieu is not that of their transmission"),
+    (elsewhere, "1 demandes at a lieu without an open attribution to it"),
     (lambda: keep().path.unlink(), "no bytes"),
     (altered_file, "bytes differ"),
     (unknown_file, "file without record: 00000000-0000-4000-8000-000000000000"),
