@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from demandes.rules import Delay
-from demandes.workflow import AT_A_LIEU, DEMANDE, LEFT, LIVRAISON, Etat, EtatLivraison, Fin, Motif
+from demandes.workflow import ALIVE, AT_A_LIEU, DEMANDE, LEFT, LIVRAISON, Etat, EtatLivraison, Fin, Motif
 from extranet.core.journal.models import sealed
 
 
@@ -236,7 +236,8 @@ class Demande(models.Model):
             ),
             models.Index(fields=["pick_up_day"], condition=Q(state=Etat.TRANSMISE), name="demandes_to_pick_up"),
             models.Index(fields=["caf", "state"], name="demandes_of_caf"),
-            models.Index(fields=["state", "last_day"], name="demandes_to_destroy"),
+            models.Index(fields=["last_day", "id"], condition=Q(state__in=sorted(ALIVE)), name="demandes_to_destroy"),
+            models.Index(fields=["last_day"], condition=Q(state=Etat.PURGEE), name="demandes_destroyed"),
             models.Index(fields=["livraison"], condition=Q(state=Etat.A_ORIENTER), name="demandes_to_transmit"),
         ]
 

@@ -28,4 +28,4 @@ def to_attest(day: date, limit: int, but: Collection[int] = ()) -> QuerySet[Attr
     waiting = Attribution.objects.filter(attest_from__lte=day)
     if but:
         waiting = waiting.exclude(lieu__in=but)
-    return waiting.select_related("demande", "picked_up_by").order_by("lieu", "pk")[:limit]
+    return waiting.select_related("demande", "picked_up_by").order_by("lieu_id", "pk")[:limit]

@@ -23,7 +23,7 @@ from habilitations import queries as habilitations
 
 logger = logging.getLogger(__name__)
 
-BATCH = 500
+BATCH, READ = 1_000, 10_000
 WHAT = "destruction of demande"
 # The brake (CNS-6.c, docs/decisions/0007): what no usual day destroys, or follows a leap of the clock, waits.
 TIMES, FEW = 5, 20
@@ -51,12 +51,13 @@ def destroy_due(*, now: datetime, confirmed: bool = False) -> int:
         logger.warning("%s destructions wait for an operator (a usual day: %s)", brake.due, brake.usual)
         return 0
     day, done, failed = paris_date(now), 0, list[int]()
-    while batch := list(queries.due_for_destruction(day).exclude(pk__in=failed).values_list("pk", flat=True)[:BATCH]):
+    while keys := list(queries.due_for_destruction(day).exclude(pk__in=failed).values_list("pk", flat=True)[:READ]):
         before = done + len(failed)
-        try:
-            done += _destroy_batch(batch, now)
-        except apart.Incomplete as some:
-            done, failed = done + some.done, failed + some.failed
+        for start in range(0, len(keys), BATCH):
+            try:
+                done += _destroy_batch(keys[start : start + BATCH], now)
+            except apart.Incomplete as some:
+                done, failed = done + some.done, failed + some.failed
         if done + len(failed) == before or len(failed) > MOST_FAILURES:
             break
     if done and connection.vendor == "sqlite" and not connection.in_atomic_block:

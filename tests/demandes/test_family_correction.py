@@ -7,7 +7,7 @@ import pytest
 
 from bench.deliveries import delivery, record
 from demandes.models import Attribution, Demande, Dossier
-from demandes.services import deliveries, intake
+from demandes.services import applying, deliveries, intake
 from demandes.services.transmission import Places
 from extranet.core.errors import Refused
 from extranet.core.journal.models import Entry
@@ -112,7 +112,7 @@ def test_the_same_record_of_a_delivery_does_not_undo_a_correction(client, lieu):
 
     def deliver(content):
         livraison = deliveries.register(io.BytesIO(content), nom="l.xml", origine="depot", now=NOW, ring=False)
-        deliveries.ingest(livraison.pk, now=NOW)
+        applying.ingest(livraison.pk, now=NOW)
 
     deliver(content)
     given = Demande.objects.get()

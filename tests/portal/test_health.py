@@ -16,7 +16,7 @@ from django.db import connection
 from bench.deliveries import delivery, record
 from conventions.models import Convention
 from demandes.models import Demande, Dossier
-from demandes.services import deliveries
+from demandes.services import applying, deliveries
 from extranet.core.documents import store
 from extranet.core.journal import services as journal
 from extranet.core.journal.models import Entry
@@ -300,7 +300,7 @@ def test_purge_says_how_many_and_its_dry_run_destroys_nothing():
 @pytest.mark.rule("NOT-2.a")
 def test_send_mails_empties_the_outbox_and_says_what_is_left(smtp_sink):
     person = HabilitationFactory(lieu=LieuFactory())
-    deliveries.ingest(
+    applying.ingest(
         deliveries.register(io.BytesIO(GOOD), nom="l.xml", origine="depot", now=NOW, ring=False).pk, now=NOW
     )
     smtp_sink.refuse[person.user.email] = "451 plus tard"

@@ -16,7 +16,7 @@ from conventions.services import signature as signatures
 from demandes import rules
 from demandes.attestations import services as attestations
 from demandes.models import Attribution, Demande, Dossier, Livraison, Transmission
-from demandes.services import deliveries, destruction
+from demandes.services import applying, deliveries, destruction
 from demandes.workflow import Etat
 from extranet.core.accounts.models import User
 from extranet.core.dates import add_months, paris_date, start_of_day
@@ -343,4 +343,4 @@ def _delivery(now: datetime) -> None:
     livraison = deliveries.register(
         BytesIO(text.encode()), nom="monenfant.xml", origine=Livraison.Origine.DOSSIER, now=now, ring=False
     )
-    deliveries.ingest(livraison.pk, now=now)
+    applying.ingest(livraison.pk, now=now)
