@@ -20,7 +20,7 @@ from conventions.models import (
 )
 from conventions.workflow import EtatActe, EtatConvention
 from demandes import rules
-from demandes.models import Contenu, Demande, Dossier, Transmission
+from demandes.models import Attribution, Contenu, Demande, Dossier, Transmission
 from demandes.services import dossiers
 from demandes.workflow import Etat
 from extranet.core import bulk
@@ -152,18 +152,26 @@ def _demandes(
         batch = batches[lieu, days]
         # What is not picked up after its fifteen days is the exception it is in life.
         state = rng.choice(STATES) if days <= 15 or rng.random() < 0.01 else rng.choice(STATES[2:])
-        taken = state != Etat.TRANSMISE
         demandes.append(
             Demande(
                 source="monenfant", reference=f"B-{rank:08}", content=f"{rank:064x}", state=state, caf_id=caf,
                 commune_id=commune, lieu_id=lieu, transmission=batch, deposee_le=batch.transmitted_at,
-                received_at=batch.transmitted_at, transmitted_at=batch.transmitted_at,
+                received_at=batch.transmitted_at, pick_up_day=rules.fifteenth_day(batch.transmitted_at),
                 last_day=rules.last_day_of_dossier(batch.transmitted_at, batch.transmitted_at),
-                assistante_maternelle=True, picked_up_at=batch.transmitted_at if taken else None,
+                assistante_maternelle=True,
             )
         )  # fmt: skip
     bulk.insert(demandes)
     dossiers.ensure({demande.last_day for demande in demandes})
+    bulk.insert(
+        [
+            Attribution(
+                demande=one, lieu_id=one.lieu_id, transmission_id=one.transmission_id, transmitted_at=one.received_at,
+                picked_up_at=None if one.state == Etat.TRANSMISE else one.received_at, seen_at=one.received_at,
+            )
+            for one in demandes
+        ]
+    )  # fmt: skip
     bulk.insert(
         [
             Dossier(demande=demande, jour=demande.last_day, scelle=_sealed(demande, rank))

@@ -6,23 +6,22 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, QuerySet
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils.html import format_html
 
 from conventions.models import Lieu
-from demandes import queries, rights, rules
+from demandes import queries, rights
 from demandes.documents.motifs import said
 from demandes.documents.reading import MODES
-from demandes.models import Attestation, Demande, LigneAttestation, Livraison
+from demandes.models import Attribution, Demande, Livraison
 from demandes.services import deliveries, orientation
-from demandes.workflow import ALIVE, DEMANDE, Etat, EtatAttestation, EtatLivraison
+from demandes.workflow import ALIVE, DEMANDE, Etat, EtatLivraison, Motif
 from extranet.core import clock
 from extranet.core.dates import paris_date
-from extranet.core.documents import store
 from extranet.core.languages import date_longue
 from extranet.core.words import date_courte
 from extranet.territory.acts import Act, ActsMixin
@@ -40,10 +39,12 @@ class LieuForm(forms.Form):
         help_text="Les lieux de votre Caf qui couvrent la commune aujourd’hui et où une personne peut répondre.",
         error_messages={"required": "Choisissez le lieu qui recevra la demande."},
     )
+    motif = forms.ChoiceField(label="Motif", choices=[("", "Choisissez un motif"), *Motif.choices])
 
     def __init__(self, *args: Any, objs: list[Demande], **kwargs: Any):
         super().__init__(*args, **kwargs)
-        found = orientation.lieux_for(objs, clock.now())
+        now = clock.now()
+        found = orientation.lieux_for(objs, now)
         self.fields["lieu"].queryset = found  # type: ignore[attr-defined]
         if objs and not found.exists():
             self.fields[
@@ -51,6 +52,11 @@ class LieuForm(forms.Form):
             ].help_text = (
                 "Aucun lieu ne couvre toutes ces communes : revenez à la liste et confiez-les commune par commune."
             )
+        if asked := orientation.why_asked(objs, now):
+            self.fields["motif"].help_text = asked
+            self.fields["motif"].error_messages["required"] = asked
+        else:
+            del self.fields["motif"]
 
 
 class EnRetard(admin.SimpleListFilter):
@@ -68,6 +74,28 @@ class EnRetard(admin.SimpleListFilter):
         if self.value() == "sans-personne":
             return queryset.filter(pk__in=queries.stranded_at(clock.now()).values("pk"))
         return queryset
+
+
+class AttributionInline(CafScopedInline):
+    """Which lieux had it, and what each received: dates, nothing of the family."""
+
+    model = Attribution
+    caf_path = "demande__caf"
+    fields = ("lieu", "transmitted_at", "recuperee", "seen_at", "ended_at", "pourquoi")
+    readonly_fields = fields
+    verbose_name_plural = "lieux qui l’ont eue"
+
+    @admin.display(description="récupérée")
+    def recuperee(self, attribution: Attribution) -> str:
+        if attribution.picked_up_at is None:
+            return "—"
+        by = attribution.picked_up_by
+        return date_courte(paris_date(attribution.picked_up_at)) + (f" par {by.get_full_name()}" if by else "")
+
+    @admin.display(description="pourquoi")
+    def pourquoi(self, attribution: Attribution) -> str:
+        said = [attribution.get_fin_display(), attribution.get_motif_display()]
+        return " : ".join(filter(None, said)) or "—"
 
 
 @admin.register(Demande)
@@ -88,6 +116,7 @@ class DemandeAdmin(ActsMixin):
         "demande.corrigee": "Corrigée par la famille",
         "demande.transmise": "Transmise au lieu",
         "demande.reprise": "Reprise au lieu",
+        "demande.reattribuee": "Confiée à un autre lieu",
         "demande.recuperee": "Récupérée par le lieu",
         "demande.traitee": "Traitée",
         "demande.retiree": "Retirée par la famille",
@@ -102,14 +131,13 @@ class DemandeAdmin(ActsMixin):
         "modes_voulus",
         "deposee_le",
         "received_at",
-        "transmitted_at",
         "notifiee",
         "a_recuperer",
-        "picked_up_at",
         "closed_at",
         "conservation",
         "destroyed_at",
     ]
+    inlines = [AttributionInline]
     acts = [
         Act(
             slug="confier",
@@ -117,15 +145,19 @@ class DemandeAdmin(ActsMixin):
             right="assign",
             form=LieuForm,
             several=True,
-            available=lambda demande: demande.state in (Etat.A_ORIENTER, Etat.TRANSMISE),
+            available=lambda demande: demande.state == Etat.A_ORIENTER or DEMANDE.may(demande, "reassign"),
             obstacle=lambda demande, by, now: orientation.obstacle(demande, now),
             run=lambda demandes, data, by, now: orientation.give(
-                demande_ids=[demande.pk for demande in demandes], lieu_id=data["lieu"].pk, by=by, now=now
+                demande_ids=[demande.pk for demande in demandes],
+                lieu_id=data["lieu"].pk,
+                motif=data.get("motif", ""),
+                by=by,
+                now=now,
             ),
             done="C’est fait : le lieu choisi est prévenu, et les familles qui ont laissé une adresse aussi.",
             explain="Le lieu choisi reçoit un courriel et a quinze jours pour récupérer ce qui lui est confié ; chaque famille apprend "
-            "quel lieu va lui répondre. Le lieu qui n’avait pas récupéré la demande est prévenu et n’y a plus accès. La date "
-            "de destruction ne change pas.",
+            "quel lieu va lui répondre. Le lieu qui avait la demande est prévenu et n’y a plus accès ; s’il l’avait récupérée, il doit "
+            "détruire ses copies. La date de destruction ne change pas.",
         ),
         Act(
             slug="reprendre",
@@ -147,8 +179,7 @@ class DemandeAdmin(ActsMixin):
 
     @admin.display(description="état", ordering="state")
     def etat(self, demande: Demande) -> str:
-        notified = demande.transmission.notified_at if demande.transmission else None
-        if demande.state == Etat.TRANSMISE and rules.is_late(notified, demande.last_day, clock.today()):
+        if (delay := demande.delay(clock.today())) and delay.days_late:
             return format_html('<span class="badge badge--retard">{}</span>', "en retard")
         return format_html('<span class="badge badge--{}">{}</span>', demande.state, demande.get_state_display())
 
@@ -158,10 +189,8 @@ class DemandeAdmin(ActsMixin):
 
     @admin.display(description="à récupérer jusqu’au")
     def limite(self, demande: Demande) -> str:
-        notified = demande.transmission.notified_at if demande.transmission else None
-        if demande.state != Etat.TRANSMISE or notified is None:
-            return "—"
-        return date_courte(rules.last_day_to_pick_up(notified, demande.last_day))
+        delay = demande.delay(clock.today())
+        return date_courte(delay.last) if delay else "—"
 
     @admin.display(description="conservée jusqu’au", ordering="last_day")
     def fin(self, demande: Demande) -> str:
@@ -174,8 +203,7 @@ class DemandeAdmin(ActsMixin):
 
     @admin.display(description="à récupérer jusqu’au")
     def a_recuperer(self, demande: Demande) -> str:
-        notified = demande.transmission.notified_at if demande.transmission else None
-        return date_courte(rules.last_day_to_pick_up(notified, demande.last_day)) if notified else "—"
+        return date_courte(demande.pick_up_by) if demande.pick_up_by else "—"
 
     @admin.display(description="lieu prévenu le")
     def notifiee(self, demande: Demande) -> str:
@@ -185,90 +213,6 @@ class DemandeAdmin(ActsMixin):
     @admin.display(description="modes d’accueil")
     def modes_voulus(self, demande: Demande) -> str:
         return ", ".join(str(MODES[mode]) for mode in demande.modes)
-
-
-class LigneInline(CafScopedInline):
-    """References and dates of what is attested."""
-
-    model = LigneAttestation
-    caf_path = "lieu__caf"
-    fields = ("reference", "transmitted_on", "picked_up_on", "picked_up_by", "destroyed_on", "comment")
-    readonly_fields = fields
-
-    @admin.display(description="pourquoi")
-    def comment(self, ligne: LigneAttestation) -> str:
-        return "retirée par la famille" if ligne.retiree else "fin des six mois"
-
-
-class EcheanceFilter(admin.SimpleListFilter):
-    """Past its month or not."""
-
-    title = "échéance"
-    parameter_name = "echeance"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("retard", "dépassée")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Attestation]) -> QuerySet[Attestation]:
-        if self.value() != "retard":
-            return queryset
-        return queryset.filter(state=EtatAttestation.OUVERTE, due_on__lt=clock.today())
-
-
-@admin.register(Attestation)
-class AttestationAdmin(CafScopedAdmin):
-    """Who has attested, who owes it."""
-
-    caf_path = "lieu__caf"
-    rights = rights
-    journal_words = {"attestation.ouverte": "Attestation demandée au lieu", "attestation.signee": "Signée"}
-    inlines = [LigneInline]
-    list_display = ["lieu", "state", "nombre", "ouverte", "due_on", "signee", "signataire"]
-    list_filter = ["state", EcheanceFilter, "lieu"]
-    search_fields = ["lieu__nom", "lignes__reference"]
-    search_help_text = "Lieu ou référence d’une demande"
-    ordering = ["due_on"]
-    fields = ["lieu", "state", "opened_at", "due_on", "signed_at", "signataire", "qualite", "visa_archives", "document"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Attestation]:
-        return super().get_queryset(request).annotate(lines=Count("lignes"))
-
-    @admin.display(description="ouverte le", ordering="opened_at")
-    def ouverte(self, attestation: Attestation) -> str:
-        return date_courte(paris_date(attestation.opened_at))
-
-    @admin.display(description="signée le", ordering="signed_at")
-    def signee(self, attestation: Attestation) -> str:
-        return date_courte(paris_date(attestation.signed_at)) if attestation.signed_at else "—"
-
-    @admin.display(description="demandes", ordering="lines")
-    def nombre(self, attestation: Any) -> int:
-        return int(attestation.lines)
-
-    @admin.display(description="document")
-    def document(self, attestation: Attestation) -> str:
-        if not attestation.pdf_id:
-            return "—"
-        url = reverse("admin:demandes_attestation_pdf", args=[attestation.pk])
-        return format_html('<a href="{}">Attestation signée (PDF)</a>', url)
-
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.pdf_view)
-        return [path("<path:object_id>/pdf/", view, name="demandes_attestation_pdf"), *super().get_urls()]
-
-    def pdf_view(self, request: HttpRequest, object_id: str) -> FileResponse:
-        """The sealed PDF, to agents of the lieu's Caf."""
-        attestation = self.visible_or_404(request, object_id)
-        if not attestation.pdf_id:
-            raise Http404
-        response = FileResponse(
-            store.open_file(attestation.pdf),
-            as_attachment=True,
-            filename="attestation.pdf",
-            content_type="application/pdf",
-        )
-        response["Content-Security-Policy"] = "sandbox"
-        return response
 
 
 class DepotForm(forms.Form):

@@ -15,9 +15,9 @@ from django.utils.translation import gettext_lazy as _
 
 from conventions.models import Lieu
 from demandes import queries, rules
-from demandes.models import Attestation, Demande, Dossier, Transmission
+from demandes.models import Attribution, Demande, Dossier, Transmission
 from demandes.services.transmission import note_notified
-from demandes.workflow import ALIVE, Etat, EtatAttestation
+from demandes.workflow import ALIVE, LEFT, Etat
 from extranet.core.dates import paris_date
 from extranet.core.languages import date_longue
 from extranet.core.outbox.kinds import Mail, addressee, link, mail
@@ -234,31 +234,37 @@ def orientee(message: Message, now: datetime) -> Mail | None:
     return _to_family(message, demande.langue, subject, demande.reference, demande=demande, lieu=demande.lieu)
 
 
-def _lost(messages: Sequence[Message], now: datetime) -> dict[Any, tuple[Lieu, list[str]]]:
-    """Of each message to a person who still acts for its lieu: the lieu, and the references that are not its any more."""
+def _lost(messages: Sequence[Message], now: datetime) -> dict[Any, tuple[Lieu, list[Attribution]]]:
+    """Of each message to a person who still acts for its lieu: the lieu, and what was at it and is not any more."""
     lieux = Lieu.objects.in_bulk([message.about["lieu"] for message in messages])
     acting = _acting(lieux, now)
     wanted = {pk for message in messages for pk in message.about["demandes"]}
-    demandes = Demande.objects.only("reference", "lieu").in_bulk(wanted)
-    found = {}
-    for message in messages:
-        lieu = lieux[message.about["lieu"]]
-        named = [demandes[pk] for pk in message.about["demandes"] if pk in demandes]
-        if message.recipient in acting[lieu.pk]:
-            found[message.pk] = (lieu, sorted(one.reference for one in named if one.lieu_id != lieu.pk))
-    return found
+    gone = Attribution.objects.filter(lieu__in=lieux, demande__in=wanted, fin__in=LEFT).exclude(demande__lieu=F("lieu"))
+    by_lieu: dict[int, list[Attribution]] = defaultdict(list)
+    for one in gone.select_related("demande").order_by("demande__reference", "pk"):
+        by_lieu[one.lieu_id].append(one)
+    return {
+        message.pk: (
+            lieux[message.about["lieu"]],
+            [one for one in by_lieu[message.about["lieu"]] if one.demande_id in set(message.about["demandes"])],
+        )
+        for message in messages
+        if message.recipient in acting[message.about["lieu"]]
+    }
 
 
 @mail(
     "demandes.reprise",
-    when="la Caf reprend à un lieu des demandes qu’il n’a pas récupérées",
+    when="la Caf reprend à un lieu des demandes, ou les confie à un autre",
     to="lieu",
     load=_lost,
 )
 def reprise(message: Message, now: datetime) -> Mail | None:
-    """NOT-4.k, CTL-9.b: the lieu that loses them."""
-    lieu, references = message.loaded or (None, [])
-    count = len(references)
+    """NOT-4.k, CTL-9.b: the lieu that loses them, and by when the copies of what it has picked up must go (CNS-2.b)."""
+    lieu, lost = message.loaded or (None, [])
+    demandes = list({one.demande_id: one.demande for one in lost}.values())
+    copied = {one.demande_id: one.demande for one in lost if one.picked_up_at}.values()
+    count = len(demandes)
     if not count:
         return None
     return _mail(
@@ -266,8 +272,10 @@ def reprise(message: Message, now: datetime) -> Mail | None:
         f"{count} demande{'s' if count > 1 else ''} reprise{'s' if count > 1 else ''} par la Caf",
         lieu=lieu,
         nombre=count,
-        references=references[:SHOWN],
+        references=[demande.reference for demande in demandes[:SHOWN]],
         autres=max(0, count - SHOWN),
+        copies=[(demande.reference, date_longue(demande.last_day)) for demande in copied],
+        lien=link("demandes:parties"),
     )
 
 
@@ -289,7 +297,7 @@ def retrait_famille(message: Message, now: datetime) -> Mail:
     return _to_family(message, about["langue"], subject, about["reference"], lieu_prevenu=about["recuperee"])
 
 
-# --- withdrawals and attestations ----------------------------------------------------------------------------------
+# --- withdrawals ----------------------------------------------------------------------------------------------------
 
 
 @mail("demandes.retrait", when="une famille retire une demande déjà récupérée", to="lieu", load=_demandes)
@@ -303,49 +311,3 @@ def retrait(message: Message, now: datetime) -> Mail | None:
         demande=demande,
         six_mois=date_longue(demande.last_day),
     )
-
-
-def _attestations(messages: Sequence[Message], now: datetime) -> dict[Any, Attestation]:
-    rows = Attestation.objects.select_related("lieu").annotate(nombre=Count("lignes"))
-    found = rows.in_bulk([message.about["attestation"] for message in messages])
-    return {message.pk: found[message.about["attestation"]] for message in messages}
-
-
-def _attestation(message: Message, now: datetime, subject: str) -> Mail | None:
-    found = message.loaded
-    if found.state != EtatAttestation.OUVERTE:
-        return None
-    if message.kind != "demandes.attestation-retard" and (today := paris_date(now)) <= found.due_on:
-        if rules.attestation_reminder_due(paris_date(found.opened_at), today, ()) != _rank(message):
-            return None  # a later one is due and says the same (NOT-5)
-    return _mail(
-        message,
-        subject,
-        lieu=found.lieu,
-        nombre=found.nombre,
-        dernier_jour=date_longue(found.due_on),
-        lien=link("demandes:attestation", found.uuid),
-    )
-
-
-@mail("demandes.attestation", when="des dossiers du lieu ont été détruits", to="lieu", load=_attestations)
-def attestation(message: Message, now: datetime) -> Mail | None:
-    """CNS-3."""
-    return _attestation(message, now, "Attestation de destruction à signer")
-
-
-@mail(
-    "demandes.attestation-rappel",
-    when="quinzième et vingt-cinquième jours sans signature",
-    to="lieu",
-    load=_attestations,
-)
-def attestation_rappel(message: Message, now: datetime) -> Mail | None:
-    """CNS-5."""
-    return _attestation(message, now, "Rappel : attestation de destruction à signer")
-
-
-@mail("demandes.attestation-retard", when="lendemain de l’échéance d’une attestation", to=CAF, load=_attestations)
-def attestation_retard(message: Message, now: datetime) -> Mail | None:
-    """CNS-5."""
-    return _attestation(message, now, "Une attestation de destruction n’est pas signée")

@@ -11,11 +11,11 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from demandes.workflow import ATTESTATION, DEMANDE, LIVRAISON, Etat, EtatAttestation, EtatLivraison
+from demandes.rules import Delay
+from demandes.workflow import ALIVE, AT_A_LIEU, DEMANDE, LEFT, LIVRAISON, Etat, EtatLivraison, Fin, Motif
 from extranet.core import languages
 from extranet.core.journal.models import sealed
 from extranet.core.vault import sealing
-from extranet.core.words import date_courte
 
 
 class Livraison(models.Model):
@@ -155,7 +155,10 @@ class Transmission(models.Model):
 
 
 class Demande(models.Model):
-    """A family's request, addressed to at most one lieu. Neutral: it survives the destruction of its dossier."""
+    """A family's request, addressed to at most one lieu. Neutral: it survives the destruction of its dossier.
+
+    `lieu` and `transmission` name the attribution that is open, beside the state, for lists; the others are its history.
+    """
 
     class Source(models.TextChoices):
         FORMULAIRE = "formulaire", "formulaire"
@@ -163,7 +166,7 @@ class Demande(models.Model):
 
     class Donnees:
         famille = ()
-        professionnel = ("picked_up_by",)
+        professionnel = ()
         neutre = (
             "id",
             "uuid",
@@ -182,12 +185,11 @@ class Demande(models.Model):
             "deposee_le",
             "modifiee_le",
             "received_at",
-            "transmitted_at",
+            "pick_up_day",
             "last_day",
             "creche_collective",
             "assistante_maternelle",
             "garde_a_domicile",
-            "picked_up_at",
             "closed_at",
             "destroyed_at",
         )
@@ -213,20 +215,12 @@ class Demande(models.Model):
     deposee_le = models.DateTimeField("déposée le")
     modifiee_le = models.DateTimeField("modifiée le", null=True)
     received_at = models.DateTimeField("reçue le")
-    transmitted_at = models.DateTimeField("transmise la première fois le", null=True)
+    # The fifteenth day of its present lieu, from the moment that it was told (NOT-3): what lists are in the order of.
+    pick_up_day = models.DateField("quinzième jour", null=True)
     last_day = models.DateField("dernier jour de conservation")
     creche_collective = models.BooleanField("crèche collective", default=False)
     assistante_maternelle = models.BooleanField("assistante maternelle", default=False)
     garde_a_domicile = models.BooleanField("garde à domicile", default=False)
-    picked_up_at = models.DateTimeField("récupérée le", null=True)
-    picked_up_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.PROTECT,
-        related_name="+",
-        db_index=False,
-        null=True,
-        verbose_name="récupérée par",
-    )
     closed_at = models.DateTimeField("traitée le", null=True)
     destroyed_at = models.DateTimeField("détruite le", null=True)
 
@@ -237,15 +231,22 @@ class Demande(models.Model):
             # DEM-5: a demande that waits has no lieu, one that was transmitted has one.
             models.CheckConstraint(
                 condition=Q(state=Etat.A_ORIENTER, lieu=None)
-                | Q(state__in=[Etat.TRANSMISE, Etat.RECUPEREE, Etat.TRAITEE], lieu__isnull=False)
+                | Q(state__in=AT_A_LIEU, lieu__isnull=False)
                 | Q(state__in=[Etat.PURGEE, Etat.RETIREE]),
                 name="lieu_follows_state",
             ),
         ]
         indexes = [
-            models.Index(fields=["lieu", "state", "last_day"], name="demandes_of_lieu"),
+            # A lieu's list is counted, filtered and put in order in here, without its rows.
+            models.Index(
+                fields=["lieu", "state", "pick_up_day", "last_day", "reference", "id"],
+                condition=Q(state__in=AT_A_LIEU),
+                name="demandes_of_lieu",
+            ),
+            models.Index(fields=["pick_up_day"], condition=Q(state=Etat.TRANSMISE), name="demandes_to_pick_up"),
             models.Index(fields=["caf", "state"], name="demandes_of_caf"),
-            models.Index(fields=["state", "last_day"], name="demandes_to_destroy"),
+            models.Index(fields=["last_day", "id"], condition=Q(state__in=sorted(ALIVE)), name="demandes_to_destroy"),
+            models.Index(fields=["last_day"], condition=Q(state=Etat.PURGEE), name="demandes_destroyed"),
             models.Index(fields=["livraison"], condition=Q(state=Etat.A_ORIENTER), name="demandes_to_transmit"),
         ]
 
@@ -256,6 +257,15 @@ class Demande(models.Model):
     def journal_caf(self) -> str:
         """The Caf under which the journal files what concerns this row."""
         return self.caf_id
+
+    @property
+    def pick_up_by(self) -> date | None:
+        """NOT-3, NOT-4.g: the last day for its lieu to pick it up; None while the lieu has not been told."""
+        return min(self.pick_up_day, self.last_day) if self.pick_up_day else None
+
+    def delay(self, today: date) -> Delay | None:
+        """Where its lieu stands in its fifteen days; None when nothing is to be picked up, or nobody was told yet."""
+        return Delay(self.pick_up_by, today) if self.state == Etat.TRANSMISE and self.pick_up_by else None
 
     @property
     def modes(self) -> list[str]:
@@ -304,6 +314,68 @@ def champs(kind: type[Contenu]) -> dict[str, dict[str, str]]:
 def valeurs(contenu: Contenu) -> dict[str, Any]:
     """What a dossier says, by field; of a record of a delivery, without its dates and its place."""
     return {name: getattr(contenu, name) for name in champs(type(contenu))}
+
+
+class Attribution(models.Model):
+    """A demande at a lieu, from its transmission to its end there: what that lieu received, and answers for (DEM-5, CNS-3)."""
+
+    class Donnees:
+        famille = ()
+        professionnel = ("picked_up_by",)
+        neutre = (
+            "id",
+            "demande",
+            "lieu",
+            "transmission",
+            "transmitted_at",
+            "picked_up_at",
+            "seen_at",
+            "ended_at",
+            "fin",
+            "motif",
+            "attest_from",
+        )
+
+    demande = models.ForeignKey(Demande, models.PROTECT, related_name="attributions")
+    lieu = models.ForeignKey("conventions.Lieu", models.PROTECT, related_name="+", db_index=False)
+    transmission = models.ForeignKey(Transmission, models.PROTECT, related_name="+", db_index=False)
+    transmitted_at = models.DateTimeField("transmise le")
+    picked_up_at = models.DateTimeField("récupérée le", null=True)
+    picked_up_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        related_name="+",
+        db_index=False,
+        null=True,
+        verbose_name="récupérée par",
+    )
+    # Its last access there, a name in a list included (ACC-2); `Remise` has them all, for a year.
+    seen_at = models.DateTimeField("consultée en dernier le", null=True)
+    ended_at = models.DateTimeField("partie le", null=True)
+    fin = models.CharField("fin", max_length=20, choices=Fin, blank=True)
+    # Why an agent took it from a lieu that had it in time.
+    motif = models.CharField("motif", max_length=20, choices=Motif, blank=True)
+    # The day from which its lieu owes an attestation of it; empty again once that has its line (CNS-3).
+    attest_from = models.DateField("à attester à partir du", null=True)
+
+    class Meta:
+        verbose_name = "attribution"
+        ordering = ["pk"]
+        constraints = [
+            # DEM-5.a
+            models.UniqueConstraint(fields=["demande"], condition=Q(ended_at=None), name="one_lieu_at_a_time"),
+            models.CheckConstraint(
+                condition=Q(ended_at=None, fin="") | (Q(ended_at__isnull=False) & ~Q(fin="")),
+                name="an_end_says_which",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["lieu", "id"], condition=Q(fin__in=LEFT), name="attributions_left"),
+            models.Index(fields=["lieu", "id"], condition=Q(attest_from__isnull=False), name="attributions_to_attest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.demande_id} {self.lieu}"
 
 
 class Dossier(models.Model):
@@ -401,105 +473,3 @@ class ClockMark(models.Model):
 
     def __str__(self) -> str:
         return self.boot
-
-
-class Attestation(models.Model):
-    """The lieu's statement that it destroyed the copies of what the portal has destroyed (CNS-3, CNS-4)."""
-
-    class Donnees:
-        famille = ()
-        professionnel = ("signed_by", "signataire", "qualite")
-        neutre = (
-            "id",
-            "uuid",
-            "lieu",
-            "state",
-            "opened_at",
-            "due_on",
-            "signed_at",
-            "logiciel",
-            "messagerie",
-            "papier",
-            "prestataires",
-            "visa_archives",
-            "text_version",
-            "list_sha256",
-            "pdf",
-            "pdf_sha256",
-        )
-
-    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    lieu = models.ForeignKey("conventions.Lieu", models.PROTECT, related_name="+")
-    state = models.CharField(
-        "état", max_length=20, choices=EtatAttestation, default=ATTESTATION.initial, editable=False
-    )
-    opened_at = models.DateTimeField("ouverte le")
-    due_on = models.DateField("à signer au plus tard le")
-    signed_at = models.DateTimeField("signée le", null=True)
-    signed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True)
-    signataire = models.CharField("signataire", max_length=200, blank=True)
-    qualite = models.CharField("qualité", max_length=150, blank=True)
-    logiciel = models.BooleanField("logiciel", default=False)
-    messagerie = models.BooleanField("messageries", default=False)
-    papier = models.BooleanField("papier", default=False)
-    prestataires = models.BooleanField("prestataires", default=False)
-    visa_archives = models.CharField("visa des archives publiques", max_length=200, blank=True)
-    text_version = models.CharField("version du texte", max_length=20, blank=True)
-    list_sha256 = models.CharField("empreinte de la liste", max_length=64, blank=True)
-    pdf = models.ForeignKey("documents.StoredFile", models.PROTECT, related_name="+", null=True)
-    pdf_sha256 = models.CharField("empreinte du PDF", max_length=64, blank=True)
-
-    class Meta:
-        verbose_name = "attestation de destruction"
-        verbose_name_plural = "attestations de destruction"
-        constraints = [
-            models.UniqueConstraint(
-                fields=["lieu"], condition=Q(state=EtatAttestation.OUVERTE), name="one_open_attestation_a_lieu"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.lieu}, à signer au plus tard le {date_courte(self.due_on)}"
-
-    @property
-    def journal_caf(self) -> str:
-        """The Caf under which the journal files what concerns this row."""
-        return self.lieu.caf_id
-
-
-class LigneAttestation(models.Model):
-    """One demande of an attestation: references and dates, nothing of the family (CNS-3)."""
-
-    class Donnees:
-        famille = ()
-        professionnel = ("picked_up_by",)
-        neutre = (
-            "id",
-            "attestation",
-            "demande",
-            "lieu",
-            "reference",
-            "transmitted_on",
-            "picked_up_on",
-            "destroyed_on",
-            "retiree",
-        )
-
-    attestation = models.ForeignKey(Attestation, models.PROTECT, related_name="lignes")
-    demande = models.ForeignKey(Demande, models.PROTECT, related_name="+")
-    lieu = models.ForeignKey("conventions.Lieu", models.PROTECT, related_name="+")
-    reference = models.CharField("référence", max_length=64)
-    transmitted_on = models.DateField("transmise le")
-    picked_up_on = models.DateField("récupérée le", null=True)
-    picked_up_by = models.CharField("récupérée par", max_length=200, blank=True)
-    destroyed_on = models.DateField("détruite le")
-    retiree = models.BooleanField("retirée par la famille", default=False)
-
-    class Meta:
-        verbose_name = "ligne d’attestation"
-        verbose_name_plural = "lignes d’attestation"
-        ordering = ["transmitted_on", "reference"]
-        constraints = [models.UniqueConstraint(fields=["demande", "lieu"], name="attested_once")]
-
-    def __str__(self) -> str:
-        return self.reference

@@ -7,12 +7,11 @@ from datetime import date, datetime, timedelta
 from statistics import median_low
 from typing import Any
 
-from django.db.models import Case, Count, F, QuerySet, When
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, When
 from django.utils.translation import gettext as _
 
-from demandes import rules
-from demandes.models import Attestation, Demande, Dossier, LigneAttestation, Livraison, Transmission
-from demandes.workflow import ALIVE, Etat, EtatLivraison
+from demandes.models import Attribution, Demande, Dossier, Livraison, Transmission
+from demandes.workflow import ALIVE, AT_A_LIEU, LEFT, Etat, EtatLivraison
 from extranet.core import signed
 from extranet.core.dates import paris_date
 from extranet.core.errors import Gone, NoKey, NotFound
@@ -27,24 +26,23 @@ WAITING_FIRST = Case(When(state=Etat.TRANSMISE, then=0), default=1)
 # --- a lieu's persons -----------------------------------------------------------------------------------------------
 
 
-def demandes_known_to(user: Any, now: datetime) -> QuerySet[Demande]:
-    """ACC-1: demandes of the lieux that `user` may act for, destroyed ones included."""
-    # Their few keys, not the question: the index of the lieu is read instead of every demande.
-    return Demande.objects.filter(lieu__in=list(habilitations.lieux_of(user, now).values_list("pk", flat=True)))
+def own_lieux(user: Any, now: datetime) -> list[int]:
+    """ACC-1: their few keys, not the question: the indexes by lieu are read instead of every row."""
+    return list(habilitations.lieux_of(user, now).values_list("pk", flat=True))
 
 
 def demandes_visible_to(user: Any, now: datetime) -> QuerySet[Demande]:
-    """ACC-1, CNS-1: own lieux under a convention in force, not past the last day, not destroyed."""
+    """ACC-1, CNS-1: at one's lieux under a convention in force, not past the last day, not destroyed."""
     return (
-        demandes_known_to(user, now)
-        .filter(last_day__gte=paris_date(now), state__in=ALIVE)
+        Demande.objects.filter(lieu__in=own_lieux(user, now), state__in=AT_A_LIEU, last_day__gte=paris_date(now))
         .select_related("commune", "dossier", "transmission", "lieu")
-        .order_by(WAITING_FIRST, F("transmission__notified_at").asc(nulls_last=True), "last_day", "reference")
+        .order_by(WAITING_FIRST, F("pick_up_day").asc(nulls_last=True), "last_day", "reference")
     )
 
 
 def require_visible(user: Any, wanted: Collection[uuid.UUID], now: datetime, *, lock: bool = False) -> list[Demande]:
-    """The demandes of `wanted`, all of them: 404 when one is not of `user`'s lieux, 410 when one is destroyed or past its day.
+    """The demandes of `wanted`, all of them: 404 when one was never at `user`'s lieux, 410 when one has left them, is
+    destroyed or past its day.
 
     With `lock`, their rows are held, in the order of every other writer, then read: what waited may have changed since.
     """
@@ -54,21 +52,40 @@ def require_visible(user: Any, wanted: Collection[uuid.UUID], now: datetime, *, 
     found = list(visible)
     if len(found) == len(set(wanted)):
         return found
-    if demandes_known_to(user, now).filter(uuid__in=wanted).count() == len(set(wanted)):
-        raise Gone
-    raise NotFound
+    own = own_lieux(user, now)
+    asked = Demande.objects.filter(uuid__in=wanted)
+    if asked.filter(Exists(Attribution.objects.filter(demande=OuterRef("pk"), lieu__in=own))).count() < len(
+        set(wanted)
+    ):
+        raise NotFound
+    if asked.filter(state__in=ALIVE, last_day__gte=paris_date(now)).exclude(lieu__in=own).exists():
+        raise Gone("Cette demande n’est plus confiée à votre lieu : vous n’y avez plus accès.")
+    raise Gone
 
 
-def counts_for(user: Any, now: datetime) -> dict[str, int]:
-    """State → how many visible demandes."""
-    rows = demandes_visible_to(user, now).order_by().values_list("state").annotate(Count("pk"))
-    return dict(rows)
+def left_from(lieux: Collection[int], now: datetime) -> QuerySet[Attribution]:
+    """What went on without these lieux, the last first, until its day: then their attestation has it. Nothing of families."""
+    return (
+        Attribution.objects.filter(lieu__in=lieux, fin__in=LEFT, demande__last_day__gte=paris_date(now))
+        .exclude(demande__state=Etat.PURGEE)
+        .exclude(demande__lieu=F("lieu"))  # it came back
+        .select_related("demande__lieu", "lieu", "picked_up_by")
+        .order_by("-ended_at", "-pk")
+    )
 
 
-def attestations_of(user: Any, now: datetime) -> QuerySet[Attestation]:
-    """CNS-3, CON-6: attestations of the lieux of `user`, even after the convention's end."""
-    lieux = habilitations.lieux_to_attest(user, now)
-    return Attestation.objects.filter(lieu__in=lieux).select_related("lieu").annotate(nombre=Count("lignes"))
+def counts_of(demandes: QuerySet[Demande]) -> dict[str, int]:
+    """State → how many of `demandes`."""
+    return dict(demandes.order_by().values_list("state").annotate(Count("pk")))
+
+
+def open_attribution(demande: Demande) -> Attribution:
+    """Where a demande that is at a lieu stands there."""
+    return Attribution.objects.get(demande=demande, ended_at=None)
+
+
+# What a lieu received: picked up, opened on screen, or named in a list (ACC-2).
+RECEIVED = Q(picked_up_at__isnull=False) | Q(seen_at__isnull=False)
 
 
 # --- a family ------------------------------------------------------------------------------------------------------
@@ -132,7 +149,7 @@ def waiting_on(day: date) -> QuerySet[Demande]:
 
 def late_on(day: date) -> QuerySet[Demande]:
     """NOT-4: those of `waiting_on` whose fifteenth day is over."""
-    return waiting_on(day).filter(transmission__notified_at__lt=rules.notified_before_is_late(day))
+    return waiting_on(day).filter(pick_up_day__lt=day)
 
 
 def stranded_at(now: datetime) -> QuerySet[Demande]:
@@ -140,24 +157,9 @@ def stranded_at(now: datetime) -> QuerySet[Demande]:
     return waiting_on(paris_date(now)).filter(lieu__in=habilitations.lieux_without_anybody(now))
 
 
-def waiting_transmissions(day: date) -> QuerySet[Transmission]:
-    """Transmissions of which something is not picked up."""
-    return Transmission.objects.filter(pk__in=waiting_on(day).values("transmission")).select_related("lieu")
-
-
-def to_attest(day: date, limit: int, but: Collection[int] = ()) -> QuerySet[Demande]:
-    """CNS-3: destroyed demandes that a lieu had received and has not attested; at the end of their six months too,
-    those withdrawn of which it had a copy. Not of the lieux `but`.
-    """
-    attested = LigneAttestation.objects.values("demande")
-    purged = Demande.objects.filter(state=Etat.PURGEE, lieu__isnull=False)
-    withdrawn = Demande.objects.filter(
-        state=Etat.RETIREE, lieu__isnull=False, picked_up_at__isnull=False, last_day__lt=day
-    )
-    waiting = (purged | withdrawn).exclude(pk__in=attested)
-    if but:
-        waiting = waiting.exclude(lieu__in=but)
-    return waiting.select_related("picked_up_by").order_by("lieu", "pk")[:limit]
+def transmissions_of(demandes: QuerySet[Demande]) -> QuerySet[Transmission]:
+    """The transmissions by which `demandes` are at their lieux."""
+    return Transmission.objects.filter(Exists(demandes.filter(transmission=OuterRef("pk")))).select_related("lieu")
 
 
 def matching(demandes: QuerySet[Demande], text: str, today: date) -> QuerySet[Demande]:

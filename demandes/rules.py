@@ -1,23 +1,45 @@
 """Which date, which decision: pure functions, to be read beside the convention."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from extranet.core.dates import (
     add_months,
     paris_date,
-    start_of_day,
     working_day_at_or_before,
 )
 
 PICK_UP_DAYS = 15
 REMINDER_DAYS = (7, 12)
-ATTESTATION_REMINDER_DAYS = (0, 15, 25)
+
+
+def fifteenth_day(notified_at: datetime) -> date:
+    """NOT-3: fifteen calendar days in Paris, the day of sending not counted."""
+    return paris_date(notified_at) + timedelta(days=PICK_UP_DAYS)
 
 
 def last_day_to_pick_up(notified_at: datetime, last_day: date) -> date:
-    """NOT-3: fifteen calendar days in Paris, the day of sending out; never after the day of destruction (NOT-4)."""
-    return min(paris_date(notified_at) + timedelta(days=PICK_UP_DAYS), last_day)
+    """NOT-3: the fifteenth day; never after the day of destruction (NOT-4)."""
+    return min(fifteenth_day(notified_at), last_day)
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """NOT-3, NOT-4: what is left, on `today`, of the days that a lieu has to pick a demande up."""
+
+    last: date
+    today: date
+
+    @property
+    def days_late(self) -> int:
+        """How many days the last one is over; 0 in time."""
+        return max(0, (self.today - self.last).days)
+
+    @property
+    def is_at_risk(self) -> bool:
+        """In time, and the last reminder is due (day 12 on)."""
+        return 0 <= (self.last - self.today).days <= PICK_UP_DAYS - REMINDER_DAYS[-1]
 
 
 def last_day_of_dossier(deposited_at: datetime, received_at: datetime) -> date:
@@ -29,11 +51,6 @@ def last_day_of_dossier(deposited_at: datetime, received_at: datetime) -> date:
     return add_months(paris_date(min(deposited_at, received_at)), 6)
 
 
-def attestation_due_on(last_day: date) -> date:
-    """CNS-3: one month chained from the end of the six months, never seven months."""
-    return add_months(last_day, 1)
-
-
 def reminder_day_due(notified_at: datetime, today: date, sent: Collection[int]) -> int | None:
     """NOT-4, NOT-5: of days 7 and 12, the latest reached and not yet told; on the working day before a day off.
 
@@ -43,24 +60,6 @@ def reminder_day_due(notified_at: datetime, today: date, sent: Collection[int]) 
     if today > start + timedelta(days=PICK_UP_DAYS):
         return None
     reached = [day for day in REMINDER_DAYS if working_day_at_or_before(start + timedelta(days=day)) <= today]
-    if not reached or any(day >= reached[-1] for day in sent):
-        return None
-    return reached[-1]
-
-
-def is_late(notified_at: datetime | None, last_day: date, today: date) -> bool:
-    """NOT-4: the fifteenth day is over (whoever is asked about a demande not picked up)."""
-    return notified_at is not None and today > last_day_to_pick_up(notified_at, last_day)
-
-
-def notified_before_is_late(today: date) -> datetime:
-    """What was notified before this moment and is not picked up is late today."""
-    return start_of_day(today - timedelta(days=PICK_UP_DAYS))
-
-
-def attestation_reminder_due(opened_on: date, today: date, sent: Collection[int]) -> int | None:
-    """CNS-5: of the opening, day 15 and day 25, the latest reached and not yet told."""
-    reached = [day for day in ATTESTATION_REMINDER_DAYS if opened_on + timedelta(days=day) <= today]
     if not reached or any(day >= reached[-1] for day in sent):
         return None
     return reached[-1]

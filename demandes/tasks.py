@@ -2,14 +2,14 @@
 
 from celery import shared_task
 
-from demandes.services import deliveries, inbox
+from demandes.services import applying, inbox
 from extranet.core import clock
 
 
 @shared_task(ignore_result=True)
 def ingest(livraison_id: str) -> None:
     """Apply one delivery."""
-    deliveries.ingest(int(livraison_id), now=clock.now())
+    applying.ingest(int(livraison_id), now=clock.now())
 
 
 @shared_task(ignore_result=True)

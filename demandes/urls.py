@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from demandes.views import api, family, jetons, lieu
+from demandes.views import api, family, jetons
+from demandes.views.lieu import demande, liste, telechargement
 
 app_name = "demandes"
 
@@ -15,13 +16,11 @@ families = [
 ]
 
 lieux = [
-    path("espace/demandes/", lieu.liste, name="liste"),
-    path("espace/demandes/telechargement/", lieu.telechargement, name="telechargement"),
-    path("espace/demandes/<uuid:uuid>/", lieu.detail, name="detail"),
-    path("espace/demandes/<uuid:uuid>/cloture/", lieu.cloture, name="cloture"),
-    path("espace/attestations/", lieu.liste_attestations, name="attestations"),
-    path("espace/attestations/<uuid:uuid>/", lieu.attestation, name="attestation"),
-    path("espace/attestations/<uuid:uuid>/pdf/", lieu.attestation_pdf, name="attestation-pdf"),
+    path("espace/demandes/", liste.liste, name="liste"),
+    path("espace/demandes/parties/", liste.parties, name="parties"),
+    path("espace/demandes/telechargement/", telechargement.telechargement, name="telechargement"),
+    path("espace/demandes/<uuid:uuid>/", demande.detail, name="detail"),
+    path("espace/demandes/<uuid:uuid>/cloture/", demande.cloture, name="cloture"),
 ]
 
 programs = [

@@ -1,4 +1,4 @@
-"""States of a demande (DEM-5) and of an attestation. "Notified" and "late" are worked out from dates, never stored."""
+"""States of a demande (DEM-5) and of a delivery, and how an attribution ends. "Notified" and "late" are worked out from dates."""
 
 from django.db.models import TextChoices
 
@@ -15,6 +15,7 @@ class Etat(TextChoices):
 
 
 ALIVE = frozenset({Etat.A_ORIENTER, Etat.TRANSMISE, Etat.RECUPEREE, Etat.TRAITEE})
+AT_A_LIEU = [Etat.TRANSMISE, Etat.RECUPEREE, Etat.TRAITEE]
 NOT_PICKED_UP = frozenset({Etat.A_ORIENTER, Etat.TRANSMISE})  # what it says can still change (DEM-4.c, ING-4.b)
 
 DEMANDE = Table(
@@ -34,7 +35,14 @@ DEMANDE = Table(
             frozenset({Etat.TRANSMISE}),
             Etat.A_ORIENTER,
             "demande.reprise",
-            "monenfant.fr, with another commune; {assign}, once it is late or its lieu has nobody",
+            "monenfant.fr, with another commune; {assign}, where its lieu has nobody",
+        ),
+        Move(
+            "reassign",
+            frozenset({Etat.TRANSMISE, Etat.RECUPEREE}),
+            Etat.TRANSMISE,
+            "demande.reattribuee",
+            "{assign}, to another lieu; with a reason unless it is late or its lieu has nobody",
         ),
         Move(
             "pick_up",
@@ -50,25 +58,26 @@ DEMANDE = Table(
 )
 
 
-class EtatAttestation(TextChoices):
-    OUVERTE = "ouverte", "à signer"
-    SIGNEE = "signee", "signée"
+class Fin(TextChoices):
+    """How a demande ceased to be at a lieu."""
+
+    REATTRIBUEE = "reattribuee", "confiée à un autre lieu"
+    REPRISE = "reprise", "remise à orienter"
+    CONVENTION = "convention", "fin de la convention du lieu"
+    DETRUITE = "detruite", "détruite"
+    RETIREE = "retiree", "retirée par la famille"
 
 
-ATTESTATION = Table(
-    EtatAttestation,
-    initial=EtatAttestation.OUVERTE,
-    final={EtatAttestation.SIGNEE},
-    moves=[
-        Move(
-            "sign",
-            frozenset({EtatAttestation.OUVERTE}),
-            EtatAttestation.SIGNEE,
-            "attestation.signee",
-            "a person of the lieu, with its password",
-        )
-    ],
-)
+LEFT = [Fin.REATTRIBUEE, Fin.REPRISE, Fin.CONVENTION]  # it went on without this lieu
+
+
+class Motif(TextChoices):
+    """Why an agent takes a demande from a lieu that has picked it up, or still has the time to. Codes: no text about a family."""
+
+    FAMILLE = "famille", "à la demande de la famille"
+    EMPECHE = "empeche", "le lieu ne peut pas répondre"
+    ERREUR = "erreur", "elle lui avait été confiée par erreur"
+    REPARTITION = "repartition", "répartition entre les lieux de la Caf"
 
 
 class EtatLivraison(TextChoices):

@@ -5,6 +5,7 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include("extranet.portal.urls")),
+    path("", include("demandes.attestations.urls")),
     path("", include("demandes.urls")),
     path("", include("habilitations.urls")),
     path("", include("extranet.territory.urls")),

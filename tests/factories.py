@@ -11,9 +11,10 @@ import pikepdf
 from conventions.models import Acte
 from conventions.rules import PIECES
 from conventions.workflow import EtatActe, EtatConvention
-from demandes.models import Contenu, Demande, Dossier
-from demandes.rules import last_day_of_dossier
+from demandes.models import Attribution, Contenu, Demande, Dossier
+from demandes.rules import fifteenth_day, last_day_of_dossier
 from demandes.workflow import Etat
+from extranet.core.dates import paris_date
 from extranet.core.vault import days
 
 # The moment of tests that do not care: a Monday, 10:00 in Paris.
@@ -430,13 +431,17 @@ class TransmissionFactory(factory.django.DjangoModelFactory):
     notified_at = factory.SelfAttribute("transmitted_at")
 
 
+def _fifteenth(batch: Any) -> date | None:
+    return fifteenth_day(batch.notified_at) if batch and batch.notified_at else None
+
+
 def _batch(**situation: Any) -> factory.SubFactory:
-    same = {name: factory.SelfAttribute(f"..{name}") for name in ("lieu", "transmitted_at")}
+    same = {"lieu": factory.SelfAttribute("..lieu"), "transmitted_at": factory.SelfAttribute("..at")}
     return factory.SubFactory(TransmissionFactory, **same, **situation)
 
 
 class DemandeFactory(factory.django.DjangoModelFactory):
-    """A family's request with its dossier, deposited an hour ago, waiting for a lieu."""
+    """A family's request with its dossier, deposited an hour ago, waiting for a lieu; with a lieu, its attribution."""
 
     class Meta:
         model = "demandes.Demande"
@@ -448,15 +453,9 @@ class DemandeFactory(factory.django.DjangoModelFactory):
             state=Etat.TRANSMISE,
             lieu=factory.SubFactory(LieuFactory),
             transmission=_batch(),
-            transmitted_at=factory.SelfAttribute("at"),
         )
         non_notifiee = factory.Trait(transmise=True, transmission=_batch(non_notifiee=True))
-        recuperee = factory.Trait(
-            transmise=True,
-            state=Etat.RECUPEREE,
-            picked_up_at=factory.SelfAttribute("transmitted_at"),
-            picked_up_by=factory.SubFactory(UserFactory),
-        )
+        recuperee = factory.Trait(transmise=True, state=Etat.RECUPEREE)
         traitee = factory.Trait(recuperee=True, state=Etat.TRAITEE, closed_at=NOW)
         a_relancer = factory.Trait(transmise=True, at=NOW - timedelta(days=7))
         en_retard = factory.Trait(transmise=True, at=NOW - timedelta(days=16))
@@ -471,12 +470,39 @@ class DemandeFactory(factory.django.DjangoModelFactory):
     caf = factory.LazyAttribute(lambda demande: demande.lieu.caf if demande.lieu else CafFactory())
     commune = factory.SubFactory(CommuneFactory)
     lieu = None
+    transmission = None
     deposee_le = factory.SelfAttribute("at")
     received_at = factory.SelfAttribute("at")
-    transmitted_at = None
+    pick_up_day = factory.LazyAttribute(lambda demande: _fifteenth(demande.transmission))
     last_day = factory.LazyAttribute(lambda demande: last_day_of_dossier(demande.deposee_le, demande.received_at))
     assistante_maternelle = True
     dossier = factory.RelatedFactory("tests.factories.DossierFactory", factory_related_name="demande")
+
+    @factory.post_generation
+    def attribution(self, create: bool, extracted: Any, **about: Any) -> None:
+        """Picked up where its state says so (`attribution__picked_up_at` says when), ended where it is destroyed; `attribution=False`: none."""
+        if self.transmission is None or extracted is False:
+            return
+        if self.state in (Etat.RECUPEREE, Etat.TRAITEE):
+            about = {"picked_up_at": self.transmission.transmitted_at, "picked_up_by": UserFactory()} | about
+        fin = {Etat.PURGEE: "detruite", Etat.RETIREE: "retiree"}.get(self.state, "")
+        if fin == "detruite":
+            about = {"attest_from": paris_date(self.destroyed_at)} | about
+        AttributionFactory(demande=self, fin=fin, ended_at=self.destroyed_at, **about)
+
+
+class AttributionFactory(factory.django.DjangoModelFactory):
+    """A demande at the lieu that its row names, never looked at there."""
+
+    class Meta:
+        model = "demandes.Attribution"
+
+    demande = factory.SubFactory(DemandeFactory, transmise=True, attribution=False)
+    lieu = factory.SelfAttribute("demande.lieu")
+    transmission = factory.SelfAttribute("demande.transmission")
+    transmitted_at = factory.SelfAttribute("transmission.transmitted_at")
+    seen_at = factory.SelfAttribute("picked_up_at")
+    picked_up_at = None
 
 
 def contenu_of(demande: Demande | None = None, **about: Any) -> Contenu:
@@ -519,3 +545,9 @@ class DossierFactory(factory.django.DjangoModelFactory):
         lambda: {"a_partir_du": "2027-01-04", "regularite": "regulier", "horaires": [], "atypiques": []}
     )
     message = "Nous cherchons pour trois jours par semaine."
+
+
+def picked_up(state: str = "recuperee", at: datetime = NOW) -> None:
+    """The lieux have picked up all that there is."""
+    Demande.objects.update(state=state)
+    Attribution.objects.update(picked_up_at=at)

@@ -17,7 +17,7 @@ from bench.deliveries import write
 from conventions.models import Lieu
 from demandes.documents.xml_reader import NAMESPACE, schema
 from demandes.models import Demande, Dossier, Livraison
-from demandes.services import deliveries
+from demandes.services import applying, deliveries
 
 NOW = datetime.now(UTC)
 NS = f"{{{NAMESPACE}}}"
@@ -140,7 +140,7 @@ def one(path: Path) -> None:
     with path.open("rb") as file:
         livraison = deliveries.register(file, nom=path.name, origine=Livraison.Origine.DEPOT, now=NOW, ring=False)
     began = time.perf_counter()
-    done = deliveries.ingest(livraison.pk, now=NOW)
+    done = applying.ingest(livraison.pk, now=NOW)
     took = time.perf_counter() - began
     assert done is not None
     assert done.creees == done.lues, done.summary

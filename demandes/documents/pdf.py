@@ -1,11 +1,11 @@
-"""PDF of demandes (with their XML inside) and of attestations: PDF/A-3 and PDF/UA-1 (TEL-2)."""
+"""PDF of demandes, with their XML inside: PDF/A-3 and PDF/UA-1 (TEL-2)."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from demandes.documents import xml_writer
 from demandes.documents.reading import sections
-from demandes.models import Attestation, Demande
+from demandes.models import Demande
 from extranet.core.dates import paris_date
 from extranet.core.documents.pdf import render
 from extranet.core.languages import date_longue
@@ -35,7 +35,7 @@ def context(demandes: Sequence[Demande], now: datetime) -> dict[str, object]:
                 "sections": sections(demande, demande.dossier.open(paris_date(now))),
                 "a_detruire": date_longue(demande.last_day),
                 "deposee": date_longue(paris_date(demande.deposee_le)),
-                "transmise": date_longue(paris_date(demande.transmitted_at or demande.received_at)),
+                "transmise": date_longue(paris_date(_given_at(demande))),
             }
             for demande in demandes
         ],
@@ -43,24 +43,5 @@ def context(demandes: Sequence[Demande], now: datetime) -> dict[str, object]:
     }
 
 
-def write_attestation(attestation: Attestation, now: datetime) -> bytes:
-    """The attestation as it is about to be signed."""
-    lignes = [
-        {
-            "reference": line.reference,
-            "transmise": date_longue(line.transmitted_on),
-            "recuperee": date_longue(line.picked_up_on) or "non récupérée",
-            "par": line.picked_up_by,
-            "detruite": date_longue(line.destroyed_on),
-            "retiree": line.retiree,
-        }
-        for line in attestation.lignes.all()
-    ]
-    values = {
-        "attestation": attestation,
-        "lieu": attestation.lieu,
-        "gestionnaire": attestation.lieu.gestionnaire,
-        "lignes": lignes,
-        "signee_le": date_longue(paris_date(now)),
-    }
-    return render("demandes/pdf/attestation.html", values, title=f"Attestation de destruction – {attestation.lieu}")
+def _given_at(demande: Demande) -> datetime:
+    return demande.transmission.transmitted_at if demande.transmission else demande.received_at

@@ -13,7 +13,6 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("conventions", "0001_register"),
-        ("documents", "0001_stored_files"),
         ("territory", "0001_reference_data_and_agents"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
@@ -66,67 +65,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Attestation",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("uuid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[("ouverte", "à signer"), ("signee", "signée")],
-                        default="ouverte",
-                        editable=False,
-                        max_length=20,
-                        verbose_name="état",
-                    ),
-                ),
-                ("opened_at", models.DateTimeField(verbose_name="ouverte le")),
-                ("due_on", models.DateField(verbose_name="à signer au plus tard le")),
-                ("signed_at", models.DateTimeField(null=True, verbose_name="signée le")),
-                ("signataire", models.CharField(blank=True, max_length=200, verbose_name="signataire")),
-                ("qualite", models.CharField(blank=True, max_length=150, verbose_name="qualité")),
-                ("logiciel", models.BooleanField(default=False, verbose_name="logiciel")),
-                ("messagerie", models.BooleanField(default=False, verbose_name="messageries")),
-                ("papier", models.BooleanField(default=False, verbose_name="papier")),
-                ("prestataires", models.BooleanField(default=False, verbose_name="prestataires")),
-                (
-                    "visa_archives",
-                    models.CharField(blank=True, max_length=200, verbose_name="visa des archives publiques"),
-                ),
-                ("text_version", models.CharField(blank=True, max_length=20, verbose_name="version du texte")),
-                ("list_sha256", models.CharField(blank=True, max_length=64, verbose_name="empreinte de la liste")),
-                ("pdf_sha256", models.CharField(blank=True, max_length=64, verbose_name="empreinte du PDF")),
-                (
-                    "lieu",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="conventions.lieu"
-                    ),
-                ),
-                (
-                    "pdf",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="documents.storedfile",
-                    ),
-                ),
-                (
-                    "signed_by",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "attestation de destruction",
-                "verbose_name_plural": "attestations de destruction",
-            },
-        ),
-        migrations.CreateModel(
             name="Demande",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -168,12 +106,11 @@ class Migration(migrations.Migration):
                 ("deposee_le", models.DateTimeField(verbose_name="déposée le")),
                 ("modifiee_le", models.DateTimeField(null=True, verbose_name="modifiée le")),
                 ("received_at", models.DateTimeField(verbose_name="reçue le")),
-                ("transmitted_at", models.DateTimeField(null=True, verbose_name="transmise la première fois le")),
+                ("pick_up_day", models.DateField(null=True, verbose_name="quinzième jour")),
                 ("last_day", models.DateField(verbose_name="dernier jour de conservation")),
                 ("creche_collective", models.BooleanField(default=False, verbose_name="crèche collective")),
                 ("assistante_maternelle", models.BooleanField(default=False, verbose_name="assistante maternelle")),
                 ("garde_a_domicile", models.BooleanField(default=False, verbose_name="garde à domicile")),
-                ("picked_up_at", models.DateTimeField(null=True, verbose_name="récupérée le")),
                 ("closed_at", models.DateTimeField(null=True, verbose_name="traitée le")),
                 ("destroyed_at", models.DateTimeField(null=True, verbose_name="détruite le")),
                 (
@@ -214,17 +151,6 @@ class Migration(migrations.Migration):
                         to="conventions.lieu",
                     ),
                 ),
-                (
-                    "picked_up_by",
-                    models.ForeignKey(
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                        verbose_name="récupérée par",
-                    ),
-                ),
             ],
             options={
                 "verbose_name": "demande",
@@ -245,41 +171,6 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "dossier",
-            },
-        ),
-        migrations.CreateModel(
-            name="LigneAttestation",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("reference", models.CharField(max_length=64, verbose_name="référence")),
-                ("transmitted_on", models.DateField(verbose_name="transmise le")),
-                ("picked_up_on", models.DateField(null=True, verbose_name="récupérée le")),
-                ("picked_up_by", models.CharField(blank=True, max_length=200, verbose_name="récupérée par")),
-                ("destroyed_on", models.DateField(verbose_name="détruite le")),
-                ("retiree", models.BooleanField(default=False, verbose_name="retirée par la famille")),
-                (
-                    "attestation",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="lignes", to="demandes.attestation"
-                    ),
-                ),
-                (
-                    "demande",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="demandes.demande"
-                    ),
-                ),
-                (
-                    "lieu",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="conventions.lieu"
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "ligne d’attestation",
-                "verbose_name_plural": "lignes d’attestation",
-                "ordering": ["transmitted_on", "reference"],
             },
         ),
         migrations.CreateModel(
@@ -414,15 +305,84 @@ class Migration(migrations.Migration):
                 to="demandes.transmission",
             ),
         ),
-        migrations.AddConstraint(
-            model_name="attestation",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("state", "ouverte")), fields=("lieu",), name="one_open_attestation_a_lieu"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="ligneattestation",
-            constraint=models.UniqueConstraint(fields=("demande", "lieu"), name="attested_once"),
+        migrations.CreateModel(
+            name="Attribution",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("transmitted_at", models.DateTimeField(verbose_name="transmise le")),
+                ("picked_up_at", models.DateTimeField(null=True, verbose_name="récupérée le")),
+                ("seen_at", models.DateTimeField(null=True, verbose_name="consultée en dernier le")),
+                ("ended_at", models.DateTimeField(null=True, verbose_name="partie le")),
+                (
+                    "fin",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("reattribuee", "confiée à un autre lieu"),
+                            ("reprise", "remise à orienter"),
+                            ("convention", "fin de la convention du lieu"),
+                            ("detruite", "détruite"),
+                            ("retiree", "retirée par la famille"),
+                        ],
+                        max_length=20,
+                        verbose_name="fin",
+                    ),
+                ),
+                (
+                    "motif",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("famille", "à la demande de la famille"),
+                            ("empeche", "le lieu ne peut pas répondre"),
+                            ("erreur", "elle lui avait été confiée par erreur"),
+                            ("repartition", "répartition entre les lieux de la Caf"),
+                        ],
+                        max_length=20,
+                        verbose_name="motif",
+                    ),
+                ),
+                ("attest_from", models.DateField(null=True, verbose_name="à attester à partir du")),
+                (
+                    "lieu",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="conventions.lieu",
+                    ),
+                ),
+                (
+                    "picked_up_by",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="récupérée par",
+                    ),
+                ),
+                (
+                    "demande",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="attributions", to="demandes.demande"
+                    ),
+                ),
+                (
+                    "transmission",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="demandes.transmission",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "attribution",
+                "ordering": ["pk"],
+            },
         ),
         migrations.AddConstraint(
             model_name="livraison",
@@ -464,7 +424,17 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="demande",
-            index=models.Index(fields=["lieu", "state", "last_day"], name="demandes_of_lieu"),
+            index=models.Index(
+                condition=models.Q(("state__in", ["transmise", "recuperee", "traitee"])),
+                fields=["lieu", "state", "pick_up_day", "last_day", "reference", "id"],
+                name="demandes_of_lieu",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="demande",
+            index=models.Index(
+                condition=models.Q(("state", "transmise")), fields=["pick_up_day"], name="demandes_to_pick_up"
+            ),
         ),
         migrations.AddIndex(
             model_name="demande",
@@ -472,7 +442,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="demande",
-            index=models.Index(fields=["state", "last_day"], name="demandes_to_destroy"),
+            index=models.Index(
+                condition=models.Q(("state__in", ["a-orienter", "recuperee", "traitee", "transmise"])),
+                fields=["last_day", "id"],
+                name="demandes_to_destroy",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="demande",
+            index=models.Index(condition=models.Q(("state", "purgee")), fields=["last_day"], name="demandes_destroyed"),
         ),
         migrations.AddIndex(
             model_name="demande",
@@ -494,6 +472,37 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="lieu_follows_state",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="attribution",
+            index=models.Index(
+                condition=models.Q(("fin__in", ["reattribuee", "reprise", "convention"])),
+                fields=["lieu", "id"],
+                name="attributions_left",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="attribution",
+            index=models.Index(
+                condition=models.Q(("attest_from__isnull", False)), fields=["lieu", "id"], name="attributions_to_attest"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="attribution",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at", None)), fields=("demande",), name="one_lieu_at_a_time"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="attribution",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("ended_at", None), ("fin", "")),
+                    models.Q(("ended_at__isnull", False), models.Q(("fin", ""), _negated=True)),
+                    _connector="OR",
+                ),
+                name="an_end_says_which",
             ),
         ),
     ]

@@ -10,10 +10,10 @@ from demandes import rules
 from demandes.documents.motifs import Motif
 from demandes.documents.recue import Lue
 from demandes.models import MODES, Demande, Dossier, Livraison, Rejet
-from demandes.services import checking, dossiers
+from demandes.services import checking, dossiers, transmission
 from demandes.services.checking import Checked
 from demandes.services.transmission import Places
-from demandes.workflow import ALIVE, DEMANDE, NOT_PICKED_UP, Etat
+from demandes.workflow import ALIVE, DEMANDE, NOT_PICKED_UP, Etat, Fin
 from extranet.core import bulk
 from extranet.core.dates import paris_date
 from extranet.core.journal import services as journal
@@ -111,7 +111,9 @@ def _update(batch: _Batch, lue: Lue, done: Checked, known: Demande, places: Plac
     batch.counts.updated += 1
     batch.remark(lue, done.remarks)
     if known.state == Etat.TRANSMISE and _goes_elsewhere(known, done, places):
-        DEMANDE.apply(known, "take_back", by="source", now=batch.now, lieu_id=None, transmission_id=None)
+        nowhere = {"lieu_id": None, "transmission_id": None, "pick_up_day": None}
+        if DEMANDE.apply(known, "take_back", by="source", now=batch.now, **nowhere):
+            transmission.end_attributions([known.pk], Fin.REPRISE, batch.now)
     changes: dict[str, Any] = {
         "content": content,
         "caf_id": done.caf,

@@ -1,15 +1,19 @@
 """Destroying dossiers at their day, and its key; or at once when the family withdraws (CNS-1, CNS-8, CNS-10, DEM-4)."""
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models.functions import Coalesce
 
 from demandes import queries
-from demandes.models import ClockMark, Demande, Dossier
-from demandes.workflow import DEMANDE
+from demandes.models import Attribution, ClockMark, Demande, Dossier
+from demandes.workflow import DEMANDE, Fin
 from extranet.core import apart
 from extranet.core.dates import Reading, paris_date
 from extranet.core.errors import Refused
@@ -20,7 +24,7 @@ from habilitations import queries as habilitations
 
 logger = logging.getLogger(__name__)
 
-BATCH = 200
+BATCH, READ = 1_000, 10_000
 WHAT = "destruction of demande"
 # The brake (CNS-6.c, docs/decisions/0007): what no usual day destroys, or follows a leap of the clock, waits.
 TIMES, FEW = 5, 20
@@ -50,12 +54,13 @@ def destroy_due(*, now: datetime, confirmed: bool = False) -> int:
         destroy_keys(now=now)
         return 0
     day, done, failed = paris_date(now), 0, list[int]()
-    while batch := list(queries.due_for_destruction(day).exclude(pk__in=failed).values_list("pk", flat=True)[:BATCH]):
+    while keys := list(queries.due_for_destruction(day).exclude(pk__in=failed).values_list("pk", flat=True)[:READ]):
         before = done + len(failed)
-        try:
-            done += apart.each(batch, lambda pk: destroy(pk, now=now), what=WHAT)
-        except apart.Incomplete as some:
-            done, failed = done + some.done, failed + some.failed
+        for start in range(0, len(keys), BATCH):
+            try:
+                done += _destroy_batch(keys[start : start + BATCH], now)
+            except apart.Incomplete as some:
+                done, failed = done + some.done, failed + some.failed
         if done + len(failed) == before or len(failed) > MOST_FAILURES:
             break
     if done and connection.vendor == "sqlite" and not connection.in_atomic_block:
@@ -147,34 +152,62 @@ def confirm(count: int, *, now: datetime, reading: Reading | None) -> None:
     journal.record_for_all("purge.confirmee", by="operateur", at=now, dossiers=due, saut=bool(leapt))
 
 
+def _destroy_batch(pks: list[int], now: datetime) -> int:
+    """All of them at once, or where that fails each by itself, so that one does not hold back the others."""
+    try:
+        return destroy(pks, now=now)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        logger.exception("a batch of destructions failed: one by one")
+        return apart.each(pks, lambda pk: destroy([pk], now=now), what=WHAT)
+
+
 @transaction.atomic
-def destroy(pk: int, *, now: datetime) -> bool:
-    """Destroy one dossier past its day, in one transaction. False when somebody else did."""
-    demande = Demande.objects.select_for_update(of=("self",)).filter(pk=pk).first()
-    if demande is None or demande.last_day >= paris_date(now):
-        return False
-    if not DEMANDE.apply(demande, "destroy", by="systeme", now=now, destroyed_at=now, content=""):
-        return False
-    Dossier.objects.filter(demande=demande).delete()
-    return True
+def destroy(pks: Collection[int], *, now: datetime) -> int:
+    """Destroy these dossiers where they are past their day, in one transaction; returns how many were destroyed here.
+
+    Each lieu that has the demande, or had received it, owes an attestation of it from now on (CNS-3).
+    """
+    today = paris_date(now)
+    past = Demande.objects.filter(pk__in=pks, last_day__lt=today)
+    done = DEMANDE.apply_many(past, "destroy", by="systeme", now=now, destroyed_at=now, content="")
+    Dossier.objects.filter(demande__in=done).delete()
+    theirs = Attribution.objects.filter(queries.RECEIVED | Q(ended_at=None), demande__in=done)
+    _end(theirs, Fin.DETRUITE, now, attest_from=today)
+    return len(done)
+
+
+def _end(attributions: QuerySet[Attribution], fin: Fin, now: datetime, **owed: Any) -> None:
+    """The one that is open ends here; of the others it is only noted what their lieux owe."""
+    attributions.update(
+        fin=Case(When(ended_at=None, then=Value(fin)), default=F("fin")), ended_at=Coalesce("ended_at", now), **owed
+    )
 
 
 @transaction.atomic
 def withdraw(demande: Demande, *, now: datetime) -> Demande:
-    """DEM-4: the family withdraws: destroyed at once; a lieu that had picked it up is told to destroy its copy."""
+    """DEM-4: the family withdraws: destroyed at once; each lieu that had picked it up is told to destroy its copy.
+
+    Whoever received it attests that at the end of the six months (CNS-3).
+    """
     # Read again under lock: the lieu may have picked it up since the family's page was read.
     demande = Demande.objects.select_for_update(of=("self",)).get(pk=demande.pk)
     DEMANDE.require(demande, "withdraw")
     DEMANDE.apply(demande, "withdraw", by="famille", now=now, destroyed_at=now, content="")
     Dossier.objects.filter(demande=demande).delete()
-    if demande.picked_up_at:
-        outbox.post(
-            "demandes.retrait",
-            key=str(demande.uuid),
-            to=[f"user:{line.user_id}" for line in habilitations.signers_of(demande.lieu_id, now)],
-            now=now,
-            demande=demande.pk,
-        )
+    theirs = Attribution.objects.filter(demande=demande)
+    _end(theirs.filter(ended_at=None), Fin.RETIREE, now)
+    theirs.filter(queries.RECEIVED).update(attest_from=demande.last_day + timedelta(days=1))
+    copied = theirs.filter(picked_up_at__isnull=False).order_by("lieu").values_list("lieu", flat=True).distinct()
+    persons = [line for lieu in copied for line in habilitations.signers_of(lieu, now)]
+    outbox.post(
+        "demandes.retrait",
+        key=str(demande.uuid),
+        to=list(dict.fromkeys(f"user:{line.user_id}" for line in persons)),
+        now=now,
+        demande=demande.pk,
+    )
     return demande
 
 
@@ -187,7 +220,7 @@ def withdraw_and_confirm(demande: Demande, *, now: datetime) -> bool:
     address = demande.dossier.open(paris_date(now)).courriel
     withdrawn = withdraw(demande, now=now)
     about: dict[str, object] = {"reference": withdrawn.reference, "langue": withdrawn.langue}
-    about["recuperee"] = withdrawn.picked_up_at is not None
+    about["recuperee"] = withdrawn.attributions.filter(picked_up_at__isnull=False).exists()
     return outbox.may_acknowledge(address, now) and outbox.say_at_once(
         "demandes.retrait-famille", address=address, now=now, **about
     )

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from demandes import queries
 from demandes.documents import archive, pdf, xml_writer
-from demandes.models import Demande, Remise
+from demandes.models import Attribution, Demande, Remise
 from demandes.workflow import DEMANDE
 from extranet.core.dates import paris_date, start_of_day
 from extranet.core.errors import Refused, WrongState
@@ -75,9 +75,8 @@ def _hand_over(demandes: list[Demande], *, form: str, by: Any, now: datetime, or
     if {one.pk: _said(one) for one in held} != {one.pk: _said(one) for one in demandes}:
         return False
     note_access(held, mode=form, by=by, now=now, origin=origin)
-    for demande in held:
-        if DEMANDE.may(demande, "pick_up"):
-            DEMANDE.apply(demande, "pick_up", by=by, now=now, picked_up_at=now, picked_up_by=by)
+    taken = DEMANDE.apply_many(Demande.objects.filter(pk__in=[one.pk for one in held]), "pick_up", by=by, now=now)
+    Attribution.objects.filter(demande__in=taken, ended_at=None).update(picked_up_at=now, picked_up_by=by)
     return True
 
 
@@ -106,16 +105,24 @@ def close(wanted: uuid.UUID, *, by: Any, now: datetime) -> Demande:
     return demande
 
 
+@transaction.atomic
 def note_listed(demandes: Collection[Demande], *, by: Any, now: datetime, origin: Origin) -> None:
     """ACC-2: a list shows the families' names; one line a demande and person for each day in Paris."""
     today = Remise.objects.filter(user_id=by.pk, at__gte=start_of_day(paris_date(now)))
     known = set(today.filter(demande_uuid__in=[one.uuid for one in demandes]).values_list("demande_uuid", flat=True))
     fresh = [demande for demande in demandes if demande.uuid not in known]
+    if fresh:  # held in the order of every other writer
+        rows = Demande.objects.filter(pk__in=[one.pk for one in fresh]).order_by("pk")
+        list(rows.select_for_update(of=("self",)).values_list("pk"))
     note_access(fresh, mode=Remise.Mode.LISTE, by=by, now=now, origin=origin)
 
 
 def note_access(demandes: Collection[Demande], *, mode: str, by: Any, now: datetime, origin: Origin) -> None:
-    """ACC-2: one line a demande."""
+    """ACC-2: one line a demande; and its lieu has received it."""
+    if not demandes:
+        return
+    there = {one.transmission_id for one in demandes}
+    Attribution.objects.filter(demande__in=[one.pk for one in demandes], transmission__in=there).update(seen_at=now)
     Remise.objects.bulk_create(
         Remise(
             at=now,

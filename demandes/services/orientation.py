@@ -1,4 +1,6 @@
-"""An agent says which lieu has a demande: one that waits (ING-6), is late (NOT-4), or is with a lieu without anybody (CTL-9)."""
+"""An agent says which lieu has a demande: one that waits (ING-6), is late (NOT-4), is with a lieu without anybody (CTL-9), or
+should be elsewhere, for a reason.
+"""
 
 import uuid
 from collections import defaultdict
@@ -11,14 +13,13 @@ from django.db.models import QuerySet
 
 from conventions import queries as conventions
 from conventions.models import Lieu
-from demandes import queries, rights, rules
+from demandes import queries, rights
 from demandes.models import Demande
-from demandes.services.transmission import tell_families_of, transmit
-from demandes.workflow import DEMANDE, Etat
+from demandes.services.transmission import end_attributions, tell_families_of, transmit
+from demandes.workflow import DEMANDE, Etat, Fin, Motif
 from extranet.core.dates import paris_date
 from extranet.core.errors import Answer, NotFound, Refused, WrongState
 from extranet.core.outbox import services as outbox
-from extranet.core.words import date_courte
 from extranet.territory import queries as territory
 from habilitations import queries as habilitations
 
@@ -33,13 +34,10 @@ def lieux_for(demandes: Collection[Demande], now: datetime) -> QuerySet[Lieu]:
 
 def obstacle(demande: Demande, now: datetime) -> Answer | None:
     """Why an agent cannot give this demande to a lieu now; None when one of `lieux_for` can have it."""
-    today = paris_date(now)
-    if demande.state not in (Etat.A_ORIENTER, Etat.TRANSMISE):
+    if demande.state != Etat.A_ORIENTER and not DEMANDE.may(demande, "reassign"):
         return WrongState(f"L’état est « {demande.get_state_display()} » : elle ne change plus de lieu.")
-    if demande.last_day < today:
+    if demande.last_day < paris_date(now):
         return WrongState("Cette demande est arrivée à la fin de sa conservation.")
-    if demande.state == Etat.TRANSMISE and not _is_late(demande, now) and not is_stranded(demande, now):
-        return WrongState(_still_in_time(demande))
     if not lieux_for([demande], now).exists():
         other = "autre " if demande.lieu_id else ""
         return WrongState(
@@ -53,36 +51,40 @@ def is_stranded(demande: Demande, now: datetime) -> bool:
     return queries.stranded_at(now).filter(pk=demande.pk).exists()
 
 
-def _is_late(demande: Demande, now: datetime) -> bool:
-    notified = demande.transmission.notified_at if demande.transmission else None
-    return rules.is_late(notified, demande.last_day, paris_date(now))
-
-
-def _still_in_time(demande: Demande) -> str:
-    notified = demande.transmission.notified_at if demande.transmission else None
-    if notified is None:
-        return "Le lieu n’a pas encore été prévenu : ses quinze jours n’ont pas commencé."
-    last = rules.last_day_to_pick_up(notified, demande.last_day)
-    return f"Le lieu a encore jusqu’au {date_courte(last)} pour la récupérer."
+def why_asked(demandes: Collection[Demande], now: datetime) -> str:
+    """The sentence that asks for a reason, where one of `demandes` is taken from a lieu that has done nothing wrong;
+    empty where none is needed (NOT-4.k, CTL-9.b).
+    """
+    today, here = paris_date(now), [one for one in demandes if one.lieu_id]
+    if any(one.state == Etat.RECUPEREE for one in here):
+        return "Le lieu l’a récupérée : dites pourquoi elle va à un autre."
+    in_time = [one.pk for one in here if not ((delay := one.delay(today)) and delay.days_late)]
+    if len(in_time) > queries.stranded_at(now).filter(pk__in=in_time).count():
+        return "Le lieu a encore le temps de la récupérer : dites pourquoi elle va à un autre."
+    return ""
 
 
 @transaction.atomic
-def give(*, demande_ids: Collection[int], lieu_id: int, by: Any, now: datetime) -> int:
+def give(*, demande_ids: Collection[int], lieu_id: int, by: Any, now: datetime, motif: str = "") -> int:
     """NOT-4.k, CTL-9.b, ING-6.b: these demandes go to this lieu, all or none; returns how many.
 
     The lieu is notified as of any transmission and has its own fifteen days; the family is told; a lieu that loses
-    them is told, and sees them no more. The day of destruction stays. 404 when one is not of the agent's Caf, 403
-    without the right, 409 with the reason when one cannot change its lieu, 422 when the lieu cannot have them.
+    them is told, and sees no more of them than a line. The day of destruction stays (CNS-9). 404 when one is not of
+    the agent's Caf, 403 without the right, 409 with the reason when one cannot change its lieu, 422 when the lieu
+    cannot have them, or without a `motif` where `why_asked`.
     """
     demandes = _held(demande_ids, by)
     if faults := {one: fault for one in demandes if (fault := obstacle(one, now))}:
         raise WrongState(_sentence(faults))
+    asked = why_asked(demandes, now)
+    if asked and motif not in Motif:
+        raise Refused({"motif": asked})
     if not lieux_for(demandes, now).filter(pk=lieu_id).exists():
         raise Refused(
             {"lieu": "Ce lieu ne peut pas les recevoir : il doit couvrir leur commune et avoir une personne active."}
         )
-    _take_back(demandes, by, now)
-    batch = transmit(_rows(demandes), lieu_id=lieu_id, now=now, by=by)
+    _leave(demandes, Fin.REATTRIBUEE, now, motif=motif if asked else "")
+    batch = transmit(_rows(demandes), lieu_id=lieu_id, now=now, by=by, reassign=True)
     if batch is None:  # its last person left since the line above was read
         raise Refused({"lieu": "Ce lieu n’a plus aucune personne active : il ne pourrait pas être prévenu."})
     tell_families_of(batch, now)
@@ -98,7 +100,9 @@ def put_back(*, demande_ids: Collection[int], by: Any, now: datetime) -> int:
     demandes = _held(demande_ids, by)
     if faults := {one: fault for one in demandes if (fault := put_back_obstacle(one, now))}:
         raise WrongState(_sentence(faults))
-    _take_back(demandes, by, now)
+    _leave(demandes, Fin.REPRISE, now)
+    nowhere = {"lieu_id": None, "transmission_id": None, "pick_up_day": None}
+    DEMANDE.apply_many(_rows(demandes), "take_back", by=by, now=now, **nowhere)
     return len(demandes)
 
 
@@ -132,13 +136,13 @@ def _sentence(faults: dict[Demande, Answer]) -> str:
     return " ".join(f"{demande.reference} : {fault}" for demande, fault in faults.items())
 
 
-def _take_back(demandes: Collection[Demande], by: Any, now: datetime) -> None:
-    """Out of the lieux that had them, each of which is told."""
-    lost: dict[int, list[int]] = defaultdict(list)
+def _leave(demandes: Collection[Demande], fin: Fin, now: datetime, *, motif: str = "") -> None:
+    """Out of the lieux that had them, each of which is told; where its convention is over, that is why."""
+    lost: dict[Lieu, list[int]] = defaultdict(list)
     for demande in demandes:
-        if demande.state == Etat.TRANSMISE and demande.lieu_id:
-            lost[demande.lieu_id].append(demande.pk)
-    DEMANDE.apply_many(_rows(demandes), "take_back", by=by, now=now, lieu_id=None, transmission_id=None)
-    for lieu_id, pks in lost.items():
-        persons = [f"user:{line.user_id}" for line in habilitations.persons_of(lieu_id, now)]
-        outbox.post("demandes.reprise", key=str(uuid.uuid4()), to=persons, now=now, lieu=lieu_id, demandes=pks)
+        if demande.lieu:
+            lost[demande.lieu].append(demande.pk)
+    for lieu, pks in lost.items():
+        end_attributions(pks, fin if conventions.convention_of(lieu, now) else Fin.CONVENTION, now, motif=motif)
+        persons = [f"user:{line.user_id}" for line in habilitations.persons_of(lieu.pk, now)]
+        outbox.post("demandes.reprise", key=str(uuid.uuid4()), to=persons, now=now, lieu=lieu.pk, demandes=pks)

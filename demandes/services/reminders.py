@@ -29,7 +29,7 @@ def _reminded(now: datetime) -> dict[str, set[int]]:
 def remind(*, now: datetime) -> int:
     """Post the reminder that is due for each transmission not wholly picked up; returns how many transmissions."""
     today = paris_date(now)
-    waiting = queries.waiting_transmissions(today)
+    waiting = queries.transmissions_of(queries.waiting_on(today))
     recent = list(waiting.filter(notified_at__gte=start_of_day(today - timedelta(days=16))))
     said = _reminded(now)
 
@@ -56,10 +56,7 @@ def _persons_of(transmission: Transmission, now: datetime) -> list[str]:
 def tell_late(*, now: datetime) -> int:
     """From the sixteenth day: tell the lieu, the Caf and each family once; returns how many transmissions."""
     today = paris_date(now)
-    over = queries.waiting_transmissions(today).filter(
-        notified_at__lt=start_of_day(today - timedelta(days=rules.PICK_UP_DAYS)),
-        notified_at__gte=now - LOOK_BACK,
-    )
+    over = queries.transmissions_of(queries.late_on(today)).filter(notified_at__gte=now - LOOK_BACK)
     told = set(
         Message.objects.filter(kind="demandes.retard", created_at__gte=now - LOOK_BACK).values_list("key", flat=True)
     )
@@ -85,7 +82,7 @@ def _tell_late(transmission: Transmission, now: datetime) -> bool:
 def tell_unnotified(*, now: datetime) -> int:
     """NOT-3.b: a transmission of before today that no mail could announce: its Caf is alerted, once."""
     today = paris_date(now)
-    silent = queries.waiting_transmissions(today).filter(
+    silent = queries.transmissions_of(queries.waiting_on(today)).filter(
         notified_at=None, transmitted_at__lt=start_of_day(today), transmitted_at__gte=now - LOOK_BACK
     )
 

@@ -1,9 +1,9 @@
 """Making demandes available to their lieu, and telling it (ING-6, NOT-1 to NOT-3)."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db import transaction
@@ -11,8 +11,10 @@ from django.db.models import Q, QuerySet
 
 from conventions import queries as conventions
 from conventions.models import Lieu
-from demandes.models import Demande, Livraison, Transmission
-from demandes.workflow import DEMANDE, Etat, EtatLivraison
+from demandes import rules
+from demandes.models import Attribution, Demande, Livraison, Transmission
+from demandes.workflow import AT_A_LIEU, DEMANDE, Etat, EtatLivraison, Fin
+from extranet.core import bulk
 from extranet.core.dates import paris_date
 from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
@@ -64,21 +66,43 @@ class Places:
 
 
 def transmit(
-    demandes: QuerySet[Demande], *, lieu_id: int, now: datetime, livraison: Livraison | None = None, by: Any = "systeme"
+    demandes: QuerySet[Demande],
+    *,
+    lieu_id: int,
+    now: datetime,
+    livraison: Livraison | None = None,
+    by: Any = "systeme",
+    reassign: bool = False,
 ) -> Transmission | None:
     """Give `demandes` that wait to one lieu: one transmission, one mail a person (NOT-1). Call inside a transaction.
 
-    None, and nothing changes, when the lieu has no active person to tell, or nothing waits any more.
+    With `reassign`, those too that another lieu had and that are open there no more. None, and nothing changes, when
+    the lieu has no active person to tell, or nothing waits any more.
     """
     persons = [f"user:{line.user_id}" for line in habilitations.persons_of(lieu_id, now)]
-    if not persons or not demandes.filter(state=Etat.A_ORIENTER).exists():
+    acts = (
+        ["reassign", "transmit"] if reassign else ["transmit"]
+    )  # what waits ends in a state that the other starts from
+    sources = frozenset[str]().union(*(DEMANDE.moves[act].sources for act in acts))
+    if not persons or not demandes.filter(state__in=sources).exists():
         return None
-    batch = _batch_for(lieu_id, livraison, now)
-    known, where = demandes.only("pk", "state", "caf"), {"lieu_id": lieu_id, "transmission_id": batch.pk}
-    DEMANDE.apply_many(known.exclude(transmitted_at=None), "transmit", by=by, now=now, **where)
-    DEMANDE.apply_many(known.filter(transmitted_at=None), "transmit", by=by, now=now, **where, transmitted_at=now)
+    batch, moved = _batch_for(lieu_id, livraison, now), list[int]()
+    for act in acts:
+        moved += DEMANDE.apply_many(
+            demandes, act, by=by, now=now, lieu_id=lieu_id, transmission_id=batch.pk, pick_up_day=None
+        )
+    bulk.insert_values(Attribution, OPENED, [(pk, lieu_id, batch.pk, now, "", "") for pk in moved])
     outbox.post("demandes.transmission", key=str(batch.uuid), to=persons, now=now, transmission=batch.pk)
     return batch
+
+
+OPENED = ("demande_id", "lieu_id", "transmission_id", "transmitted_at", "fin", "motif")
+
+
+def end_attributions(demande_ids: Collection[int], fin: Fin, now: datetime, *, motif: str = "") -> None:
+    """These demandes are at their lieu no more; what it received stays on record, to be attested in the end (CNS-3)."""
+    there = Attribution.objects.filter(demande__in=demande_ids, ended_at=None)
+    there.update(ended_at=now, fin=fin, motif=motif)
 
 
 def _batch_for(lieu_id: int, livraison: Livraison | None, now: datetime) -> Transmission:
@@ -162,9 +186,15 @@ def note_notified(messages: Sequence[Message]) -> None:
             first[pk] = min(message.sent_at, first.get(pk, message.sent_at))
     unnotified = Transmission.objects.filter(pk__in=first, notified_at=None)
     started = list(unnotified.select_for_update(of=("self",)).select_related("lieu").order_by("pk"))
+    by_day: dict[date, list[int]] = defaultdict(list)
     for batch in started:
         batch.notified_at = first[batch.pk]
+        by_day[rules.fifteenth_day(batch.notified_at)].append(batch.pk)
     Transmission.objects.bulk_update(started, ["notified_at"])
+    theirs = Demande.objects.filter(transmission__in=[batch.pk for batch in started], state__in=AT_A_LIEU)
+    list(theirs.order_by("pk").select_for_update(of=("self",)).values_list("pk"))  # in the order of every other writer
+    for day, batches in by_day.items():
+        theirs.filter(transmission__in=batches).update(pick_up_day=day)
     journal.record_many(
         journal.entry("transmission.notifiee", batch, by="systeme", at=first[batch.pk], caf=batch.lieu.caf_id)
         for batch in started

@@ -418,9 +418,13 @@ def _etape(demande: Demande) -> str:
     if demande.state == Etat.TRANSMISE:
         return _("Votre demande est transmise au lieu d’information, qui ne l’a pas encore récupérée.")
     if demande.state == Etat.RECUPEREE:
-        day = date_longue(paris_date(demande.picked_up_at))
-        return _("Le lieu d’information a récupéré votre demande le %(jour)s.") % {"jour": day}
+        return _("Le lieu d’information a récupéré votre demande le %(jour)s.") % {"jour": _picked_up(demande)}
     return _("Le lieu d’information a indiqué qu’il a traité votre demande.")
+
+
+def _picked_up(demande: Demande) -> str:
+    at = queries.open_attribution(demande).picked_up_at
+    return date_longue(paris_date(at)) if at else ""
 
 
 @for_families

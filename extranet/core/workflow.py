@@ -66,21 +66,27 @@ class Table:
             setattr(obj, name, value)
         return True
 
-    def apply_many(self, rows: models.QuerySet, act: str, *, by: journal.Actor, now: datetime, **changes: Any) -> int:
+    def apply_many(
+        self, rows: models.QuerySet, act: str, *, by: journal.Actor, now: datetime, **changes: Any
+    ) -> list[Any]:
         """`apply` for each of `rows` that is in a source state: one UPDATE, one journal line each;
-        returns how many moved.
+        returns their keys.
 
         Call inside a transaction: the rows are locked first, so that what is recorded is what moved. They have a uuid
         and a Caf.
         """
-        move = self.moves[act]
-        label, done = rows.model._meta.label_lower, 0
-        for source in sorted(move.sources):
-            there = rows.filter(state=source).order_by("pk").select_for_update(of=("self",))
-            while held := list(there.values_list("pk", "uuid", "caf_id")[:CHUNK]):
-                some = rows.model._default_manager.filter(pk__in=[pk for pk, _, _ in held])
-                some.update(state=move.target, **changes)
-                names = [(uuid, caf) for _, uuid, caf in held]
-                journal.record_rows(move.event, label, names, by=by, at=now, de=str(source), a=str(move.target))
-                done += len(held)
-        return done
+        move, moved = self.moves[act], list[Any]()
+        label = rows.model._meta.label_lower
+        there = rows.filter(state__in=move.sources).order_by("pk").select_for_update(of=("self",))
+        columns = ("pk", "uuid", "caf_id", "state")
+        held = list(there.values_list(*columns)[:CHUNK])
+        while held:
+            keys = [pk for pk, *_ in held]
+            rows.model._default_manager.filter(pk__in=keys).update(state=move.target, **changes)
+            for source in sorted({source for *_, source in held}):
+                some = [(uuid, caf) for _, uuid, caf, state in held if state == source]
+                journal.record_rows(move.event, label, some, by=by, at=now, de=str(source), a=str(move.target))
+            moved += keys
+            # Past them by key: a move may lead back to a state that it starts from.
+            held = list(there.filter(pk__gt=keys[-1]).values_list(*columns)[:CHUNK]) if len(held) == CHUNK else []
+        return moved

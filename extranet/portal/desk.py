@@ -17,8 +17,10 @@ from django.urls import URLPattern, URLResolver, path, reverse
 from conventions.models import Convention
 from conventions.workflow import EtatConvention
 from demandes import queries as demandes
-from demandes.models import Attestation, Demande
-from demandes.workflow import Etat, EtatAttestation
+from demandes.attestations.models import Attestation
+from demandes.attestations.workflow import EtatAttestation
+from demandes.models import Demande
+from demandes.workflow import Etat
 from extranet.core import clock
 from extranet.core.accounts.models import User
 from extranet.core.accounts.person import person
@@ -141,7 +143,7 @@ def waiting_for(user: User, now: datetime) -> list[Waiting]:
             "attestation en retard",
             "attestations en retard",
             own(unsigned, "lieu__caf"),
-            at("demandes_attestation", "?echeance=retard"),
+            at("attestations_attestation", "?echeance=retard"),
             "Le mois pour attester la destruction est passé.",
             True,
         ),

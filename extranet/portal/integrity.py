@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, Exists, F, OuterRef, Q
 
 from conventions.models import (
     Convention,
@@ -16,9 +16,11 @@ from conventions.models import (
     Lieu,
     PersonneInscrite,
 )
-from demandes.models import Demande, Dossier, Livraison
+from demandes import queries
+from demandes.attestations.models import LigneAttestation
+from demandes.models import Attribution, Demande, Dossier, Livraison
 from demandes.services import dossiers, inbox
-from demandes.workflow import ALIVE, Etat
+from demandes.workflow import ALIVE, AT_A_LIEU, DEMANDE, Fin
 from extranet.core.dates import paris_date
 from extranet.core.documents import store
 from extranet.core.journal import services as journal
@@ -54,12 +56,24 @@ def sealed(now: datetime) -> Iterator[str]:
 
 
 def one_lieu(now: datetime) -> Iterator[str]:
-    """DEM-5: a demande is with the lieu of its transmission."""
-    wrong = Demande.objects.filter(state__in=[Etat.TRANSMISE, Etat.RECUPEREE, Etat.TRAITEE]).exclude(
-        lieu=F("transmission__lieu")
+    """DEM-5.a: a demande at a lieu has an open attribution, to that lieu, by its transmission; no other has one."""
+    here = Attribution.objects.filter(
+        demande=OuterRef("pk"), ended_at=None, lieu=OuterRef("lieu"), transmission=OuterRef("transmission")
     )
-    if count := wrong.count():
-        yield f"{count} demandes whose lieu is not that of their transmission"
+    if count := Demande.objects.filter(~Exists(here), state__in=AT_A_LIEU).count():
+        yield f"{count} demandes at a lieu without an open attribution to it"
+    if count := Attribution.objects.filter(ended_at=None).exclude(demande__state__in=AT_A_LIEU).count():
+        yield f"{count} open attributions of demandes that are at no lieu"
+
+
+def all_owed(now: datetime) -> Iterator[str]:
+    """CNS-3: what was destroyed at a lieu, or received by one, is on an attestation or waits to be."""
+    said = LigneAttestation.objects.filter(attribution=OuterRef("pk"))
+    owed = Attribution.objects.filter(
+        queries.RECEIVED | Q(fin=Fin.DETRUITE), ~Exists(said), attest_from=None, demande__state__in=DEMANDE.final
+    )
+    if count := owed.count():
+        yield f"{count} attributions that no attestation has or will have"
 
 
 def one_convention(now: datetime) -> Iterator[str]:
@@ -122,6 +136,7 @@ CHECKS: list[Callable[[datetime], Iterator[str]]] = [
     past_their_day,
     sealed,
     one_lieu,
+    all_owed,
     one_convention,
     identities,
     own_lines,

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.core.cache import cache
 
-from demandes.services import attestation, deliveries, destruction, dossiers, reminders, transmission
+from demandes.attestations import services as attestations
+from demandes.services import deliveries, destruction, dossiers, reminders, transmission
 from extranet.core.accounts import services as accounts
 from extranet.core.documents import store
 from extranet.core.journal import services as journal
@@ -35,8 +36,8 @@ OBLIGATIONS = [
     Obligation("clés des jours à venir", "CNS-10", dossiers.prepare, SOON),
     Obligation("transmissions", "ING-6", transmission.transmit_waiting_all, SOON),
     Obligation("destructions", "CNS-1", destruction.destroy_due, HOURLY),
-    Obligation("attestations", "CNS-3", attestation.open_due, HOURLY),
-    Obligation("rappels d’attestation", "CNS-5", attestation.remind, HOURLY),
+    Obligation("attestations", "CNS-3", attestations.open_due, HOURLY),
+    Obligation("rappels d’attestation", "CNS-5", attestations.remind, HOURLY),
     Obligation("rappels", "NOT-4", reminders.remind, HOURLY),
     Obligation("retards", "NOT-4", reminders.tell_late, HOURLY),
     Obligation("lieux non prévenus", "NOT-3", reminders.tell_unnotified, HOURLY),

@@ -33,6 +33,7 @@ ALLOWED_HOSTS: list[str] = []
 
 INSTALLED_APPS = [
     "extranet.portal",
+    "demandes.attestations",
     "demandes",
     "habilitations",
     "conventions",
@@ -93,6 +94,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "extranet.core.web.context.portal",
+                "demandes.attestations.views.to_sign",
             ],
         },
     }

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from django.db import DataError, connection
 
-from demandes.models import Attestation, Demande, Transmission
-from demandes.services import attestation as attestations
-from demandes.services import reminders
+from demandes.attestations import services as attestations
+from demandes.attestations.models import Attestation
+from demandes.models import Demande, Transmission
+from demandes.services import destruction, reminders
 from extranet.core.apart import Incomplete
 from extranet.core.outbox import services as outbox
 from extranet.core.outbox.models import Message
@@ -175,10 +176,11 @@ def test_so_it_is_of_alerts_about_lieux_that_nobody_could_tell(three, agent, smt
 @pytest.mark.rule("CNS-3.a")
 @pytest.mark.rule("CNS-5.a")
 def test_one_lieu_whose_attestation_fails_holds_back_no_other_and_the_pass_ends(three, smtp_sink):
-    Demande.objects.update(state="purgee", destroyed_at=NOW)
+    Demande.objects.update(last_day=NOW - timedelta(days=1))
+    assert destruction.destroy_due(now=NOW) == 3
     bad = three[1].lieu
     reference = Demande.objects.get(lieu=bad).reference
-    with connection.execute_wrapper(Breaking("demandes_ligneattestation", reference)), pytest.raises(Incomplete):
+    with connection.execute_wrapper(Breaking("attestations_ligneattestation", reference)), pytest.raises(Incomplete):
         attestations.open_due(now=NOW)
     assert set(Attestation.objects.values_list("lieu__nom", flat=True)) == {"Lieu 0", "Lieu 2"}
     assert attestations.open_due(now=NOW) == 1
@@ -186,4 +188,4 @@ def test_one_lieu_whose_attestation_fails_holds_back_no_other_and_the_pass_ends(
     later = NOW + timedelta(days=15)
     with connection.execute_wrapper(Breaking("outbox_message", str(first.uuid))), pytest.raises(Incomplete):
         attestations.remind(now=later)
-    assert Message.objects.filter(kind="demandes.attestation-rappel").count() == 2
+    assert Message.objects.filter(kind="attestations.rappel").count() == 2

@@ -13,8 +13,9 @@ from django.db.models import ProtectedError
 from django.urls import reverse
 
 from conventions.models import Convention
-from demandes.models import Attestation, Demande, LigneAttestation
-from demandes.services import attestation as attestations
+from demandes.attestations import services as attestations
+from demandes.attestations.models import Attestation, LigneAttestation
+from demandes.models import Demande
 from demandes.services import destruction, handover
 from extranet.core.documents import seal, store
 from extranet.core.documents.models import StoredFile
@@ -72,7 +73,7 @@ def opened(lieu, now=NOW, **about):
 
 
 def address(attestation, pdf=False):
-    return reverse("demandes:attestation-pdf" if pdf else "demandes:attestation", args=[attestation.uuid])
+    return reverse("attestations:pdf" if pdf else "attestations:attestation", args=[attestation.uuid])
 
 
 def sign(page, attestation, **changes):
@@ -119,12 +120,12 @@ def test_it_covers_what_was_destroyed_since_the_last_one_and_nothing_else(lieu, 
     opened(lieu)
     second = Attestation.objects.get(lieu=lieu, state="ouverte")
     assert (second.lignes.count(), first.lignes.count()) == (1, 3)
-    words = page.get(reverse("demandes:attestations")).content.decode()
+    words = page.get(reverse("attestations:liste")).content.decode()
     assert -1 < words.index(address(second)) < words.index(address(first))  # what is to sign comes first
-    assert LigneAttestation.objects.count() == LigneAttestation.objects.values("demande").distinct().count() == 5
+    assert LigneAttestation.objects.count() == LigneAttestation.objects.values("attribution").distinct().count() == 5
     line = first.lignes.first()
     with pytest.raises(IntegrityError), transaction.atomic():
-        LigneAttestation.objects.filter(pk=second.lignes.get().pk).update(demande=line.demande)
+        LigneAttestation.objects.filter(pk=second.lignes.get().pk).update(attribution=line.attribution)
 
 
 @pytest.mark.rule("CNS-3.a")
@@ -137,7 +138,7 @@ def test_a_withdrawn_demande_is_attested_at_the_end_of_its_six_months_if_the_lie
     assert attestations.open_due(now=moment("2026-12-10")) == 0
     assert attestations.open_due(now=moment("2026-12-11")) == 1
     line = LigneAttestation.objects.get()
-    assert (line.demande, line.retiree, line.picked_up_by) == (copied, True, "Ana Petit")
+    assert (line.attribution.demande, line.retiree, line.picked_up_by) == (copied, True, "Ana Petit")
     assert line.destroyed_on == date(2026, 6, 12)
     assert line.attestation.due_on == date(2027, 1, 10)
 
@@ -258,14 +259,14 @@ def test_once_signed_it_is_locked(page, person, lieu):
         attestations.sign(attestation.uuid, copies=frozenset(COPIES), visa="", by=person, now=NOW)
     assert "mot_de_passe" not in page.get(address(attestation)).content.decode()
     assert Attestation.objects.values().get(pk=attestation.pk) == before
-    for row in (attestation.lignes.get().demande, attestation, attestation.pdf or StoredFile.objects.get()):
+    for row in (attestation.lignes.get().attribution, attestation, attestation.pdf or StoredFile.objects.get()):
         with pytest.raises(ProtectedError):
             row.delete()
     agent = AgentFactory(superviseur=True).user
     page.force_login(agent)
-    admin = reverse("admin:demandes_attestation_change", args=[attestation.pk])
+    admin = reverse("admin:attestations_attestation_change", args=[attestation.pk])
     page.post(admin, {"state": "ouverte", "signataire": "Autre"})
-    page.post(reverse("admin:demandes_attestation_delete", args=[attestation.pk]), {"post": "yes"})
+    page.post(reverse("admin:attestations_attestation_delete", args=[attestation.pk]), {"post": "yes"})
     assert Attestation.objects.values().get(pk=attestation.pk) == before
 
 
@@ -283,7 +284,7 @@ def test_nobody_else_signs_or_reads_it_in_the_space_of_lieux(client, lieu, who):
     else:
         about = {"lieu": lieu, "suspendue": True} if who == "suspended" else {}
         client.force_login(HabilitationFactory(**about).user)
-        assert attestation.lieu.nom not in client.get(reverse("demandes:attestations")).content.decode()
+        assert attestation.lieu.nom not in client.get(reverse("attestations:liste")).content.decode()
     assert client.get(address(attestation)).status_code == expected
     assert sign(client, attestation).status_code == expected
     assert client.get(address(attestation, pdf=True)).status_code == expected
@@ -294,8 +295,8 @@ def test_nobody_else_signs_or_reads_it_in_the_space_of_lieux(client, lieu, who):
 @pytest.mark.rule("CNS-4.c")
 def test_agents_of_its_own_caf_read_it_and_no_others(client, page, lieu):
     attestation = opened(lieu)
-    change = reverse("admin:demandes_attestation_change", args=[attestation.pk])
-    download = reverse("admin:demandes_attestation_pdf", args=[attestation.pk])
+    change = reverse("admin:attestations_attestation_change", args=[attestation.pk])
+    download = reverse("admin:attestations_attestation_pdf", args=[attestation.pk])
     client.force_login(AgentFactory().user)
     assert (client.get(change).status_code, client.get(download).status_code) == (200, 404)
     client.force_login(Habilitation.objects.get(personne__lieu=lieu).user)

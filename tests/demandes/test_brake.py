@@ -123,7 +123,8 @@ def test_while_it_waits_access_is_closed_readiness_is_red_and_the_operator_is_to
 
 
 @pytest.mark.rule("CNS-6.c")
-def test_a_confirmed_purge_that_is_interrupted_waits_for_what_is_left(lieu):
+def test_a_confirmed_purge_that_is_interrupted_waits_for_what_is_left(lieu, monkeypatch):
+    monkeypatch.setattr(destruction, "BATCH", 1)
     due(30, lieu)
     deletions = []
 

@@ -11,7 +11,7 @@ import pytest
 from bench.deliveries import HEAD, delivery, record
 from demandes.documents.motifs import said
 from demandes.models import Demande, Dossier, Livraison, Rejet, Transmission
-from demandes.services import deliveries, destruction, handover
+from demandes.services import applying, deliveries, destruction, handover
 from demandes.workflow import Etat
 from extranet.core.outbox.models import Message
 from tests.factories import HabilitationFactory, LieuFactory, contenu_of
@@ -28,7 +28,7 @@ def person(db):
 def take(content, nom="livraison.xml", now=NOW):
     data = content if isinstance(content, bytes) else "".join(content).encode()
     livraison = deliveries.register(io.BytesIO(data), nom=nom, origine=Livraison.Origine.DEPOT, now=now, ring=False)
-    return deliveries.ingest(livraison.pk, now=now)
+    return applying.ingest(livraison.pk, now=now)
 
 
 def file_of(*records, now=NOW):
@@ -197,11 +197,11 @@ def test_killed_at_a_batch_it_goes_on_and_nothing_is_lost_or_doubled(person, mon
         raise Killed
 
     with pytest.raises(Killed):
-        deliveries.ingest(livraison.pk, now=NOW, progress=die)
+        applying.ingest(livraison.pk, now=NOW, progress=die)
     livraison.refresh_from_db()
     assert 0 < livraison.checkpoint < 1200
     assert not Demande.objects.filter(state=Etat.TRANSMISE).exists()  # none transmitted without its notification
-    done = deliveries.ingest(livraison.pk, now=NOW)
+    done = applying.ingest(livraison.pk, now=NOW)
     assert counts(done) == (1200, 1200, 0, 0, 0)
     assert Demande.objects.filter(state=Etat.TRANSMISE).count() == 1200
     assert Message.objects.filter(kind="demandes.transmission").count() == 1

@@ -16,7 +16,7 @@ from lxml import etree, html
 from bench.deliveries import delivery, record
 from demandes.documents.motifs import said
 from demandes.models import Demande, Livraison
-from demandes.services import deliveries, handover, inbox
+from demandes.services import applying, deliveries, handover, inbox
 from tests.factories import NOW, AgentFactory, HabilitationFactory, LieuFactory, contenu_of
 
 
@@ -33,7 +33,7 @@ def file_of(*records):
 
 def take(content, origine="depot", by=None):
     livraison = deliveries.register(io.BytesIO(content), nom="l.xml", origine=origine, by=by, now=NOW, ring=False)
-    return deliveries.ingest(livraison.pk, now=NOW)
+    return applying.ingest(livraison.pk, now=NOW)
 
 
 READ = """

@@ -7,8 +7,8 @@ import pytest
 
 from bench.deliveries import delivery, record
 from demandes.documents.recue import Recue
-from demandes.models import Demande, valeurs
-from demandes.services import deliveries, intake
+from demandes.models import Attribution, Demande, valeurs
+from demandes.services import applying, deliveries, intake
 from demandes.services.transmission import Places
 from extranet.core.errors import Refused
 from extranet.core.journal.models import Entry
@@ -27,7 +27,7 @@ from tests.demandes.test_family import (  # noqa: F401 -- fixtures
     today,
 )
 from tests.demandes.test_family_link import demande, page_of  # noqa: F401 -- fixtures
-from tests.factories import NOW, DemandeFactory, contenu_of
+from tests.factories import NOW, DemandeFactory, contenu_of, picked_up
 
 pytestmark = pytest.mark.django_db
 
@@ -74,7 +74,7 @@ def test_a_demande_is_corrected_until_it_is_picked_up(client, demande):  # noqa:
 def test_once_it_is_picked_up_it_is_not_corrected(client, demande, state):  # noqa: F811
     form = begin(client, demande)
     summary = typed_again(client, form, {"creneau": "le samedi"})
-    Demande.objects.update(state=state, picked_up_at=NOW)
+    picked_up(state)
     assert "Corriger ma demande" not in client.get(page_of(demande)).content.decode()
     for answer in (
         client.post(page_of(demande), {"corriger": "1"}),
@@ -113,7 +113,7 @@ def test_the_same_record_of_a_delivery_does_not_undo_a_correction(client, lieu):
 
     def deliver(content):
         livraison = deliveries.register(io.BytesIO(content), nom="l.xml", origine="depot", now=NOW, ring=False)
-        deliveries.ingest(livraison.pk, now=NOW)
+        applying.ingest(livraison.pk, now=NOW)
 
     deliver(content)
     given = Demande.objects.get()
@@ -154,12 +154,13 @@ def test_a_link_that_is_over_says_why(client, demande, changes, words):  # noqa:
     ("changes", "words"),
     [
         ({}, "ne l’a pas encore récupérée"),
-        ({"state": "recuperee", "picked_up_at": NOW}, "a récupéré votre demande le 23 novembre 2026"),
-        ({"state": "traitee", "picked_up_at": NOW}, "a indiqué qu’il a traité votre demande"),
+        ({"state": "recuperee"}, "a récupéré votre demande le 23 novembre 2026"),
+        ({"state": "traitee"}, "a indiqué qu’il a traité votre demande"),
         ({"state": "a-orienter", "lieu": None}, "pas encore confiée"),
     ],
 )
 def test_the_link_says_what_the_portal_knows(client, demande, changes, words):  # noqa: F811
+    Attribution.objects.update(picked_up_at=NOW)
     Demande.objects.update(**changes)
     page = client.get(page_of(demande)).content.decode()
     assert words in page

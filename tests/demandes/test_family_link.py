@@ -14,7 +14,7 @@ from extranet.core.outbox.models import Message
 from extranet.core.outbox.services import send_due
 from tests.conftest import text_of
 from tests.demandes.test_family import TYPED, URL, lieu, send, today  # noqa: F401 -- fixtures
-from tests.factories import NOW
+from tests.factories import NOW, picked_up
 
 pytestmark = pytest.mark.django_db
 FREE = ["Zibeline", "Kanari", "29253", "Batz", "traite", "privée", "Ornella", "98 76 12 34", "98761234", "zibeline@"]
@@ -125,7 +125,7 @@ def test_withdrawing_needs_the_address_of_the_demande(client, demande, typed, wo
 def test_withdrawing_destroys_the_dossier_at_once_and_tells_a_lieu_that_has_a_copy(client, demande, smtp_sink, state):
     send_due(now=NOW)
     if state != "transmise":
-        Demande.objects.update(state=state, picked_up_at=NOW)
+        picked_up(state)
     done = client.post(page_of(demande), {"courriel": " ZIBELINE@famille.test "})
     assert (done.status_code, done["Location"]) == (302, "/demandes/retiree/")
     assert "Vos données sont détruites" in client.get(done["Location"]).content.decode()

@@ -16,7 +16,7 @@ from lxml import etree
 from bench.deliveries import delivery, record
 from demandes.documents import xml_reader
 from demandes.models import Demande, Livraison
-from demandes.services import deliveries, handover
+from demandes.services import applying, deliveries, handover
 from tests.factories import DemandeFactory, HabilitationFactory, LieuFactory, contenu_of, rewrite
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -85,7 +85,7 @@ def test_what_a_lieu_fetches_says_what_monenfant_sent_and_by_which_day_it_must_g
     livraison = deliveries.register(
         io.BytesIO(given), nom="une.xml", origine=Livraison.Origine.DEPOT, now=NOW, ring=False
     )
-    deliveries.ingest(livraison.pk, now=NOW)
+    applying.ingest(livraison.pk, now=NOW)
     [demande] = Demande.objects.all()
     xml = post(page, [demande]).content
     root = etree.fromstring(xml)

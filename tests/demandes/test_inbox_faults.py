@@ -18,7 +18,7 @@ from bench.deliveries import delivery, record
 from demandes.documents import xml_reader
 from demandes.documents.motifs import said
 from demandes.models import Demande, Livraison, Rejet, Transmission
-from demandes.services import deliveries, delivery_files, inbox
+from demandes.services import applying, deliveries, delivery_files, inbox
 from demandes.workflow import Etat
 from extranet.core.outbox.models import Message
 from extranet.portal import integrity
@@ -62,7 +62,7 @@ def later(monkeypatch):
 
 def take_all(now=NOW):
     taken = inbox.take_inbox(now=now)
-    return [deliveries.ingest(livraison.pk, now=now) for livraison in taken]
+    return [applying.ingest(livraison.pk, now=now) for livraison in taken]
 
 
 def bytes_left(*places):
@@ -218,7 +218,7 @@ def test_the_same_bytes_under_two_names_are_one_livraison_and_leave_nothing(late
     first, second = inbox.take_inbox(now=NOW)
     assert first.pk == second.pk
     assert (first.is_new, second.is_new) == (True, False)
-    deliveries.ingest(first.pk, now=NOW)
+    applying.ingest(first.pk, now=NOW)
     assert not bytes_left("entree", "en-cours")
     assert [path.name for path in bytes_left("traitees")] == ["a.xml"]
 
@@ -284,8 +284,8 @@ def test_killed_before_the_bytes_moved_they_are_brought_and_destroyed_in_time(mo
     drop("a.xml", content)
     [livraison] = inbox.take_inbox(now=NOW)
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(deliveries, "bring", killed)
-        deliveries.ingest(livraison.pk, now=NOW)
+        patch.setattr(applying, "bring", killed)
+        applying.ingest(livraison.pk, now=NOW)
     livraison.refresh_from_db()
     assert not deliveries.path_of(livraison).exists()
     inbox.take_inbox(now=NOW)
@@ -301,7 +301,7 @@ def test_bytes_that_are_gone_are_refused_and_may_come_again():
     drop("a.xml")
     [livraison] = inbox.take_inbox(now=NOW)
     deliveries.path_of(livraison).unlink()
-    assert deliveries.ingest(livraison.pk, now=NOW).motif == "fichier absent"
+    assert applying.ingest(livraison.pk, now=NOW).motif == "fichier absent"
     assert list(inbox.faults(now=NOW)) == []
     drop("a.xml")
     assert [one.state for one in take_all()] == ["traitee"]
@@ -314,12 +314,12 @@ def test_a_transmission_made_before_a_kill_takes_what_the_change_of_coverage_add
     content = "".join(delivery(iter([record(1, NOW), record(2, NOW, commune="77288")]), NOW))
     livraison = deliveries.register(io.BytesIO(content.encode()), nom="l.xml", origine="depot", now=NOW, ring=False)
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(deliveries, "_close", killed)
-        deliveries.ingest(livraison.pk, now=NOW)
+        patch.setattr(applying, "_close", killed)
+        applying.ingest(livraison.pk, now=NOW)
     assert Demande.objects.get(reference="ME-0000002").state == Etat.A_ORIENTER
     first = Transmission.objects.get()
     cover(chatelet, "77288")
-    assert deliveries.ingest(livraison.pk, now=NOW).state == "traitee"
+    assert applying.ingest(livraison.pk, now=NOW).state == "traitee"
     assert set(Demande.objects.values_list("transmission", "state")) == {(first.pk, "transmise")}
     assert Message.objects.filter(kind="demandes.transmission").count() == 1
 
@@ -331,11 +331,11 @@ def test_what_joins_a_transmission_already_notified_has_its_own_mail_and_its_own
     content = "".join(delivery(iter([record(1, NOW), record(2, NOW, commune="77288")]), NOW))
     livraison = deliveries.register(io.BytesIO(content.encode()), nom="l.xml", origine="depot", now=NOW, ring=False)
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(deliveries, "_close", killed)
-        deliveries.ingest(livraison.pk, now=NOW)
+        patch.setattr(applying, "_close", killed)
+        applying.ingest(livraison.pk, now=NOW)
     Transmission.objects.update(notified_at=NOW)
     cover(chatelet, "77288")
-    assert deliveries.ingest(livraison.pk, now=NOW + timedelta(days=1)).state == "traitee"
+    assert applying.ingest(livraison.pk, now=NOW + timedelta(days=1)).state == "traitee"
     late = Demande.objects.get(reference="ME-0000002").transmission
     assert late.notified_at is None
     assert Message.objects.filter(kind="demandes.transmission", key=str(late.uuid)).count() == 1
@@ -373,31 +373,31 @@ def test_while_one_worker_is_at_it_another_gets_nothing_and_no_bell_rings(bells)
     livraison = waiting_delivery()
 
     def meanwhile(livraison):
-        assert deliveries.ingest(livraison.pk, now=NOW) is None
+        assert applying.ingest(livraison.pk, now=NOW) is None
         inbox.take_inbox(now=NOW + timedelta(seconds=20))
         assert rings(bells) == 1
 
-    assert deliveries.ingest(livraison.pk, now=NOW, progress=meanwhile).state == "traitee"
+    assert applying.ingest(livraison.pk, now=NOW, progress=meanwhile).state == "traitee"
 
 
 @pytest.mark.rule("ING-5.a")
 def test_after_a_worker_s_death_another_takes_over_when_the_lease_is_over(bells):
     livraison = waiting_delivery()
-    after = deliveries.LEASE + timedelta(seconds=1)
+    after = applying.LEASE + timedelta(seconds=1)
 
     def dies(one):
-        Livraison.objects.filter(pk=one.pk).update(lease_until=NOW + deliveries.LEASE)
+        Livraison.objects.filter(pk=one.pk).update(lease_until=NOW + applying.LEASE)
         raise Killed
 
     with pytest.raises(Killed):
-        deliveries.ingest(livraison.pk, now=NOW, progress=dies)
-    assert deliveries.ingest(livraison.pk, now=NOW + timedelta(seconds=5)) is None
+        applying.ingest(livraison.pk, now=NOW, progress=dies)
+    assert applying.ingest(livraison.pk, now=NOW + timedelta(seconds=5)) is None
     inbox.take_inbox(now=NOW + timedelta(seconds=5))
     assert rings(bells) == 1
     inbox.take_inbox(now=NOW + after)
     inbox.take_inbox(now=NOW + after)
     assert rings(bells) == 2
-    done = deliveries.ingest(livraison.pk, now=NOW + after)
+    done = applying.ingest(livraison.pk, now=NOW + after)
     assert (done.state, done.lues, done.creees) == ("traitee", 1, 1)
 
 
@@ -409,7 +409,7 @@ def test_a_worker_that_lost_its_lease_applies_nothing_more():
     def lose(one):
         Livraison.objects.filter(pk=one.pk).update(lease_until=NOW + timedelta(hours=1))  # another worker's
 
-    assert deliveries.ingest(livraison.pk, now=NOW, progress=lose) is None
+    assert applying.ingest(livraison.pk, now=NOW, progress=lose) is None
     livraison.refresh_from_db()
     assert (livraison.state, livraison.lues) == ("recue", 1000)
     assert livraison.lease_until == NOW + timedelta(hours=1)
@@ -455,7 +455,7 @@ def begun_and_left(later):
     never_answered(later)
     Livraison.objects.update(lease_until=NOW - timedelta(minutes=1))
     busy = deliveries.register(io.BytesIO(b"autre"), nom="b.xml", origine="depot", now=NOW, ring=False)
-    Livraison.objects.filter(pk=busy.pk).update(lease_until=NOW + deliveries.LEASE)
+    Livraison.objects.filter(pk=busy.pk).update(lease_until=NOW + applying.LEASE)
 
 
 @pytest.mark.rule("RGP-5.b")
@@ -473,7 +473,7 @@ def test_what_waits_behind_a_delivery_that_is_being_applied_is_not_red(client):
     sweep_due()
     never_answered(None)
     busy = deliveries.register(io.BytesIO(b"autre"), nom="b.xml", origine="depot", now=NOW, ring=False)
-    Livraison.objects.filter(pk=busy.pk).update(lease_until=NOW + deliveries.LEASE)
+    Livraison.objects.filter(pk=busy.pk).update(lease_until=NOW + applying.LEASE)
     assert health(client)["ok"] is True
 
 

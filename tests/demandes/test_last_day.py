@@ -8,7 +8,7 @@ import pytest
 from bench.deliveries import delivery, record
 from demandes import rules
 from demandes.models import Demande
-from demandes.services import deliveries, orientation
+from demandes.services import applying, deliveries, orientation
 from demandes.workflow import Etat
 from extranet.core.dates import start_of_day
 from tests.factories import AgentFactory, DemandeFactory, HabilitationFactory
@@ -47,7 +47,7 @@ def test_given_to_a_lieu_after_five_months_it_still_goes_on_the_day_first_told(d
     orientation.give(demande_ids=[waits.pk], lieu_id=lieu.pk, by=agent, now=NOVEMBER)
 
     waits.refresh_from_db()
-    assert (waits.state, waits.transmitted_at) == (Etat.TRANSMISE, NOVEMBER)
+    assert (waits.state, waits.transmission.transmitted_at) == (Etat.TRANSMISE, NOVEMBER)
     assert waits.last_day == date(2026, 12, 24)
 
 
@@ -61,7 +61,7 @@ def test_a_new_version_that_says_a_later_deposit_moves_nothing_and_an_earlier_on
         found = deliveries.register(
             io.BytesIO(content.encode()), nom=f"{message}.xml", origine="depot", now=now, ring=False
         )
-        assert deliveries.ingest(found.pk, now=now).summary["set-aside"] == 0
+        assert applying.ingest(found.pk, now=now).summary["set-aside"] == 0
         return Demande.objects.get().last_day
 
     assert take(JUNE, JUNE, "une") == date(2026, 12, 24)

@@ -17,7 +17,7 @@ from django.urls import reverse
 from bench.deliveries import delivery, record
 from demandes import queries
 from demandes.models import Demande, Dossier, Livraison, valeurs
-from demandes.services import deliveries, destruction, inbox
+from demandes.services import applying, deliveries, destruction, inbox
 from extranet.core.errors import NoKey
 from extranet.core.outbox import services as outbox
 from extranet.portal import integrity, sweep
@@ -127,7 +127,7 @@ def test_after_six_months_no_table_and_no_file_holds_a_family_value(
         (entree.parent / "written").rename(entree / name)
     inbox.take_inbox(now=NOW)
     for livraison in Livraison.objects.all():
-        deliveries.ingest(livraison.pk, now=NOW)
+        applying.ingest(livraison.pk, now=NOW)
     assert found_in_files(data_folder)
     [withdrawn, demande] = Demande.objects.filter(lieu=lieu).order_by("reference")
     assert Demande.objects.get(lieu=None).reference == "ME-SANS"
@@ -166,7 +166,7 @@ def test_after_six_months_no_table_and_no_file_holds_a_family_value(
     livraison = deliveries.register(
         io.BytesIO(again.encode()), nom="encore.xml", origine=Livraison.Origine.DEPOT, now=MIDNIGHT, ring=False
     )
-    deliveries.ingest(livraison.pk, now=MIDNIGHT)
+    applying.ingest(livraison.pk, now=MIDNIGHT)
     livraison.refresh_from_db()
     assert (livraison.ecartees, Dossier.objects.count()) == (1, 0)
     assert {table for table, _ in found_in_tables()} == set()

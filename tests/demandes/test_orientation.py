@@ -12,7 +12,7 @@ from django.urls import reverse
 from demandes.models import Demande, Transmission
 from demandes.services import handover, orientation, transmission
 from extranet.core.dates import paris_date
-from extranet.core.errors import NotFound, Refused, WrongState
+from extranet.core.errors import Gone, NotFound, Refused, WrongState
 from extranet.core.journal.models import Entry
 from extranet.core.outbox import services as outbox
 from extranet.core.outbox.models import Message
@@ -91,11 +91,13 @@ def test_late_demandes_go_to_another_lieu_in_one_act_and_all_are_told(client, li
     for one in demandes:
         before, one = one, Demande.objects.get(pk=one.pk)
         assert (one.state, one.lieu, one.transmission) == ("transmise", new, batch)
-        assert (one.last_day, one.transmitted_at) == (before.last_day, before.transmitted_at)
+        assert (one.last_day, one.pick_up_day) == (before.last_day, None)  # the new lieu is not told yet
+        was, now_at = one.attributions.order_by("pk")
+        assert (was.lieu, was.fin, was.motif, was.ended_at) == (old, "reattribuee", "", NOW)
+        assert (now_at.lieu, now_at.transmission, now_at.transmitted_at, now_at.ended_at) == (new, batch, NOW, None)
         lines = Entry.objects.filter(object_id=str(one.uuid), object_kind="demandes.demande").order_by("pk")
         assert [(line.event, line.actor) for line in lines] == [
-            ("demande.reprise", f"user:{agent.user.uuid}"),
-            ("demande.transmise", f"user:{agent.user.uuid}"),
+            ("demande.reattribuee", f"user:{agent.user.uuid}"),
         ]
     outbox.send_due(now=NOW)
     [to_new], [to_old] = smtp_sink.to("prompte@lieu.test"), smtp_sink.to("lente@lieu.test")
@@ -111,6 +113,7 @@ def test_late_demandes_go_to_another_lieu_in_one_act_and_all_are_told(client, li
             assert secret not in text_of(to_old) + text_of(to_new)
     batch.refresh_from_db()
     assert batch.notified_at == NOW
+    assert set(Demande.objects.values_list("pick_up_day", flat=True)) == {date(2026, 12, 8)}
 
 
 @pytest.mark.rule("NOT-4.k")
@@ -119,9 +122,13 @@ def test_the_lieu_that_loses_it_sees_it_no_more_and_the_other_does(client, lieux
     old, new = lieux
     [demande] = late(old)
     give([demande], new, agent)
-    for lieu, status in ((old, 404), (new, 200)):
+    DemandeFactory(transmise=True, lieu=new)
+    HabilitationFactory(lieu=(third := LieuFactory()))
+    for lieu, status in ((old, 410), (new, 200), (third, 404)):
         client.force_login(Habilitation.objects.get(personne__lieu=lieu).user)
-        assert client.get(reverse("demandes:detail", args=[demande.uuid])).status_code == status
+        page = client.get(reverse("demandes:detail", args=[demande.uuid]))
+        assert page.status_code == status
+        assert ("n’est plus confiée à votre lieu" in page.content.decode()) is (status == 410)
         answer = client.post("/espace/demandes/telechargement/", {"format": "xml", "demande": str(demande.uuid)})
         assert answer.status_code == status
 
@@ -155,9 +162,6 @@ def test_one_foreign_demande_refuses_the_whole_act(client, lieux, agent):
 @pytest.mark.parametrize(
     ("traits", "why"),
     [
-        ({"transmise": True}, "jusqu’au 8 déc. 2026"),
-        ({"non_notifiee": True}, "pas encore été prévenu"),
-        ({"recuperee": True}, "« récupérée »"),
         ({"traitee": True}, "« traitée »"),
         ({"retiree": True}, "« retirée par la famille »"),
         ({"purgee": True}, "« détruite »"),
@@ -189,7 +193,7 @@ def test_the_first_second_of_the_sixteenth_day(lieux, agent):
     old, new = lieux
     demande = DemandeFactory(transmise=True, lieu=old, at=datetime(2026, 11, 7, 22, 59, 59, tzinfo=UTC))
     last = datetime(2026, 11, 22, 22, 59, 59, tzinfo=UTC)
-    with pytest.raises(WrongState, match="22 nov. 2026"):
+    with pytest.raises(Refused, match="encore le temps"):
         give([demande], new, agent, now=last)
     assert give([demande], new, agent, now=last + timedelta(seconds=1)) == 1
 
@@ -266,7 +270,7 @@ def test_given_away_and_picked_up_at_once_one_of_them_wins_whole(lieux, agent):
                 try:
                     handover.fetch(wanted, form="xml", by=person, now=NOW, origin=handover.Origin())
                     said["picked up"] = True
-                except NotFound:
+                except Gone:
                     said["picked up"] = False
 
         def give_away(demandes, start=start, said=said):
@@ -275,7 +279,7 @@ def test_given_away_and_picked_up_at_once_one_of_them_wins_whole(lieux, agent):
                 try:
                     give(demandes, new, agent)
                     said["given"] = True
-                except WrongState:
+                except Refused:  # from a lieu that has picked it up, with a reason only
                     said["given"] = False
 
         threads = [
@@ -291,7 +295,7 @@ def test_given_away_and_picked_up_at_once_one_of_them_wins_whole(lieux, agent):
         expected = {("transmise", new.pk)} if said["given"] else {("recuperee", old.pk)}
         assert set(rows.values_list("state", "lieu")) == expected
         outcomes.add(said["given"])
-    assert Entry.objects.filter(event="demande.reprise").count() % 3 == 0
+    assert Entry.objects.filter(event="demande.reattribuee").count() % 3 == 0
 
 
 @pytest.mark.rule("NOT-4.k")
@@ -306,7 +310,7 @@ def test_pressed_twice_at_once_it_is_given_once(lieux, agent):
         with contextlib.closing(connection):
             try:
                 said.append(give(demandes, new, agent))
-            except WrongState:
+            except Refused:
                 said.append(0)
 
     threads = [threading.Thread(target=press) for _ in range(2)]

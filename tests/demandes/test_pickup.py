@@ -15,7 +15,7 @@ from django.urls import reverse
 from lxml import etree
 
 from demandes.documents import xml_reader
-from demandes.models import Demande, Remise
+from demandes.models import Attribution, Demande, Remise
 from demandes.services import handover
 from demandes.workflow import Etat
 from extranet.core.errors import Gone, NotFound
@@ -105,9 +105,9 @@ def test_a_download_gives_what_was_chosen_and_says_who_when_and_from_where(page,
     assert {demande.reference for demande in now_fetched} == {
         demande.reference for demande in wanted if demande != known
     }
-    assert {(demande.picked_up_at, demande.picked_up_by) for demande in now_fetched} == {(NOW, person)}
-    known.refresh_from_db()
-    assert known.picked_up_by != person
+    taken = Attribution.objects.filter(demande__in=now_fetched)
+    assert set(taken.values_list("picked_up_at", "picked_up_by", "seen_at")) == {(NOW, person.pk, NOW)}
+    assert known.attributions.get().picked_up_by != person
     lines = Remise.objects.values_list("reference", "user_id", "lieu_id", "mode", "adresse_reseau", "appareil", "at")
     assert set(lines) == {
         (demande.reference, person.pk, lieu.pk, form, "127.0.0.1", "Essai/1", NOW) for demande in wanted
@@ -123,7 +123,7 @@ def test_a_later_download_is_recorded_and_leaves_the_first_as_it_was(page, perso
     assert post(client, [demande], "pdf").status_code == 200
     assert client.get(reverse("demandes:detail", args=[demande.uuid])).status_code == 200
     demande.refresh_from_db()
-    assert (demande.state, demande.picked_up_by) == (Etat.RECUPEREE, person)
+    assert (demande.state, demande.attributions.get().picked_up_by) == (Etat.RECUPEREE, person)
     modes = list(Remise.objects.order_by("pk").values_list("user_id", "mode"))
     assert modes == [(person.pk, "xml"), (colleague.pk, "pdf"), (colleague.pk, "ecran")]
     assert Entry.objects.filter(event="demande.recuperee").count() == 1
@@ -281,7 +281,7 @@ def test_two_first_downloads_at_once_make_one_pick_up_and_two_records(lieu):
         assert given[0] == given[1]
         for demande in Demande.objects.filter(uuid__in=wanted):
             [line] = Entry.objects.filter(event="demande.recuperee", object_id=str(demande.uuid))
-            assert line.actor == f"user:{demande.picked_up_by.uuid}"
+            assert line.actor == f"user:{demande.attributions.get().picked_up_by.uuid}"
             assert Remise.objects.filter(demande_uuid=demande.uuid).count() == 2
 
 

@@ -5,6 +5,7 @@ from datetime import date, datetime
 import pytest
 
 from demandes import rules
+from demandes.attestations import rules as attestation_rules
 from extranet.core.dates import start_of_day
 
 FAR = date(2099, 1, 1)
@@ -60,7 +61,7 @@ def test_nobody_is_invited_to_fetch_what_is_destroyed():
 def test_six_months_then_one_month_chained_never_seven(transmitted, last_day, attestation):
     sent = start_of_day(date.fromisoformat(transmitted)).replace(hour=10)
     assert rules.last_day_of_dossier(sent, sent) == date.fromisoformat(last_day)
-    assert rules.attestation_due_on(date.fromisoformat(last_day)) == date.fromisoformat(attestation)
+    assert attestation_rules.due_on(date.fromisoformat(last_day)) == date.fromisoformat(attestation)
 
 
 @pytest.mark.rule("NOT-4.a")
@@ -85,12 +86,12 @@ def test_reminders_leave_on_a_working_day_and_never_in_a_pile(notified, today, s
 @pytest.mark.rule("NOT-4.d")
 def test_late_begins_on_the_sixteenth_day():
     notified = at("2026-11-23T09:12+01:00")
-    assert not rules.is_late(notified, FAR, date(2026, 12, 8))
-    assert rules.is_late(notified, FAR, date(2026, 12, 9))
-    assert not rules.is_late(None, FAR, date(2026, 12, 9))
-    assert (
-        rules.notified_before_is_late(date(2026, 12, 9)) > notified > rules.notified_before_is_late(date(2026, 12, 8))
-    )
+    last = rules.last_day_to_pick_up(notified, FAR)
+    days = [date(2026, 12, day) for day in (4, 5, 8, 9, 11)]
+    delays = [rules.Delay(last, day) for day in days]
+    assert [(delay.days_late, delay.is_at_risk) for delay in delays] == [
+        (0, False), (0, True), (0, True), (1, False), (3, False),
+    ]  # fmt: skip
 
 
 @pytest.mark.rule("DEM-1.a")
@@ -134,7 +135,7 @@ def test_hours_of_a_day_do_not_overlap(hours, wrong):
 @pytest.mark.rule("CNS-5.a")
 def test_attestation_reminders_at_day_15_and_25_the_latest_only():
     opened = date(2027, 5, 24)
-    assert rules.attestation_reminder_due(opened, date(2027, 6, 7), {0}) is None
-    assert rules.attestation_reminder_due(opened, date(2027, 6, 8), {0}) == 15
-    assert rules.attestation_reminder_due(opened, date(2027, 6, 20), {0}) == 25
-    assert rules.attestation_reminder_due(opened, date(2027, 6, 20), {0, 25}) is None
+    assert attestation_rules.reminder_due(opened, date(2027, 6, 7), {0}) is None
+    assert attestation_rules.reminder_due(opened, date(2027, 6, 8), {0}) == 15
+    assert attestation_rules.reminder_due(opened, date(2027, 6, 20), {0}) == 25
+    assert attestation_rules.reminder_due(opened, date(2027, 6, 20), {0, 25}) is None

@@ -13,6 +13,8 @@ NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 ALLOWED = {
     ("a-orienter", "transmit"): "transmise",
     ("transmise", "take_back"): "a-orienter",
+    ("transmise", "reassign"): "transmise",
+    ("recuperee", "reassign"): "transmise",
     ("transmise", "pick_up"): "recuperee",
     ("recuperee", "close"): "traitee",
     **{(state.value, "withdraw"): "retiree" for state in ALIVE},
@@ -29,7 +31,7 @@ def test_only_the_moves_of_the_table_pass_and_each_leaves_a_line(db, state, act)
     lieu = demande.lieu if state != Etat.A_ORIENTER else None
     Demande.objects.filter(pk=demande.pk).update(state=state, lieu=lieu)
     demande.refresh_from_db()
-    changes = {"lieu": HabilitationFactory().lieu} if act == "transmit" else {}
+    changes = {"lieu": HabilitationFactory().lieu} if act in ("transmit", "reassign") else {}
     changes |= {"lieu": None} if act == "take_back" else {}
     moved = DEMANDE.apply(demande, act, by="systeme", now=NOW, **changes)
     expected = ALLOWED.get((state.value, act))

@@ -12,7 +12,7 @@ from django.test import Client
 
 from bench.deliveries import delivery, record
 from demandes.models import Livraison
-from demandes.services import deliveries, delivery_files, inbox
+from demandes.services import applying, deliveries, delivery_files, inbox
 from extranet.core.accounts import services as accounts
 from extranet.core.accounts.models import Jeton
 from extranet.core.journal.models import Entry
@@ -259,7 +259,7 @@ def test_the_report_is_on_the_page_and_downloads_as_csv(cnaf, monkeypatch):
     HabilitationFactory(lieu=LieuFactory())
     content = file_of(record(1, NOW), *[record(rank, NOW, commune="77999") for rank in range(2, 5)])
     livraison = deliveries.register(io.BytesIO(content), nom="l.xml", origine="depot", by=cnaf, now=NOW, ring=False)
-    deliveries.ingest(livraison.pk, now=NOW)
+    applying.ingest(livraison.pk, now=NOW)
     client = logged_in(cnaf)
     monkeypatch.setattr("demandes.admin.REPORT_SHOWN", 2)
     page = client.get(f"/admin/demandes/livraison/{livraison.pk}/change/").content.decode()

@@ -12,6 +12,7 @@ from tests.core.relay import CLOSE, HANG, Relay
 from tests.core.test_outbox_faults import relay  # noqa: F401 -- fixture
 from tests.demandes.test_family import TYPED, lieu, send, today  # noqa: F401 -- fixtures
 from tests.demandes.test_family_link import FREE, page_of
+from tests.factories import picked_up
 
 pytestmark = [pytest.mark.django_db, pytest.mark.rule("DEM-4.d")]
 
@@ -32,7 +33,7 @@ def withdraw(client, demande):
 @pytest.mark.parametrize("copied", [False, True])
 def test_one_mail_leaves_at_once_and_no_row_keeps_the_address(client, demande, relay, copied):  # noqa: F811
     if copied:
-        Demande.objects.update(state="recuperee", picked_up_at=demande.received_at)
+        picked_up()
     said = withdraw(client, demande)
     assert demande.reference in said
     assert "Un courriel vous le confirme" in said

@@ -6,8 +6,9 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
-from demandes import queries as demandes
-from demandes.models import Attestation, Demande, Remise
+from demandes.attestations import queries as attestations
+from demandes.attestations.models import Attestation
+from demandes.models import Remise
 from demandes.services import destruction, reminders
 from extranet.core.errors import WrongState
 from extranet.core.outbox import services as outbox
@@ -24,6 +25,7 @@ from tests.factories import (
     PersonneInscriteFactory,
     SuspensionFactory,
     SuspensionHabilitationFactory,
+    picked_up,
 )
 
 pytestmark = pytest.mark.django_db
@@ -122,7 +124,7 @@ def test_an_open_session_and_its_downloads_end_with_the_line(client, lieu, line,
     demande = DemandeFactory(transmise=True, lieu=lieu)
     attestation = Attestation.objects.create(lieu=lieu, opened_at=LAST_SECOND, due_on=date(2026, 12, 22))
     detail = reverse("demandes:detail", args=[demande.uuid])
-    signature = reverse("demandes:attestation", args=[attestation.uuid])
+    signature = reverse("attestations:attestation", args=[attestation.uuid])
     time_machine.move_to(LAST_SECOND, tick=False)
     client.force_login(line.user)
     assert client.get(detail).status_code == 200
@@ -147,7 +149,7 @@ def test_no_mail_reaches_a_person_whose_line_is_over(lieu, line, smtp_sink):
     assert reminders.remind(now=LAST_SECOND - timedelta(hours=12)) == 1  # posted while both were there
     outbox.send_due(now=OVER)
     assert [one["To"] for one in smtp_sink.mails] == [stays.user.email]
-    Demande.objects.filter(pk=demande.pk).update(state="recuperee", picked_up_at=LAST_SECOND)
+    picked_up(at=LAST_SECOND)
     demande.refresh_from_db()
     destruction.withdraw(demande, now=OVER)
     outbox.send_due(now=OVER)
@@ -165,7 +167,7 @@ def test_who_was_named_until_the_end_of_the_convention_still_signs_its_attestati
     line = HabilitationFactory(lieu=lieu, inscription__until_on=until and date.fromisoformat(until))
     now = datetime(2026, 2, 1, 9, tzinfo=UTC)
     attestation = Attestation.objects.create(lieu=lieu, opened_at=now, due_on=date(2026, 2, 15))
-    assert (attestation in demandes.attestations_of(line.user, now)) is signs
+    assert (attestation in attestations.attestations_of(line.user, now)) is signs
     assert (line in queries.signers_of(lieu.pk, now)) is signs
     assert bool(queries.qualite_of(line.user, lieu, now)) is signs
     assert lieu not in queries.lieux_of(line.user, now)

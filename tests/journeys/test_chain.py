@@ -11,8 +11,9 @@ from django.core.management import call_command
 from lxml import etree
 
 from conventions.models import Convention, Piece
+from demandes.attestations.models import Attestation
 from demandes.documents.xml_reader import schema
-from demandes.models import Attestation, Demande, Dossier, Livraison, Remise
+from demandes.models import Demande, Dossier, Livraison, Remise
 from demandes.services import deliveries
 from extranet.core import clock
 from extranet.core.documents import seal
@@ -370,8 +371,8 @@ def test_from_the_application_to_the_signed_attestation(live_server, new_page, s
     attestation.refresh_from_db()
     assert attestation.state == "signee"
     desk = walk.login("agent2@caf77.test", PASSWORD)
-    answer = desk.goto(f"{live_server.url}/admin/demandes/attestation/{attestation.pk}/change/")
+    answer = desk.goto(f"{live_server.url}/admin/attestations/attestation/{attestation.pk}/change/")
     assert answer.status == 200
     desk = walk.login(elsewhere.email, PASSWORD)
-    answer = desk.goto(f"{live_server.url}/admin/demandes/attestation/{attestation.pk}/change/")
+    answer = desk.goto(f"{live_server.url}/admin/attestations/attestation/{attestation.pk}/change/")
     assert answer.status == 404

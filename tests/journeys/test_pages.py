@@ -9,7 +9,8 @@ from axe_playwright_python.sync_playwright import Axe
 from django.core.management import call_command
 
 from conventions.models import Convention, Lieu
-from demandes.models import Attestation, Demande, Dossier, Livraison
+from demandes.attestations.models import Attestation
+from demandes.models import Demande, Dossier, Livraison
 from demandes.queries import link_token
 from extranet.core import clock
 from habilitations.models import DemandeHabilitation
@@ -172,7 +173,7 @@ def test_pages_of_agents(site, new_page):
             "/admin/demandes/demande/?delai=retard&q=DEMO",
             f"/admin/demandes/demande/{oriented.pk}/change/",
             f"/admin/demandes/demande/{oriented.pk}/acte/confier/",
-            "/admin/demandes/attestation/",
+            "/admin/attestations/attestation/",
             "/admin/conventions/convention/",
             f"/admin/conventions/convention/{signed.pk}/change/",
             f"/admin/conventions/convention/{waiting.pk}/acte/signature/",

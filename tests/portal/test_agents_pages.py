@@ -12,7 +12,7 @@ from django.contrib.staticfiles import finders
 from django.urls import reverse
 
 from conventions.models import Acte
-from demandes.models import Attestation
+from demandes.attestations.models import Attestation
 from extranet.core.journal import services as journal
 from tests.factories import (
     NOW,
@@ -30,7 +30,7 @@ CEILINGS = {"bureau": 70_000, "liste": 130_000, "fiche": 105_000, "acte": 90_000
 SCRIPTS = {"bureau": 0, "liste": 20_000, "fiche": 0, "acte": 0}
 LISTS = [
     "demandes_demande",
-    "demandes_attestation",
+    "attestations_attestation",
     "habilitations_demandehabilitation",
     "habilitations_habilitation",
     "habilitations_personneaactiver",

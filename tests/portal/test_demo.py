@@ -16,8 +16,10 @@ from django.test import Client
 from conventions.models import Convention, Couverture
 from conventions.workflow import EtatConvention
 from demandes import rules
-from demandes.models import Attestation, Demande, Dossier, Livraison
-from demandes.workflow import Etat, EtatAttestation, EtatLivraison
+from demandes.attestations.models import Attestation
+from demandes.attestations.workflow import EtatAttestation
+from demandes.models import Demande, Dossier, Livraison
+from demandes.workflow import Etat, EtatLivraison
 from extranet.core import clock
 from extranet.core.dates import paris_date
 from extranet.core.outbox.models import Message

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from demandes.models import Attestation
+from demandes.attestations.models import Attestation
 from tests.factories import NOW, AgentFactory, DemandeFactory, DemandeHabilitationFactory, LieuFactory
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +23,7 @@ def test_the_desk_shows_what_is_late_and_what_was_applied_for_in_its_own_caf(cli
     cards = {card.lien: card for card in client.get("/admin/").context["attente"]}
     for lien in (
         "/admin/demandes/demande/?delai=retard",
-        "/admin/demandes/attestation/?echeance=retard",
+        "/admin/attestations/attestation/?echeance=retard",
         "/admin/habilitations/demandehabilitation/?state__exact=deposee",
     ):
         assert cards[lien].nombre == 1, lien

@@ -16,7 +16,7 @@ from django.db import connection
 from bench.deliveries import delivery, record
 from conventions.models import Convention
 from demandes.models import Demande, Dossier
-from demandes.services import deliveries
+from demandes.services import applying, deliveries
 from extranet.core.documents import store
 from extranet.core.journal import services as journal
 from extranet.core.journal.models import Entry
@@ -153,6 +153,7 @@ def past_its_limit():
 def destroyed_but_there():
     demande = DemandeFactory(transmise=True, lieu=LieuFactory())
     Demande.objects.filter(pk=demande.pk).update(state="purgee", destroyed_at=NOW, content="")
+    demande.attributions.update(ended_at=NOW, fin="detruite", attest_from=NOW)
 
 
 def lost_dossier():
@@ -188,7 +189,7 @@ BROKEN = [
     (past_its_limit, "1 dossiers past their last day"),
     (destroyed_but_there, "1 dossiers of destroyed or withdrawn demandes"),
     (lost_dossier, "1 demandes without dossier"),
-    (elsewhere, "1 demandes whose lieu is not that of their transmission"),
+    (elsewhere, "1 demandes at a lieu without an open attribution to it"),
     (lambda: keep().path.unlink(), "no bytes"),
     (altered_file, "bytes differ"),
     (unknown_file, "file without record: 00000000-0000-4000-8000-000000000000"),
@@ -301,7 +302,7 @@ def test_purge_says_how_many_and_its_dry_run_destroys_nothing():
 @pytest.mark.rule("NOT-2.a")
 def test_send_mails_empties_the_outbox_and_says_what_is_left(smtp_sink):
     person = HabilitationFactory(lieu=LieuFactory())
-    deliveries.ingest(
+    applying.ingest(
         deliveries.register(io.BytesIO(GOOD), nom="l.xml", origine="depot", now=NOW, ring=False).pk, now=NOW
     )
     smtp_sink.refuse[person.user.email] = "451 plus tard"

@@ -48,9 +48,10 @@ def texts(page):
 
 # Names, and what was typed: the same in every language.
 DATA = re.compile(
-    r"Extranet partenaires|.* – Extranet partenaires monenfant\.fr|Extranet partenaires monenfant\.fr|F-\S+|ME-\S+|"
-    r"RPE .*|Le Châtelet-en-Brie.*|.*, \d{5} .*|\S+@\S+|Lou|Ornella|Nous cherchons.*|Zibeline .*|29253 .*|\d{5} .*|après la traite|"
-    r"Une phrase.*|Et une autre\.|Cookies|PDF|Caf|cnil\.fr|formulaire\.def.*|Message .*Cookies|Sacha Famille.*|hh:mm|\d+\s?minutes|Vaux.*|Paris.*"
+    r"Extranet partenaires|.* – Extranet partenaires monenfant\.fr|Extranet partenaires monenfant\.fr|F-\S+|"
+    r"ME-\S+|RPE .*|Le Châtelet-en-Brie.*|.*, \d{5} .*|\S+@\S+|Lou|Ornella|Nous cherchons.*|Zibeline .*|29253 .*|"
+    r"\d{5} .*|après la traite|Une phrase.*|Et une autre\.|Cookies|PDF|Caf|cnil\.fr|formulaire\.def.*|"
+    r"Message .*Cookies|Sacha Famille.*|hh:mm|\d+\s?minutes|Vaux.*|Paris.*"
 )
 
 

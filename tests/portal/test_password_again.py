@@ -11,7 +11,7 @@ import time_machine
 from django.test import Client
 from django.urls import reverse
 
-from demandes.models import Attestation
+from demandes.attestations.models import Attestation
 from extranet.core.accounts.models import User
 from habilitations.models import Habilitation
 from tests.factories import NOW, AgentFactory, HabilitationFactory, LieuFactory
@@ -53,7 +53,7 @@ def logged_in(person, **extra):
 def give(client, door, attestation, password):
     if door == "attestation":
         return client.post(
-            reverse("demandes:attestation", args=[attestation.uuid]), TICKED | {"mot_de_passe": password}
+            reverse("attestations:attestation", args=[attestation.uuid]), TICKED | {"mot_de_passe": password}
         )
     if door == "changement":
         return client.post("/compte/mot-de-passe/", NEW | {"actuel": password})

@@ -10,9 +10,9 @@ from django.test import Client
 from django.urls import reverse
 
 from bench.deliveries import delivery, record
-from demandes.models import Attestation
+from demandes.attestations.models import Attestation
 from demandes.queries import link_token
-from demandes.services import deliveries
+from demandes.services import applying, deliveries
 from extranet.core.web import logs
 from tests.factories import NOW, AgentFactory, DemandeFactory, HabilitationFactory, LieuFactory, UserFactory
 
@@ -183,7 +183,7 @@ def test_what_people_type_reaches_no_log(client, written):
     content = "".join(delivery(iter(records), NOW)).encode()
     for data in (content, content[:-20]):
         livraison = deliveries.register(io.BytesIO(data), nom="l.xml", origine="depot", now=NOW, ring=False)
-        deliveries.ingest(livraison.pk, now=NOW)
+        applying.ingest(livraison.pk, now=NOW)
     try:
         raise ValueError("Nomrarissime habite chez rarissime@famille.test")
     except ValueError:

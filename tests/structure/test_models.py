@@ -17,6 +17,7 @@ LADDER = [
     "conventions",
     "habilitations",
     "demandes",
+    "attestations",
     "portal",
 ]
 OURS = [model for label in LADDER for model in apps.get_app_config(label).get_models()]

@@ -33,7 +33,7 @@ def test_a_state_changes_in_the_workflow_only():
     assert not faults, faults
 
 
-KIND = re.compile("(?:accounts|conventions|demandes|habilitations|journal)\\.[a-z-]+")
+KIND = re.compile("(?:accounts|attestations|conventions|demandes|habilitations|journal)\\.[a-z-]+")
 NO_POSTING = {"mail", "salted_hmac", "include", "record", "record_rows"}
 
 
@@ -75,9 +75,10 @@ def test_each_kind_of_mail_is_posted_somewhere_and_each_posted_one_has_a_writer_
 
 def test_a_template_names_no_app_above():
     above = {
-        "territory": "conventions|habilitations|demandes",
-        "conventions": "habilitations|demandes",
-        "habilitations": "demandes",
+        "territory": "conventions|habilitations|demandes|attestations",
+        "conventions": "habilitations|demandes|attestations",
+        "habilitations": "demandes|attestations",
+        "demandes": "attestations",
     }
     faults = []
     for folder, names in above.items():

@@ -82,13 +82,14 @@ demandes:telechargement         GET   login  405  405  choix 405  405  405  405 
 demandes:telechargement         POST  login  200  404  choix 403  403  403  403  403
 demandes:cloture                GET   login  405  405  choix 405  405  405  405  405
 demandes:cloture                POST  login  302  404  choix 403  403  403  403  403
-demandes:attestations           GET   login  200  200  choix 403  403  403  403  403
-demandes:attestation            GET   login  200  404  choix 403  403  403  403  403
-demandes:attestation            POST  login  422  404  choix 403  403  403  403  403
-demandes:attestation[signed]    POST  login  409  404  choix 403  403  403  403  403
-demandes:attestation-pdf        GET   login  404  404  choix 403  403  403  403  403
-demandes:attestation-pdf[signed] GET  login  200  404  choix 403  403  403  403  403
+attestations:liste              GET   login  200  200  choix 403  403  403  403  403
+attestations:attestation        GET   login  200  404  choix 403  403  403  403  403
+attestations:attestation        POST  login  422  404  choix 403  403  403  403  403
+attestations:attestation[signed] POST  login  409  404  choix 403  403  403  403  403
+attestations:pdf                GET   login  404  404  choix 403  403  403  403  403
+attestations:pdf[signed]        GET  login  200  404  choix 403  403  403  403  403
 habilitations:convention        GET   login  200  200  choix 403  403  403  403  403
+demandes:parties                GET   login  200  200  choix 403  403  403  403  403
 
 demandes:schemas                GET   200    200  200  choix 200  200  200  200  200
 demandes:schema-1               GET   200    200  200  choix 200  200  200  200  200
@@ -203,13 +204,13 @@ admin:territory_caf_acte[quatre-yeux]             POST  login 403 403 choix 403 
 admin:conventions_convention_pdf                  GET   login 403 403 choix 200 404 200 200 403
 admin:conventions_convention_fichier              GET   login 403 403 choix 200 404 200 200 403
 admin:conventions_convention_fichier[elsewhere]   GET   login 403 403 choix 404 404 404 404 403
-admin:demandes_attestation_pdf                    GET   login 403 403 choix 200 404 200 200 200
+admin:attestations_attestation_pdf                    GET   login 403 403 choix 200 404 200 200 200
 """
 
 GROUPS = {
     "scoped": [
         "demandes_demande",
-        "demandes_attestation",
+        "attestations_attestation",
         "habilitations_personneaactiver",
         "habilitations_habilitation",
         "conventions_convention",
@@ -222,7 +223,7 @@ GROUPS = {
     "addressed": ["habilitations_demandehabilitation"],
 }
 GROUPS["acting"] = GROUPS["addressed"] + [
-    name for name in GROUPS["scoped"] if name not in ("demandes_attestation", "conventions_lieu")
+    name for name in GROUPS["scoped"] if name not in ("attestations_attestation", "conventions_lieu")
 ]
 
 

@@ -8,7 +8,8 @@ from django.test import Client
 from django.urls import reverse
 
 from conventions.models import Acte, Signature
-from demandes.models import Attestation, Livraison
+from demandes.attestations.models import Attestation
+from demandes.models import Livraison
 from demandes.queries import link_token
 from extranet.core.accounts import services as accounts
 from extranet.core.documents import store
@@ -66,7 +67,7 @@ class World:
         self.people |= {"personne": line.user, "autre-lieu": stranger.user, "premiere": pending.user}
         self.objects = {
             "demandes_demande": self.waiting,
-            "demandes_attestation": self.signed,
+            "attestations_attestation": self.signed,
             "demandes_livraison": self.livraison,
             "habilitations_demandehabilitation": DemandeHabilitationFactory(),
             "habilitations_personneaactiver": PersonneInscriteFactory(lieu=self.lieu),
@@ -96,10 +97,10 @@ class World:
             "demandes:detail": [self.demande.uuid],
             "demandes:detail[destroyed]": [self.destroyed.uuid],
             "demandes:cloture": [self.demande.uuid],
-            "demandes:attestation": [self.attestation.uuid],
-            "demandes:attestation[signed]": [self.signed.uuid],
-            "demandes:attestation-pdf": [self.attestation.uuid],
-            "demandes:attestation-pdf[signed]": [self.signed.uuid],
+            "attestations:attestation": [self.attestation.uuid],
+            "attestations:attestation[signed]": [self.signed.uuid],
+            "attestations:pdf": [self.attestation.uuid],
+            "attestations:pdf[signed]": [self.signed.uuid],
             "demandes:api-livraison": [self.livraison.uuid],
             "demandes:api-rapport": [self.livraison.uuid],
             "demandes:jeton-revocation": [self._token(self.people["cnaf"])],

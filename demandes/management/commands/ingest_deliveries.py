@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from demandes.models import Livraison
-from demandes.services import deliveries, inbox
+from demandes.services import applying, deliveries, inbox
 from demandes.services.delivery_files import shown_name
 from demandes.workflow import EtatLivraison
 from extranet.core import clock
@@ -59,7 +59,7 @@ class Command(BaseCommand):
         """Apply it, say what came of it; True when something was refused, set aside, or went wrong."""
         if livraison.state == EtatLivraison.RECUE:
             try:
-                livraison = deliveries.wait_for(livraison.pk, now=clock.now(), progress=self._progress)
+                livraison = applying.wait_for(livraison.pk, now=clock.now(), progress=self._progress)
             except Exception as error:  # the others go on; a worker takes this one up again
                 self.stdout.write(f"{nom}: failed ({type(error).__name__})")
                 return True

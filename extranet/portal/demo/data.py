@@ -15,8 +15,9 @@ from conventions.rules import GestionnaireDonne, LieuDonne, PersonneDonnee
 from conventions.services import register
 from conventions.services import signature as signatures
 from demandes import rules
-from demandes.models import Contenu, Demande, Dossier, Livraison, Transmission
-from demandes.services import attestation, deliveries, destruction, dossiers
+from demandes.attestations import services as attestations
+from demandes.models import Attribution, Contenu, Demande, Dossier, Livraison, Transmission
+from demandes.services import applying, deliveries, destruction, dossiers
 from demandes.workflow import Etat
 from extranet.core.accounts.models import User
 from extranet.core.dates import add_months, paris_date, start_of_day
@@ -94,9 +95,10 @@ def load(*, now: datetime, epci: Iterable[str], size: str) -> dict[str, int]:
     _demandes(rng, signed, count, now)
     _delivery(now)
     destruction.destroy_due(now=now, confirmed=True)
-    attestation.open_due(now=now)
+    attestations.open_due(now=now)
     # What these past acts would have told is not news: their mails are taken as sent.
     Transmission.objects.filter(notified_at=None).update(notified_at=now)
+    Demande.objects.filter(state=Etat.TRANSMISE, pick_up_day=None).update(pick_up_day=rules.fifteenth_day(now))
     Message.objects.filter(sent_at=None).update(cancelled_at=now)
     models = {"lieux": Lieu, "demandes": Demande, "livraisons": Livraison, "users": User}
     return {what: model._default_manager.count() for what, model in models.items()}
@@ -274,17 +276,25 @@ def _demandes(rng: random.Random, signed: list[Lieu], count: int, now: datetime)
             transmission=batch,
             deposee_le=at - timedelta(hours=3),
             received_at=at,
-            transmitted_at=at if batch else None,
+            pick_up_day=rules.fifteenth_day(at + timedelta(minutes=1)) if batch else None,
             last_day=rules.last_day_of_dossier(at - timedelta(hours=3), at),
             assistante_maternelle=rng.random() < 0.6,
             creche_collective=True,
-            picked_up_at=taken,
-            picked_up_by=persons[lieu.pk].user if taken else None,
             closed_at=at + timedelta(days=10) if state == Etat.TRAITEE else None,
         )
         contenu = _contenu(rng, rank, paris_date(at))
         if demande.last_day >= paris_date(now):  # the others are destroyed at once
             written.append((demande, contenu))
+        if batch:
+            Attribution.objects.create(
+                demande=demande,
+                lieu=lieu,
+                transmission=batch,
+                transmitted_at=at,
+                picked_up_at=taken,
+                picked_up_by=persons[lieu.pk].user if taken else None,
+                seen_at=taken,
+            )
         if state == Etat.RETIREE:
             withdrawn.append(demande)
     dossiers.ensure({demande.last_day for demande, _ in written})
@@ -340,4 +350,4 @@ def _delivery(now: datetime) -> None:
     livraison = deliveries.register(
         BytesIO(text.encode()), nom="monenfant.xml", origine=Livraison.Origine.DOSSIER, now=now, ring=False
     )
-    deliveries.ingest(livraison.pk, now=now)
+    applying.ingest(livraison.pk, now=now)

@@ -7,7 +7,8 @@ from django.core.management.base import BaseCommand
 from conventions import rights as conventions_rights
 from conventions.workflow import ACTE, CONVENTION
 from demandes import rights as demandes_rights
-from demandes.workflow import ATTESTATION, DEMANDE, LIVRAISON
+from demandes.attestations.workflow import ATTESTATION
+from demandes.workflow import DEMANDE, LIVRAISON
 from extranet.core.workflow import Table
 from habilitations import rights as habilitations_rights
 from habilitations.workflow import DEMANDE_HABILITATION

@@ -10,11 +10,12 @@ from typing import Any
 from django.db import transaction
 from django.shortcuts import get_object_or_404
 
-from demandes import queries, rules
-from demandes.documents import pdf
-from demandes.models import Attestation, Demande, LigneAttestation
+from demandes.attestations import documents, queries, rules
+from demandes.attestations.models import Attestation, LigneAttestation
+from demandes.attestations.workflow import ATTESTATION, EtatAttestation
+from demandes.models import Attribution
 from demandes.services.reminders import LOOK_BACK
-from demandes.workflow import ATTESTATION, EtatAttestation
+from demandes.workflow import Etat
 from extranet.core import apart
 from extranet.core.dates import paris_date
 from extranet.core.documents import seal, store
@@ -32,13 +33,13 @@ WHAT = "attestation of lieu"
 
 
 def open_due(*, now: datetime) -> int:
-    """Put each destroyed demande on its lieu's open attestation, opening one where there is none; returns lines added.
+    """Put what lieux answer for on their open attestation, opening one where there is none; returns lines added.
 
     A lieu for which it fails is left for the next run; the others have theirs.
     """
     added, failed = 0, list[int]()
     while waiting := list(queries.to_attest(paris_date(now), BATCH, but=failed)):
-        by_lieu = {lieu: list(rows) for lieu, rows in groupby(waiting, key=lambda demande: demande.lieu_id)}
+        by_lieu = {lieu: list(rows) for lieu, rows in groupby(waiting, key=lambda one: one.lieu_id)}
         try:
             added += apart.each(by_lieu, lambda lieu: _add_lines(lieu, by_lieu[lieu], now), what=WHAT)  # noqa: B023
         except apart.Incomplete as some:
@@ -48,32 +49,32 @@ def open_due(*, now: datetime) -> int:
     return added
 
 
-def _add_lines(lieu: int, demandes: list[Demande], now: datetime) -> int:
-    due_on = min(rules.attestation_due_on(demande.last_day) for demande in demandes)
+def _add_lines(lieu: int, received: list[Attribution], now: datetime) -> int:
+    due_on = min(rules.due_on(one.demande.last_day) for one in received)
     attestation = (
         Attestation.objects.select_for_update(of=("self",)).filter(lieu=lieu, state=EtatAttestation.OUVERTE).first()
     )
     if attestation is None:
         attestation = Attestation.objects.create(lieu_id=lieu, opened_at=now, due_on=due_on)
         journal.record("attestation.ouverte", attestation, by="systeme", at=now)
-        _tell(attestation, "demandes.attestation", 0, now)
+        _tell(attestation, "attestations.ouverte", 0, now)
     elif due_on < attestation.due_on:
         Attestation.objects.filter(pk=attestation.pk).update(due_on=due_on)
     lines = [
         LigneAttestation(
             attestation=attestation,
-            demande=demande,
-            lieu_id=lieu,
-            reference=demande.reference,
-            transmitted_on=paris_date(demande.transmitted_at or demande.received_at),
-            picked_up_on=paris_date(demande.picked_up_at) if demande.picked_up_at else None,
-            picked_up_by=demande.picked_up_by.get_full_name() if demande.picked_up_by else "",
-            destroyed_on=paris_date(demande.destroyed_at or now),
-            retiree=demande.state == "retiree",
+            attribution=one,
+            reference=one.demande.reference,
+            transmitted_on=paris_date(one.transmitted_at),
+            picked_up_on=paris_date(one.picked_up_at) if one.picked_up_at else None,
+            picked_up_by=one.picked_up_by.get_full_name() if one.picked_up_by else "",
+            destroyed_on=paris_date(one.demande.destroyed_at or now),
+            retiree=one.demande.state == Etat.RETIREE,
         )
-        for demande in demandes
+        for one in received
     ]
     LigneAttestation.objects.bulk_create(lines, ignore_conflicts=True)
+    Attribution.objects.filter(pk__in=[one.pk for one in received]).update(attest_from=None)
     return len(lines)
 
 
@@ -86,7 +87,7 @@ def remind(*, now: datetime) -> int:
     """CNS-5: day 15 and day 25 to the lieu; the day after the deadline, the Caf. Returns how many attestations."""
     today = paris_date(now)
     opened = list(Attestation.objects.filter(state=EtatAttestation.OUVERTE).select_related("lieu"))
-    keys = Message.objects.filter(kind__in=("demandes.attestation-rappel", "demandes.attestation-retard"))
+    keys = Message.objects.filter(kind__in=("attestations.rappel", "attestations.retard"))
     said = set(keys.values_list("key", flat=True))
 
     def remind_one(attestation: Attestation) -> bool:
@@ -94,7 +95,7 @@ def remind(*, now: datetime) -> int:
             return False  # told long ago; the Caf's list still shows it
         if today > attestation.due_on:
             outbox.post(
-                "demandes.attestation-retard",
+                "attestations.retard",
                 key=str(attestation.uuid),
                 to=alerted(attestation.lieu.caf_id),
                 now=now,
@@ -103,10 +104,10 @@ def remind(*, now: datetime) -> int:
             return False
         if str(attestation.uuid) in said:
             return False  # said late already: the clock went back since
-        sent = {0} | {day for day in rules.ATTESTATION_REMINDER_DAYS if f"{attestation.uuid}:{day}" in said}
-        day = rules.attestation_reminder_due(paris_date(attestation.opened_at), today, sent)
+        sent = {0} | {day for day in rules.REMINDER_DAYS if f"{attestation.uuid}:{day}" in said}
+        day = rules.reminder_due(paris_date(attestation.opened_at), today, sent)
         if day:
-            _tell(attestation, "demandes.attestation-rappel", day, now)
+            _tell(attestation, "attestations.rappel", day, now)
         return bool(day)
 
     return apart.each(opened, remind_one, what="reminder of attestation")
@@ -124,7 +125,7 @@ def sign(attestation_uuid: uuid.UUID, *, copies: frozenset[str], visa: str, by: 
     attestation.qualite = habilitations.qualite_of(by, attestation.lieu, now)
     attestation.visa_archives, attestation.signed_at, attestation.text_version = visa, now, TEXT_VERSION
     attestation.list_sha256 = list_digest(attestation)
-    sealed = seal.seal(pdf.write_attestation(attestation, now), reason="Attestation de destruction", now=now)
+    sealed = seal.seal(documents.write(attestation, now), reason="Attestation de destruction", now=now)
     kept = store.keep(sealed, media_type="application/pdf", nature="attestation", now=now)
     ATTESTATION.apply(
         attestation,

@@ -1,0 +1,26 @@
+"""States of an attestation."""
+
+from django.db.models import TextChoices
+
+from extranet.core.workflow import Move, Table
+
+
+class EtatAttestation(TextChoices):
+    OUVERTE = "ouverte", "à signer"
+    SIGNEE = "signee", "signée"
+
+
+ATTESTATION = Table(
+    EtatAttestation,
+    initial=EtatAttestation.OUVERTE,
+    final={EtatAttestation.SIGNEE},
+    moves=[
+        Move(
+            "sign",
+            frozenset({EtatAttestation.OUVERTE}),
+            EtatAttestation.SIGNEE,
+            "attestation.signee",
+            "a person of the lieu, with its password",
+        )
+    ],
+)
