@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from demandes.models import Contenu, Demande, champs, valeurs
+from demandes.contenu import Contenu, champs, valeurs
+from demandes.models import Demande
 from extranet.core.words import JOURS, date_longue, telephone
 
 MODES = {
