@@ -20,7 +20,8 @@ from conventions.models import (
 )
 from conventions.workflow import EtatActe, EtatConvention
 from demandes import rules
-from demandes.models import Attribution, Contenu, Demande, Dossier, Transmission
+from demandes.contenu import Contenu
+from demandes.models import Attribution, Demande, Dossier, Transmission
 from demandes.services import dossiers
 from demandes.workflow import Etat
 from extranet.core import bulk

@@ -11,7 +11,8 @@ import pikepdf
 from conventions.models import Acte
 from conventions.rules import PIECES
 from conventions.workflow import EtatActe, EtatConvention
-from demandes.models import Attribution, Contenu, Demande, Dossier
+from demandes.contenu import Contenu
+from demandes.models import Attribution, Demande, Dossier
 from demandes.rules import fifteenth_day, last_day_of_dossier
 from demandes.workflow import Etat
 from extranet.core.dates import paris_date

@@ -6,9 +6,10 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from demandes import rules
+from demandes.contenu import valeurs
 from demandes.documents.motifs import Motif
 from demandes.documents.recue import CRENEAU, MESSAGE, NOM, Cleaning, Recue
-from demandes.models import MODES, valeurs
+from demandes.models import MODES
 from demandes.services.transmission import Places
 from extranet.core import signed
 from extranet.core.dates import paris_date

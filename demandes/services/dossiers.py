@@ -9,7 +9,8 @@ from django.db import transaction
 from django.db.models import Count
 from django.db.models.functions import Substr
 
-from demandes.models import Contenu, Demande, Dossier
+from demandes.contenu import Contenu
+from demandes.models import Demande, Dossier
 from extranet.core.dates import add_months, paris_date
 from extranet.core.errors import NoKey, Refused
 from extranet.core.journal import services as journal

@@ -10,9 +10,10 @@ from django.db import connection
 from lxml import etree
 
 from bench.deliveries import record
-from demandes import models, queries
+from demandes import contenu, models, queries
+from demandes.contenu import Contenu
 from demandes.documents import pdf, reading, recue, xml_reader, xml_writer
-from demandes.models import ClockMark, Contenu, Demande, Dossier
+from demandes.models import ClockMark, Demande, Dossier
 from demandes.services import checking, deliveries, destruction, dossiers
 from demandes.workflow import Etat
 from extranet.core.dates import paris_date, start_of_day
@@ -54,7 +55,7 @@ def run(*arguments):
 class Plus(Contenu):
     """A field more."""
 
-    langue: str = models._champ("Langue parlée", "demandeur/langue", default="")
+    langue: str = contenu.champ("Langue parlée", "demandeur/langue", default="")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,15 +74,16 @@ def test_a_field_more_in_the_list_is_sealed_digested_written_and_shown(db, monke
     demande = DemandeFactory(transmise=True)
     before, said = contenu_of(demande), {"langue": "occitan"}
     monkeypatch.setattr(models, "Contenu", Plus)
-    assert contenu_of(demande) == Plus(**models.valeurs(before))  # a value of before has the default
-    plus = Plus(**models.valeurs(before), **said)
+    assert contenu_of(demande) == Plus(**contenu.valeurs(before))  # a value of before has the default
+    plus = Plus(**contenu.valeurs(before), **said)
     dossiers.keep(demande, plus)
     demande = Demande.objects.select_related("dossier", "commune").get(pk=demande.pk)
     assert demande.dossier.open(DAY) == plus
 
     place = {"reference": "ME-1", "deposee_le": NOW, "modifiee_le": None, "commune": "77100", "lieu": "", "modes": []}
     digests = {
-        checking.digest(PlusRecue(**models.valeurs(before), **place, langue=langue)) for langue in ("occitan", "breton")
+        checking.digest(PlusRecue(**contenu.valeurs(before), **place, langue=langue))
+        for langue in ("occitan", "breton")
     }
     assert len(digests) == 2
 
@@ -99,9 +101,9 @@ def test_a_field_more_in_the_list_is_sealed_digested_written_and_shown(db, monke
 
 def test_every_field_of_the_list_is_of_the_schema_and_comes_in_as_it_went_out():
     named = set(etree.parse(str(xml_reader.SCHEMA)).xpath("//@name"))
-    for champ in models.champs(Contenu).values():
+    for champ in contenu.champs(Contenu).values():
         assert set(champ["chemin"].split("/")) <= named, champ
-    assert models.champs(recue.Recue) == models.champs(Contenu)
+    assert contenu.champs(recue.Recue) == contenu.champs(Contenu)
 
 
 # --- kept -------------------------------------------------------------------------------------------------------------

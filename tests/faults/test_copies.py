@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -66,13 +67,18 @@ def words_in(*places):
     return found
 
 
+@pytest.fixture
+def home():
+    """A folder that PostgreSQL, which runs as another user, can reach."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
 @pytest.mark.rule("CNS-1.g")
 @pytest.mark.rule("CNS-10.a")
 @pytest.mark.rule("CNS-10.b")
-def test_dump_cluster_log_base_backup_and_queue_hold_nothing_in_clear_and_open_no_more_after_the_day(tmp_path_factory):
-    home = Path(tmp_path_factory.mktemp("copies"))
-    for folder in (home, *home.parents[:3]):
-        folder.chmod(0o755)  # PostgreSQL runs as another user
+def test_dump_cluster_log_base_backup_and_queue_hold_nothing_in_clear_and_open_no_more_after_the_day(home):
     with servers.postgres(home, full_page_writes="on") as cluster, servers.redis(home) as redis:
         here = Instance(home, cluster.url, redis)
         here.live()

@@ -46,7 +46,7 @@ def seal(day: date, value: bytes, about: str) -> bytes:
         if key.stamp != days.stamp(key.file):  # lost or replaced since: what is written must be readable by all
             key = _key(day, anew=True)
     except days.Lost as lost:
-        logger.error("nothing can be sealed: %s", lost)
+        logger.error("nothing can be sealed under the key of %s", day)
         raise NoKey(NOT_KEPT) from lost
     nonce = os.urandom(NONCE)
     return key.head + nonce + key.cipher.encrypt(nonce, value, about.encode())
@@ -65,7 +65,7 @@ def open(day: date, sealed: bytes, about: str, *, today: date) -> bytes:
             raise days.Lost(f"the key of {day} is not the one that sealed this")
         return key.cipher.decrypt(sealed[HEAD:BODY], sealed[BODY:], about.encode())
     except (days.Lost, InvalidTag) as fault:
-        logger.error("%s cannot be opened: %s", about, fault if isinstance(fault, days.Lost) else "damaged")
+        logger.error("%s cannot be opened by the key of %s: %s", about, day, type(fault).__name__)
         raise NoKey from fault
 
 

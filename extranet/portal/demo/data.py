@@ -16,7 +16,8 @@ from conventions.services import register
 from conventions.services import signature as signatures
 from demandes import rules
 from demandes.attestations import services as attestations
-from demandes.models import Attribution, Contenu, Demande, Dossier, Livraison, Transmission
+from demandes.contenu import Contenu
+from demandes.models import Attribution, Demande, Dossier, Livraison, Transmission
 from demandes.services import applying, deliveries, destruction, dossiers
 from demandes.workflow import Etat
 from extranet.core.accounts.models import User
