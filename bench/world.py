@@ -8,7 +8,8 @@ from django.db import connection
 from conventions.models import Acte, Convention, Couverture, Gestionnaire, Lieu, PersonneInscrite
 from conventions.workflow import EtatConvention
 from demandes import rules
-from demandes.models import Contenu, Demande, Dossier, Transmission
+from demandes.contenu import Contenu
+from demandes.models import Demande, Dossier, Transmission
 from demandes.services import dossiers
 from demandes.workflow import Etat
 from extranet.core import bulk

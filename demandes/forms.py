@@ -10,8 +10,9 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from demandes import rules
+from demandes.contenu import Contenu, valeurs
 from demandes.documents.reading import ATYPIQUES, CONTACTS, MODES, REGULARITES, RENDEZ_VOUS
-from demandes.models import Contenu, Demande, valeurs
+from demandes.models import Demande
 from demandes.workflow import Etat
 from extranet.core.accounts.confirmation import confirm_password
 from extranet.core.dates import paris_date

@@ -2,15 +2,13 @@
 
 import json
 import uuid
-from dataclasses import dataclass, field, fields
 from datetime import date
-from functools import cache
-from typing import Any
 
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from demandes.contenu import Contenu, champs, valeurs
 from demandes.workflow import ATTESTATION, DEMANDE, LIVRAISON, Etat, EtatAttestation, EtatLivraison
 from extranet.core import languages
 from extranet.core.journal.models import sealed
@@ -266,46 +264,6 @@ class Demande(models.Model):
 MODES = ("creche_collective", "assistante_maternelle", "garde_a_domicile")
 
 
-def _champ(titre: str, chemin: str, **options: Any) -> Any:
-    """A field of a dossier: its title for people, its element of the schema below `demande`."""
-    return field(metadata={"titre": titre, "chemin": chemin}, **options)
-
-
-@dataclass(slots=True, kw_only=True)
-class Contenu:
-    """The one list of what a dossier says of a family: sealed value, digest, XML in and out, PDF and screens read it.
-
-    A value of before, without a field that came later, has its default.
-    """
-
-    nom: str = _champ("Nom", "demandeur/nom", default="")
-    prenom: str = _champ("Prénom", "demandeur/prenom", default="")
-    courriel: str = _champ("Courriel", "demandeur/courriel", default="")
-    telephone: str = _champ("Téléphone", "demandeur/telephone", default="")
-    code_postal: str = _champ("Code postal", "demandeur/adresse/code-postal", default="")
-    ville: str = _champ("Commune de résidence", "demandeur/adresse/commune", default="")
-    allocataire: bool | None = _champ("Allocataire de la Caf", "demandeur/allocataire", default=None)
-    contact_prefere: str = _champ("Préfère être joint", "demandeur/contact-prefere", default="")
-    creneau: str = _champ("Moment qui convient", "demandeur/creneau", default="")
-    # [{"prenom": str, "date_naissance": "AAAA-MM-JJ"} | {"prenom": str, "date_prevue": …}]
-    enfants: list[dict[str, str]] = _champ("Les enfants", "enfants", default_factory=list)
-    # {"a_partir_du": date, "regularite": str, "horaires": [[jour, de, a]], "atypiques": [str]}
-    besoin: dict[str, Any] = _champ("Le besoin", "besoin", default_factory=dict)
-    rendez_vous: str = _champ("Pour le rendez-vous", "besoin-rendez-vous", default="")
-    message: str = _champ("Son message", "message", default="")
-
-
-@cache
-def champs(kind: type[Contenu]) -> dict[str, dict[str, str]]:
-    """Name → title and element (`titre`, `chemin`) of each field of a dossier, in the order of the schema."""
-    return {one.name: dict(one.metadata) for one in fields(kind) if one.metadata}
-
-
-def valeurs(contenu: Contenu) -> dict[str, Any]:
-    """What a dossier says, by field; of a record of a delivery, without its dates and its place."""
-    return {name: getattr(contenu, name) for name in champs(type(contenu))}
-
-
 class Dossier(models.Model):
     """The family's personal data of one demande, sealed under the key of its last day (CNS-10).
 
@@ -336,8 +294,8 @@ class Dossier(models.Model):
     @staticmethod
     def opened(demande: uuid.UUID, day: date, scelle: bytes, today: date) -> Contenu:
         """What `sealed` was given. Gone by date once `day` is over; raises NoKey where its key is lost."""
-        raw, known = sealing.open(day, scelle, f"dossier:{demande}", today=today), champs(Contenu)
-        return Contenu(**{name: value for name, value in json.loads(raw).items() if name in known})
+        said = json.loads(sealing.open(day, scelle, f"dossier:{demande}", today=today).decode())
+        return Contenu(**{name: said[name] for name in champs(Contenu).keys() & said.keys()})
 
     def open(self, today: date) -> Contenu:
         """What it says, as `opened`."""

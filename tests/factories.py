@@ -10,7 +10,8 @@ import pikepdf
 
 from conventions.models import Acte
 from conventions.workflow import EtatConvention
-from demandes.models import Contenu, Demande, Dossier
+from demandes.contenu import Contenu
+from demandes.models import Demande, Dossier
 from demandes.rules import last_day_of_dossier
 from demandes.workflow import Etat
 from extranet.core.vault import days

@@ -94,17 +94,9 @@ def floor(path: Path) -> float:
                 "nonce": None,
             } | dict.fromkeys(("creche_collective", "assistante_maternelle", "garde_a_domicile"), True)
             neutral.append([values[name] for name in columns])
-            data = dict.fromkeys(personal, "")
-            data |= {
-                "id": rank,
-                "demande_id": rank,
-                "nom": texts[f"{NS}nom"],
-                "prenom": texts[f"{NS}prenom"],
-                "telephone": texts.get(f"{NS}telephone", ""),
-                "allocataire": None,
-                "enfants": json.dumps([texts.get(f"{NS}date-naissance")]),
-                "besoin": json.dumps({"a_partir_du": texts[f"{NS}a-partir-du"]}),
-            }
+            said = {name: texts.get(f"{NS}{name}", "") for name in ("nom", "prenom", "telephone", "date-naissance")}
+            said["a-partir-du"] = texts[f"{NS}a-partir-du"]
+            data = {"id": rank, "demande_id": rank, "jour": last, "scelle": json.dumps(said).encode()}
             family.append([data[name] for name in personal])
             element.clear()
             while element.getprevious() is not None:

@@ -6,7 +6,8 @@ from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from demandes.models import Contenu, Demande, champs, valeurs
+from demandes.contenu import Contenu, champs, valeurs
+from demandes.models import Demande
 from extranet.core.languages import date_longue
 from extranet.core.words import JOURS, telephone
 

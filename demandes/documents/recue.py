@@ -5,8 +5,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from demandes.contenu import Contenu
 from demandes.documents.motifs import Motif
-from demandes.models import Contenu
 from extranet.core.typed import CONTROLS, CONTROLS_IN_LINES, INVISIBLE
 
 NOM, CRENEAU, MESSAGE = 100, 200, 2_000

@@ -18,9 +18,9 @@ from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 
+from demandes.contenu import champs
 from demandes.documents.motifs import Motif, sentence
 from demandes.documents.recue import Lue, Recue
-from demandes.models import champs
 
 NAMESPACE = "urn:extranet-partenaires:demandes:1"
 SCHEMA = Path(__file__).with_name("demandes-1.xsd")

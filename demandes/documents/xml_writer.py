@@ -7,8 +7,9 @@ from typing import Any
 from lxml import etree
 
 from demandes import rules
+from demandes.contenu import Contenu, champs
 from demandes.documents.xml_reader import NAMESPACE
-from demandes.models import Contenu, Demande, champs
+from demandes.models import Demande
 from extranet.core.dates import PARIS, paris_date
 
 EMETTEUR = "extranet-partenaires"

@@ -10,9 +10,10 @@ from typing import Any
 from django.conf import settings
 
 from demandes import rules
+from demandes.contenu import valeurs
 from demandes.documents.motifs import Motif
 from demandes.documents.recue import CRENEAU, MESSAGE, NOM, Cleaning, Recue
-from demandes.models import MODES, valeurs
+from demandes.models import MODES
 from demandes.services.transmission import Places
 from extranet.core.dates import paris_date
 from extranet.core.typed import e164

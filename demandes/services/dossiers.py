@@ -1,5 +1,6 @@
 """Keeping what families say: sealed under the key of the day by which it must go, and those keys made ahead (CNS-10)."""
 
+import logging
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from datetime import date, datetime, timedelta
@@ -8,11 +9,14 @@ from django.db import transaction
 from django.db.models import Count
 from django.db.models.functions import Substr
 
-from demandes.models import Contenu, Demande, Dossier
+from demandes.contenu import Contenu
+from demandes.models import Demande, Dossier
 from extranet.core.dates import add_months, paris_date
-from extranet.core.errors import Refused
+from extranet.core.errors import NoKey, Refused
 from extranet.core.journal import services as journal
 from extranet.core.vault import days, sealing
+
+logger = logging.getLogger(__name__)
 
 # A new demande ends in six months at most: a month more, and a sweep that is late for weeks leaves no request without key.
 AHEAD = 7
@@ -20,7 +24,7 @@ AHEAD = 7
 
 def keep(demande: Demande, contenu: Contenu) -> None:
     """Put `contenu` in the dossier of `demande`, sealed under its last day: when it comes in, is corrected, or that day
-    comes nearer (CNS-9). Raises NoKey, or OSError where a key cannot be written: then nothing is kept.
+    comes nearer (CNS-9). Raises NoKey: then nothing is kept.
     """
     ensure([demande.last_day])
     sealed = {"jour": demande.last_day, "scelle": Dossier.sealed(demande.uuid, contenu, demande.last_day)}
@@ -29,10 +33,18 @@ def keep(demande: Demande, contenu: Contenu) -> None:
 
 
 def ensure(wanted: Collection[date]) -> None:
-    """A key for each of these days, made where it was not made ahead and is not lost."""
-    if absent := days.absent(wanted):
+    """A key for each of these days, made where it was not made ahead and is not lost.
+
+    Raises NoKey where one cannot be durable in every place: before anything is written, so nothing is kept by halves.
+    """
+    if not (absent := days.absent(wanted)):
+        return
+    try:
         days.restore()
         days.make(_never_used(absent))
+    except OSError as error:
+        logger.error("no key can be made for %s: %s", min(absent), type(error).__name__)
+        raise NoKey(sealing.NOT_KEPT) from error
 
 
 def prepare(*, now: datetime) -> int:

@@ -9,8 +9,9 @@ from django.utils.translation import gettext_lazy as _
 
 from conventions.models import Lieu
 from demandes import rules
+from demandes.contenu import Contenu, valeurs
 from demandes.documents.recue import Recue
-from demandes.models import Contenu, Demande, valeurs
+from demandes.models import Demande
 from demandes.services import checking, dossiers, transmission
 from demandes.services.transmission import Places
 from demandes.workflow import NOT_PICKED_UP

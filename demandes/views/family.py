@@ -16,11 +16,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 from conventions import queries as conventions
 from conventions.models import Lieu
 from demandes import queries
+from demandes.contenu import Contenu, champs
 from demandes.documents.motifs import sentence
 from demandes.documents.reading import sections_to_family
 from demandes.documents.recue import Recue
 from demandes.forms import DemandeForm, Enfants, RetraitForm, as_typed
-from demandes.models import Contenu, Demande, champs
+from demandes.models import Demande
 from demandes.services import checking, destruction, intake
 from demandes.services.transmission import Places
 from demandes.workflow import DEMANDE, NOT_PICKED_UP, Etat

@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -36,9 +35,20 @@ def held(place):
     return sorted(date.fromisoformat(name.removesuffix(days.KEY)) for name in names)
 
 
-def in_process(code, *, kill_at="", **environment):
+ENVIRONMENT = {"DJANGO_SETTINGS_MODULE": "extranet.settings"}
+SETUP = f"""
+import os, signal
+from datetime import date
+import django
+django.setup()
+from extranet.core.vault import days, sealing
+DAY = date.fromisoformat("{DAY}")
+"""
+
+
+def in_process(code, *, kill_at=""):
     """Run `code` in a process of its own; with `kill_at`, killed right before its rank-th call of a function of `os`."""
-    start = "import sys, os, signal; from datetime import date; import django; django.setup()\n"
+    start = SETUP
     if kill_at:
         name, rank = kill_at.split(":")
         start += f"""
@@ -50,12 +60,8 @@ def deadly(*args, **options):
     return plain(*args, **options)
 os.{name} = deadly
 """
-    start += f"from extranet.core.vault import days, sealing\nDAY = date.fromisoformat('{DAY}')\n"
     done = subprocess.run(
-        [sys.executable, "-c", start + code],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"DJANGO_SETTINGS_MODULE": "extranet.settings"} | environment,
+        [sys.executable, "-c", start + code], capture_output=True, text=True, env=os.environ | ENVIRONMENT
     )
     assert done.returncode in (0, -9 if kill_at else 0), done.stderr
     return done
@@ -93,11 +99,30 @@ def test_a_key_is_random_wrapped_and_readable_by_its_owner_only(places):
 
 @pytest.mark.rule("CNS-10.c")
 def test_ten_processes_that_ask_together_get_one_key(places):
-    code = "days.make([DAY]); print(days.read(DAY).hex())"
-    with ThreadPoolExecutor(10) as pool:
-        said = {one.stdout for one in pool.map(lambda _: in_process(code), range(10))}
-    assert said == {days.read(DAY).hex() + "\n"}
-    assert held(places[0]) == held(places[1]) == [DAY]
+    wanted = [DAY + timedelta(days=count) for count in range(40)]
+    code = """
+from datetime import timedelta
+wanted = [DAY + timedelta(days=count) for count in range(40)]
+print("ready", flush=True)
+input()
+made = 0
+for day in wanted:
+    made += days.make([day])
+    print(days.read(day).hex())
+print(made)
+"""
+    start = [sys.executable, "-c", SETUP + code]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    ten = [subprocess.Popen(start, env=os.environ | ENVIRONMENT, **pipes) for _ in range(10)]
+    assert {one.stdout.readline() for one in ten} == {"ready\n"}
+    for one in ten:
+        one.stdin.write("\n")
+        one.stdin.flush()
+    said = [one.communicate()[0].split() for one in ten]
+    assert sum(int(made) for *_, made in said) == 40
+    assert {tuple(keys) for *keys, _ in said} == {tuple(days.read(day).hex() for day in wanted)}
+    assert held(places[0]) == held(places[1]) == wanted
+    assert days.faults(wanted) == {}
 
 
 @pytest.mark.rule("CNS-10.c")

@@ -9,9 +9,10 @@ from django.test import Client
 from lxml import html
 
 from conventions.models import Convention
+from demandes.contenu import Contenu, champs
 from demandes.documents import xml_writer
 from demandes.documents.xml_reader import schema
-from demandes.models import Contenu, Demande, Dossier, champs
+from demandes.models import Demande, Dossier
 from extranet.core.outbox.models import Message
 from extranet.core.outbox.services import send_due
 from tests.factories import NOW, HabilitationFactory, LieuFactory, contenu_of

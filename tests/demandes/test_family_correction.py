@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from bench.deliveries import delivery, record
+from demandes.contenu import valeurs
 from demandes.documents.recue import Recue
-from demandes.models import Demande, valeurs
+from demandes.models import Demande
 from demandes.services import deliveries, intake
 from demandes.services.transmission import Places
 from extranet.core.errors import Refused

@@ -5,7 +5,8 @@ from django.urls import reverse
 from lxml import html
 
 from demandes import queries
-from demandes.models import Contenu, Demande, Dossier, champs
+from demandes.contenu import Contenu, champs
+from demandes.models import Demande, Dossier
 from extranet.core.outbox.models import Message
 from tests.demandes.test_family import CHILD, TYPED, children, expected, lieu, send, today  # noqa: F401 -- fixtures
 

@@ -16,7 +16,8 @@ from django.urls import reverse
 
 from bench.deliveries import delivery, record
 from demandes import queries
-from demandes.models import Demande, Dossier, Livraison, valeurs
+from demandes.contenu import valeurs
+from demandes.models import Demande, Dossier, Livraison
 from demandes.services import deliveries, destruction, inbox
 from extranet.core.errors import NoKey
 from extranet.core.outbox import services as outbox

@@ -20,6 +20,8 @@ SAID = {
     ("/confidentialite/", "six mois après son dépôt si elle n’a pu être transmise"): ["CNS-8.a"],
     ("/confidentialite/", "tout de suite si vous la retirez"): ["DEM-4.d"],
     ("/confidentialite/", "le lieu en atteste la destruction dans le mois qui suit"): ["CNS-3.a"],
+    ("/confidentialite/", "ne contiennent vos données que chiffrées"): ["CNS-10.a"],
+    ("/confidentialite/", "plus personne ne peut alors les y lire"): ["CNS-10.b"],
     ("/confidentialite/", "Chaque consultation est enregistrée."): ["ACC-2.a"],
     ("/confidentialite/", "jamais l’identité des familles"): ["ACC-3.a"],
     ("/confidentialite/", "aucune n’est envoyée à d’autres sites"): ["RGP-2.c"],
@@ -35,7 +37,7 @@ SAID = {
 LACKING = {
     ("/confidentialite/", "leur effacement n’est pas encore automatique"): ["ACC-2.e", "HAB-8.a"],
     ("/confidentialite/", "ce qui est échu est détruit avant la réouverture"): ["CNS-7.a"],
-    ("/confidentialite/", "peuvent contenir ces données quatre semaines de plus"): ["CNS-10.b"],
+    ("/confidentialite/", "peut rester chiffrée quatre semaines dans une sauvegarde"): ["CNS-10.d"],
 }
 
 

@@ -12,7 +12,7 @@ from extranet.core.errors import Refused
 
 class Command(BaseCommand):
     help = (
-        "Destroy the dossiers past their last day (CNS-1). Can be stopped and run again at any moment. What waits for an "
+        "Destroy the dossiers past their last day, and that day's key (CNS-1, CNS-10). Can be stopped and run again at any moment. What waits for an "
         "operator (CNS-6: five times a usual day, or a clock that leapt) is destroyed with --confirm and its number only. "
         "Exit 0 done, 1 some wait or failed, 2 wrong use."
     )
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         due = queries.due_for_destruction(paris_date(now)).count()
         if dry_run:
             self.stdout.write(f"{due} due, 0 destroyed (dry run)")
-            self._say_why(destruction.held(now=now))
+            self._say_why(destruction.held(now=now), keys=destruction.keys_held(now=now))
             return
         if confirm is not None:
             try:
@@ -41,11 +41,17 @@ class Command(BaseCommand):
         except Incomplete as some:
             done, failed = some.done, len(some.failed)
         self.stdout.write(f"{due} due, {done} destroyed{f', {failed} failed' if failed else ''}")
-        self._say_why(brake)
-        if failed or brake:
+        keys = destruction.keys_held(now=now)
+        self._say_why(brake, keys=keys)
+        if failed or brake or keys:
             raise SystemExit(1)
 
-    def _say_why(self, brake: destruction.Held | None) -> None:
+    def _say_why(self, brake: destruction.Held | None, *, keys: bool) -> None:
+        if brake is None and keys:
+            self.stdout.write(
+                "keys of days that are over wait for an operator: the clock of a machine leapt. If it is right:"
+            )
+            self.stdout.write("python manage.py purge_dossiers --confirm 0")
         if brake is None:
             return
         why = (

@@ -56,13 +56,18 @@ def read(day: date) -> bytes:
         return _read(folder(), day)
 
 
-def stamp(day: date) -> tuple[int, int]:
-    """Tells whether the file of `day` is still the one that was read. Raises Lost."""
+def file_of(day: date) -> Path:
+    """Where the key of `day` is read."""
+    return _file(folder(), day)
+
+
+def stamp(file: str) -> tuple[int, int]:
+    """Tells whether the file of a key is still the one that was read. Raises Lost."""
     try:
-        file = os.stat(_file(folder(), day))
+        now = os.stat(file)
     except OSError as fault:
-        raise Lost(f"the key of {day} is missing: {type(fault).__name__}") from fault
-    return file.st_ino, file.st_mtime_ns
+        raise Lost(f"{os.path.basename(file)} is missing: {type(fault).__name__}") from fault
+    return now.st_ino, now.st_mtime_ns
 
 
 def _read(place: Path, day: date) -> bytes:

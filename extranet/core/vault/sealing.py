@@ -8,11 +8,11 @@ import hashlib
 import logging
 import os
 from datetime import date
-from pathlib import Path
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
 
 from extranet.core.errors import Gone, NoKey
 from extranet.core.vault import days
@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 VERSION, NAME, NONCE = b"\x01", 8, 12
 HEAD = len(VERSION) + NAME
+BODY = HEAD + NONCE
 NOT_KEPT = (
     "Le service ne peut pas enregistrer de données pour le moment. Rien n’en a été gardé : recommencez dans quelques "
     "minutes."
@@ -30,10 +31,11 @@ NOT_KEPT = (
 class _Key(NamedTuple):
     head: bytes
     cipher: AESGCM
-    stamp: tuple[int, int]  # of its file
+    file: str
+    stamp: tuple[int, int]  # of that file
 
 
-_keys: dict[tuple[Path, date], _Key] = {}
+_keys: dict[tuple[str, date], _Key] = {}
 _today = date.min
 
 
@@ -41,10 +43,10 @@ def seal(day: date, value: bytes, about: str) -> bytes:
     """`value` as it may be kept until the end of `day`. Raises NoKey where that day has none that can be used."""
     try:
         key = _key(day)
-        if key.stamp != days.stamp(day):  # lost or replaced since: what is written must be readable by all
+        if key.stamp != days.stamp(key.file):  # lost or replaced since: what is written must be readable by all
             key = _key(day, anew=True)
     except days.Lost as lost:
-        logger.error("nothing can be sealed: %s", lost)
+        logger.error("nothing can be sealed under the key of %s", day)
         raise NoKey(NOT_KEPT) from lost
     nonce = os.urandom(NONCE)
     return key.head + nonce + key.cipher.encrypt(nonce, value, about.encode())
@@ -54,15 +56,16 @@ def open(day: date, sealed: bytes, about: str, *, today: date) -> bytes:
     """What was sealed. Gone by date alone once `day` is over, whether or not its key is destroyed. Raises NoKey."""
     if day < today:
         raise Gone
-    forget(before=today)
+    if today != _today:
+        forget(before=today)
     sealed = bytes(sealed)
     try:
         key = _key(day)
         if not sealed.startswith(key.head) and not sealed.startswith((key := _key(day, anew=True)).head):
             raise days.Lost(f"the key of {day} is not the one that sealed this")
-        return key.cipher.decrypt(sealed[HEAD : HEAD + NONCE], sealed[HEAD + NONCE :], about.encode())
+        return key.cipher.decrypt(sealed[HEAD:BODY], sealed[BODY:], about.encode())
     except (days.Lost, InvalidTag) as fault:
-        logger.error("%s cannot be opened: %s", about, fault if isinstance(fault, days.Lost) else "damaged")
+        logger.error("%s cannot be opened by the key of %s: %s", about, day, type(fault).__name__)
         raise NoKey from fault
 
 
@@ -80,18 +83,18 @@ def head(day: date) -> bytes:
 def forget(*, before: date) -> None:
     """Drop the keys of days that are over from the memory of this process."""
     global _today
-    if before != _today:
-        _today = before
-        for known in [one for one in list(_keys) if one[1] < before]:
-            _keys.pop(known, None)
+    _today = before
+    for known in [one for one in list(_keys) if one[1] < before]:
+        _keys.pop(known, None)
 
 
 def _key(day: date, *, anew: bool = False) -> _Key:
     """Read once a process."""
-    where = (days.folder(), day)
+    where = (settings.KEYS_DIR or str(settings.DATA_DIR), day)
     if anew or (key := _keys.get(where)) is None:
         _keys.pop(where, None)
-        stamp, raw = days.stamp(day), days.read(day)
+        file = str(days.file_of(day))
+        stamp, raw = days.stamp(file), days.read(day)
         name = hashlib.sha256(b"day-key:" + raw).digest()[:NAME]
-        key = _keys[where] = _Key(VERSION + name, AESGCM(raw), stamp)
+        key = _keys[where] = _Key(VERSION + name, AESGCM(raw), file, stamp)
     return key

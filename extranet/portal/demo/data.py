@@ -14,7 +14,8 @@ from conventions.models import Acte, Convention, Lieu
 from conventions.services import register
 from conventions.services import signature as signatures
 from demandes import rules
-from demandes.models import Contenu, Demande, Dossier, Livraison, Transmission
+from demandes.contenu import Contenu
+from demandes.models import Demande, Dossier, Livraison, Transmission
 from demandes.services import attestation, deliveries, destruction, dossiers
 from demandes.workflow import Etat
 from extranet.core.accounts.models import User

@@ -1,0 +1,42 @@
+"""The one list of what a dossier says of a family: sealed value, digest, XML in and out, PDF and screens read it."""
+
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Any
+
+
+def champ(titre: str, chemin: str, **options: Any) -> Any:
+    """A field of a dossier: its title for people, its element of the schema below `demande`."""
+    return field(metadata={"titre": titre, "chemin": chemin}, **options)
+
+
+@dataclass(slots=True, kw_only=True)
+class Contenu:
+    """What a dossier says. A value of before, without a field that came later, has its default."""
+
+    nom: str = champ("Nom", "demandeur/nom", default="")
+    prenom: str = champ("Prénom", "demandeur/prenom", default="")
+    courriel: str = champ("Courriel", "demandeur/courriel", default="")
+    telephone: str = champ("Téléphone", "demandeur/telephone", default="")
+    code_postal: str = champ("Code postal", "demandeur/adresse/code-postal", default="")
+    ville: str = champ("Commune de résidence", "demandeur/adresse/commune", default="")
+    allocataire: bool | None = champ("Allocataire de la Caf", "demandeur/allocataire", default=None)
+    contact_prefere: str = champ("Préfère être joint", "demandeur/contact-prefere", default="")
+    creneau: str = champ("Moment qui convient", "demandeur/creneau", default="")
+    # [{"prenom": str, "date_naissance": "AAAA-MM-JJ"} | {"prenom": str, "date_prevue": …}]
+    enfants: list[dict[str, str]] = champ("Les enfants", "enfants", default_factory=list)
+    # {"a_partir_du": date, "regularite": str, "horaires": [[jour, de, a]], "atypiques": [str]}
+    besoin: dict[str, Any] = champ("Le besoin", "besoin", default_factory=dict)
+    rendez_vous: str = champ("Pour le rendez-vous", "besoin-rendez-vous", default="")
+    message: str = champ("Son message", "message", default="")
+
+
+@cache
+def champs(kind: type[Contenu]) -> dict[str, dict[str, str]]:
+    """Name → title and element (`titre`, `chemin`) of each field of a dossier, in the order of the schema."""
+    return {one.name: dict(one.metadata) for one in fields(kind) if one.metadata}
+
+
+def valeurs(contenu: Contenu) -> dict[str, Any]:
+    """What a dossier says, by field; of a record of a delivery, without its dates and its place."""
+    return {name: getattr(contenu, name) for name in champs(type(contenu))}
