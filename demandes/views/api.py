@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
-from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -150,6 +150,7 @@ def schemas(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 @require_http_methods(["GET"])
-def schema_1(request: HttpRequest) -> FileResponse:
+def schema_1(request: HttpRequest) -> HttpResponse:
     """The schema."""
-    return FileResponse(SCHEMA.open("rb"), content_type="application/xml", filename="demandes-1.xsd")
+    shown = {"Content-Disposition": 'inline; filename="demandes-1.xsd"'}
+    return HttpResponse(SCHEMA.read_bytes(), content_type="application/xml", headers=shown)
