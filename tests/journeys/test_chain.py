@@ -325,7 +325,7 @@ def test_from_the_application_to_the_signed_attestation(live_server, new_page, s
     schema().assertValid(xml)
     assert xml.find(f"{NS}demande/{NS}transmission").get("a-detruire-avant") == demande.last_day.isoformat()
     demande.refresh_from_db()
-    assert (demande.state, demande.picked_up_by.email) == ("recuperee", "alix@tilleuls.test")
+    assert (demande.state, demande.attributions.get().picked_up_by.email) == ("recuperee", "alix@tilleuls.test")
     modes = list(Remise.objects.filter(demande_uuid=demande.uuid).order_by("pk").values_list("mode", flat=True))
     assert modes[0] == "ecran"  # and again after each download, when the page is read again
     assert [mode for mode in modes if mode != "ecran"] == ["pdf", "xml"]

@@ -12,7 +12,9 @@ from conventions.models import Convention, Lieu
 from demandes.attestations.models import Attestation
 from demandes.models import Demande, Dossier, Livraison
 from demandes.queries import link_token
+from demandes.services import orientation
 from extranet.core import clock
+from extranet.territory.models import Agent
 from habilitations.models import DemandeHabilitation
 from tests.factories import contenu_of
 
@@ -136,12 +138,18 @@ def test_pages_of_a_lieu(site, new_page):
     waiting = Demande.objects.filter(lieu=lieu, state="transmise").first()
     fetched = Demande.objects.filter(lieu=lieu, state="recuperee").first()
     attestation = Attestation.objects.get(lieu=lieu)
+    left = Demande.objects.filter(lieu=lieu, state="recuperee").last()
+    Demande.objects.filter(pk=left.pk).update(commune="77100")
+    other = Lieu.objects.get(code="GU-77-CHATELET")
+    agent = Agent.objects.get(user__email="agent.77@demo.test").user
+    orientation.give(demande_ids=[left.pk], lieu_id=other.pk, motif="famille", by=agent, now=clock.now())
     faults = visit(
         page,
         site,
         [
             "/espace/demandes/",
             "/espace/demandes/?q=introuvable",
+            "/espace/demandes/parties/",
             f"/espace/demandes/{waiting.uuid}/",
             f"/espace/demandes/{fetched.uuid}/",
             "/espace/attestations/",
