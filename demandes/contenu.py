@@ -1,7 +1,6 @@
 """The one list of what a dossier says of a family: sealed value, digest, XML in and out, PDF and screens read it."""
 
 from dataclasses import dataclass, field, fields
-from functools import cache
 from typing import Any
 
 
@@ -31,10 +30,14 @@ class Contenu:
     message: str = champ("Son message", "message", default="")
 
 
-@cache
+_CHAMPS: dict[type[Contenu], dict[str, dict[str, str]]] = {}
+
+
 def champs(kind: type[Contenu]) -> dict[str, dict[str, str]]:
     """Name → title and element (`titre`, `chemin`) of each field of a dossier, in the order of the schema."""
-    return {one.name: dict(one.metadata) for one in fields(kind) if one.metadata}
+    if kind not in _CHAMPS:
+        _CHAMPS[kind] = {one.name: dict(one.metadata) for one in fields(kind) if one.metadata}
+    return _CHAMPS[kind]
 
 
 def valeurs(contenu: Contenu) -> dict[str, Any]:

@@ -364,7 +364,7 @@ class Dossier(models.Model):
         return sealing.seal(day, _encode(valeurs(contenu)).encode(), f"dossier:{demande}")
 
     @staticmethod
-    def opened(demande: uuid.UUID, day: date, scelle: bytes, today: date) -> Contenu:
+    def opened(demande: uuid.UUID, day: date, scelle: bytes | memoryview, today: date) -> Contenu:
         """What `sealed` was given. Gone by date once `day` is over; raises NoKey where its key is lost."""
         said = json.loads(sealing.open(day, scelle, f"dossier:{demande}", today=today).decode())
         return Contenu(**{name: said[name] for name in champs(Contenu).keys() & said.keys()})

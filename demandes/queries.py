@@ -64,7 +64,7 @@ def require_visible(user: Any, wanted: Collection[uuid.UUID], now: datetime, *, 
 
 
 def left_from(lieux: Collection[int], now: datetime) -> QuerySet[Attribution]:
-    """What went on without these lieux, the last first, until its day: then their attestation has it. Nothing of families."""
+    """What went on without these lieux, the last first, until its day: then their attestation has it. No family."""
     return (
         Attribution.objects.filter(lieu__in=lieux, fin__in=LEFT, demande__last_day__gte=paris_date(now))
         .exclude(demande__state=Etat.PURGEE)
@@ -136,7 +136,7 @@ def due_for_destruction(day: date) -> QuerySet[Demande]:
 
 
 def usual_day(day: date) -> int:
-    """CNS-6.c: how many dossiers a day were destroyed, the median of the days of the last four weeks that had any; 0 for none."""
+    """CNS-6.c: how many dossiers a day were destroyed: the median of the last four weeks' days that had any, or 0."""
     rows = Demande.objects.filter(state=Etat.PURGEE, last_day__gte=day - timedelta(days=29), last_day__lt=day)
     counts = rows.order_by().values_list("last_day").annotate(Count("pk"))
     return median_low([count for _, count in counts] or [0])
@@ -163,8 +163,8 @@ def transmissions_of(demandes: QuerySet[Demande]) -> QuerySet[Transmission]:
 
 
 def matching(demandes: QuerySet[Demande], text: str, today: date) -> QuerySet[Demande]:
-    """Those whose reference or name contains `text`, accents and case ignored. Opened and compared here: a lieu has tens
-    to thousands. One that cannot be opened is found by its reference.
+    """Those whose reference or name contains `text`, accents and case ignored. Opened and compared here: a lieu has
+    tens to thousands. One that cannot be opened is found by its reference.
     """
     key, found = search_key(text), []
     for pk, name, reference, day, scelle in demandes.values_list(

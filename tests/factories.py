@@ -1,4 +1,4 @@
-"""Rows for tests, made by the ORM (services have their own tests). Traits name situations of the field, never columns."""
+"""Rows for tests, made by the ORM (services have their own tests). Traits name situations of the field, no columns."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -303,6 +303,7 @@ class HabilitationFactory(factory.django.DjangoModelFactory):
 
     class Meta:
         model = "habilitations.Habilitation"
+        skip_postgeneration_save = True
 
     class Params:
         lieu = factory.SubFactory(LieuFactory)
@@ -481,7 +482,10 @@ class DemandeFactory(factory.django.DjangoModelFactory):
 
     @factory.post_generation
     def attribution(self, create: bool, extracted: Any, **about: Any) -> None:
-        """Picked up where its state says so (`attribution__picked_up_at` says when), ended where it is destroyed; `attribution=False`: none."""
+        """Picked up where its state says so (`attribution__picked_up_at` says when), ended where it is destroyed.
+
+        `attribution=False`: none.
+        """
         if self.transmission is None or extracted is False:
             return
         if self.state in (Etat.RECUPEREE, Etat.TRAITEE):

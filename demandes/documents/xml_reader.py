@@ -1,4 +1,4 @@
-"""Reading deliveries as a stream: the whole file is proven sound first, then its records come one by one (ING-2, ING-3).
+"""Reading deliveries as a stream: the whole file is proven sound first, then its records come one by one (ING-2, -3).
 
 expat finds where each record begins and ends, its exact line, and enforces the limits; only the bytes of one record at
 a time are given to lxml and to the schema. So memory depends neither on the file's size nor on that of a record.
@@ -32,7 +32,7 @@ RECORD_BYTES, RECORD_ELEMENTS = 256 * 1024, 1_000
 # A record may carry comments and blanks beside what is counted; past this it is too large whatever it holds.
 RECORD_SPAN = 4 * 1024**2
 CHUNK = 16 * 1024
-# Of one element. The cost of reading grows with the square of the first two, and each record pays for those of the root.
+# Of one element. The cost of reading grows with the square of the first two, and records pay for those of the root.
 NAMESPACES, ATTRIBUTES, NAMESPACE_LENGTH = 20, 50, 1_000
 REFERENCE = re.compile(r"[A-Za-z0-9._\-]{1,64}")
 
@@ -141,6 +141,7 @@ class _Scanner:
         self.quiet = 0  # bytes since the last event
         self.found: list[Raw] = []
         self.begun = False
+        self.declared = 0  # namespaces, by the element that is about to begin
         self.in_record = False
         self.keep_from = 0
         self.prefixes: dict[str, str] = {}
@@ -149,13 +150,12 @@ class _Scanner:
     def _parser(self) -> Any:
         parser = expat.ParserCreate("UTF-8", " ")
         parser.buffer_text = False
-        depth = elements = start = line = declared = 0
+        depth = elements = start = line = 0
         state: dict[str, Any] = {}
 
         def begin(name: str, attributes: dict[str, str]) -> None:
-            nonlocal depth, elements, start, line, declared
-            self.begun = True
-            declared = 0
+            nonlocal depth, elements, start, line
+            self.declared = 0
             depth += 1
             if depth > 2:
                 elements += 1
@@ -173,64 +173,57 @@ class _Scanner:
                 state["swollen"] = len(attributes) > ATTRIBUTES
             else:
                 _check_root(name, attributes)
+                self.begun = True
                 self.wrapper.set(self.prefixes)
-                parser.CharacterDataHandler = between
+                parser.CharacterDataHandler = self._between
             self.quiet = 0
 
         def end(name: str) -> None:
             nonlocal depth
             depth -= 1
             if depth == 1:
-                reference = state["reference"]
-                if not state["known"]:
-                    self.found.append((line, "", None, UNKNOWN_CHILD))
-                elif elements > RECORD_ELEMENTS or self.keep_from > start:
-                    self.found.append((line, reference, None, TOO_LARGE))
-                elif state["swollen"]:
-                    self.found.append((line, reference, None, TOO_MANY_ATTRIBUTES))
-                elif elements == 1:
-                    self.found.append((line, reference, None, EMPTY))
-                else:
-                    self.found.append((line, reference, self._cut(start, parser.CurrentByteIndex), None))
+                fault = self._fault(start, elements, **state)
+                raw = None if fault else self._cut(start, parser.CurrentByteIndex)
+                self.found.append((line, state["reference"] if state["known"] else "", raw, fault))
                 self.in_record = False
-                parser.CharacterDataHandler = between
+                parser.CharacterDataHandler = self._between
             elif depth == 0:
                 parser.CharacterDataHandler = None
             self.quiet = 0
 
-        def between(text: str) -> None:
-            if text.strip(" \t\r\n"):
-                raise Unreadable("texte en dehors des demandes")
-            self.quiet = 0
-
-        def declaration(version: str, encoding: str | None, standalone: int) -> None:
-            if version != "1.0":
-                raise Unreadable("version de XML autre que 1.0")
-            if encoding is not None and encoding.upper() != "UTF-8":
-                raise Unreadable("codage autre que UTF-8")
-
-        def doctype(*args: Any) -> None:
-            raise Unreadable("déclaration DOCTYPE interdite")
-
-        def prefix_declared(prefix: str | None, uri: str | None) -> None:
-            nonlocal declared
-            declared += 1
-            if declared > NAMESPACES or len(prefix or "") + len(uri or "") > NAMESPACE_LENGTH:
-                raise Unreadable("trop de déclarations d’espaces de noms dans un élément, ou trop longues")
-            if not depth:
-                self.prefixes[prefix or ""] = uri or ""
-
-        def passed(*args: Any) -> None:
-            self.quiet = 0
-
         parser.StartElementHandler = begin
         parser.EndElementHandler = end
-        parser.XmlDeclHandler = declaration
-        parser.StartDoctypeDeclHandler = doctype
-        parser.StartNamespaceDeclHandler = prefix_declared
-        parser.CommentHandler = passed
-        parser.ProcessingInstructionHandler = passed
+        parser.XmlDeclHandler = _check_declaration
+        parser.StartDoctypeDeclHandler = _refuse_doctype
+        parser.StartNamespaceDeclHandler = self._prefix_declared
+        parser.CommentHandler = self._passed
+        parser.ProcessingInstructionHandler = self._passed
         return parser
+
+    def _between(self, text: str) -> None:
+        if text.strip(" \t\r\n"):
+            raise Unreadable("texte en dehors des demandes")
+        self.quiet = 0
+
+    def _prefix_declared(self, prefix: str | None, uri: str | None) -> None:
+        self.declared += 1
+        if self.declared > NAMESPACES or len(prefix or "") + len(uri or "") > NAMESPACE_LENGTH:
+            raise Unreadable("trop de déclarations d’espaces de noms dans un élément, ou trop longues")
+        if not self.begun:
+            self.prefixes[prefix or ""] = uri or ""
+
+    def _passed(self, *args: Any) -> None:
+        self.quiet = 0
+
+    def _fault(self, start: int, elements: int, *, known: bool, swollen: bool, reference: str) -> Motif | None:
+        """Why the record that began at `start` is not kept, whatever it says."""
+        if not known:
+            return UNKNOWN_CHILD
+        if elements > RECORD_ELEMENTS or self.keep_from > start:
+            return TOO_LARGE
+        if swollen:
+            return TOO_MANY_ATTRIBUTES
+        return EMPTY if elements == 1 else None
 
     def _cut(self, start: int, index: int) -> bytes:
         """The record from `start` to the end of the closing tag that begins at `index`."""
@@ -269,6 +262,17 @@ class _Scanner:
 
 
 DEMANDES, DEMANDE = f"{NAMESPACE} demandes", f"{NAMESPACE} demande"
+
+
+def _check_declaration(version: str, encoding: str | None, standalone: int) -> None:
+    if version != "1.0":
+        raise Unreadable("version de XML autre que 1.0")
+    if encoding is not None and encoding.upper() != "UTF-8":
+        raise Unreadable("codage autre que UTF-8")
+
+
+def _refuse_doctype(*args: Any) -> None:
+    raise Unreadable("déclaration DOCTYPE interdite")
 
 
 def _check_root(name: str, attributes: dict[str, str]) -> None:

@@ -137,7 +137,7 @@ def _apply_batch(livraison: Livraison, batch: list[Lue], lease: _Lease, now: dat
 
 
 def _close(livraison: Livraison, act: str, lease: _Lease, now: datetime, **changes: Any) -> None:
-    """Finish or refuse it. Where its bytes go is said with its new state; they are moved afterwards, by others after a kill."""
+    """Finish or refuse it. Where its bytes go is said with its new state; they move afterwards, or after a kill."""
     source, mine = path_of(livraison), Q(lease_until=lease.until)
     for fichier in places_for(livraison, act):
         try:
@@ -153,7 +153,7 @@ def _close(livraison: Livraison, act: str, lease: _Lease, now: datetime, **chang
 
 
 def places_for(livraison: Livraison, act: str) -> list[str]:
-    """Where its bytes may go, below DATA_DIR/livraisons: beside the inbox under their own name, or one that is free for sure."""
+    """Where its bytes may go, below DATA_DIR/livraisons: beside the inbox under their own name, or one surely free."""
     place = FOLDERS[EtatLivraison(LIVRAISON.moves[act].target)]
     own = safe_name(livraison.nom)
     found = [f"{place}/{own}", f"{place}/{livraison.uuid}-{own}"]

@@ -144,6 +144,7 @@ def _create(batch: _Batch) -> list[str]:
     if not batch.new:
         return []
     now, livraison, waiting = batch.now, batch.livraison, list(batch.new.values())
+    initial = str(DEMANDE.initial)
     batch.new.clear()
     last_days = [rules.last_day_of_dossier(done.recue.deposee_le, now) for done, _ in waiting]
     dossiers.ensure(set(last_days))
@@ -161,7 +162,7 @@ def _create(batch: _Batch) -> list[str]:
                 Demande.Source.MONENFANT.value,
                 done.recue.reference,
                 content,
-                DEMANDE.initial.value,
+                initial,
                 SOURCE,
                 done.caf,
                 done.recue.commune,

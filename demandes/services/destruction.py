@@ -43,11 +43,11 @@ class Held:
 
 
 def destroy_due(*, now: datetime, confirmed: bool = False) -> int:
-    """Destroy every dossier past its last day; returns how many. Interrupted, it goes on; run twice, it does nothing more.
+    """Destroy every dossier past its last day; returns how many. Interrupted, it goes on; run twice, no more is done.
 
     While the brake holds and nobody `confirmed`, nothing is destroyed: access stays closed by date (CNS-6.c).
-    The keys of the days that are over follow (`destroy_keys`). Raises Incomplete after all others when some could not be
-    destroyed, OSError when a key could not.
+    The keys of the days that are over follow (`destroy_keys`). Raises Incomplete after all others when some could not
+    be destroyed, OSError when a key could not.
     """
     if not confirmed and (brake := held(now=now)):
         logger.warning("%s destructions wait for an operator (a usual day: %s)", brake.due, brake.usual)
@@ -75,8 +75,9 @@ def destroy_due(*, now: datetime, confirmed: bool = False) -> int:
 def destroy_keys(*, now: datetime, confirmed: bool = False) -> int:
     """CNS-10.b, .c: destroy the keys of the days that are over, everywhere they are kept; returns how many days.
 
-    By date, whatever became of the rows: what they sealed is over in every copy. The brake holds this too, since a wrong
-    clock must not destroy what nothing brings back. Any process may call it: the first one after midnight is in time.
+    By date, whatever became of the rows: what they sealed is over in every copy. The brake holds this too, since a
+    wrong clock must not destroy what nothing brings back. Any process may call it: the first one after midnight is in
+    time.
     """
     today = paris_date(now)
     over = days.overdue(today)
@@ -89,8 +90,9 @@ def destroy_keys(*, now: datetime, confirmed: bool = False) -> int:
 
 
 def keys_held(*, now: datetime) -> bool:
-    """CNS-6.c: whether the brake holds the keys of days that are over: a clock leapt, or these days alone ended for five
-    times a usual day's dossiers. Days whose keys are gone do not count: rows that wait for a worker hold no key back.
+    """CNS-6.c: whether the brake holds the keys of days that are over: a clock leapt, or these days alone ended for
+    five times a usual day's dossiers. Days whose keys are gone do not count: rows that wait for a worker hold no key
+    back.
     """
     today = paris_date(now)
     over = days.overdue(today)
@@ -118,9 +120,10 @@ def held(*, now: datetime) -> Held | None:
 
 @transaction.atomic
 def note_clock(reading: Reading | None) -> None:
-    """Compare a machine's calendar with its uptime, at each run: a leap of two days stays noted until it is undone or confirmed.
+    """Compare a machine's calendar with its uptime, at each run: a leap of two days is noted until undone or confirmed.
 
-    A portal that was stopped for days has leapt nowhere: its machine, or the next start of it, knows the days that passed.
+    A portal that was stopped for days has leapt nowhere: its machine, or the next start of it, knows the days
+    that passed.
     """
     if reading is None:
         return
@@ -139,7 +142,7 @@ def note_clock(reading: Reading | None) -> None:
 
 @transaction.atomic
 def confirm(count: int, *, now: datetime, reading: Reading | None) -> None:
-    """CNS-6.c: an operator has seen how many are due and takes the clock for right; `destroy_due` may follow, confirmed.
+    """CNS-6.c: an operator has seen how many are due and takes the clock for right; `destroy_due` may follow.
 
     Refused when another number is due by now.
     """

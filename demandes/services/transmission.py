@@ -106,7 +106,7 @@ def end_attributions(demande_ids: Collection[int], fin: Fin, now: datetime, *, m
 
 
 def _batch_for(lieu_id: int, livraison: Livraison | None, now: datetime) -> Transmission:
-    """The transmission of a delivery to a lieu, once (ING-5): what comes later, after a kill and a change of coverage, joins it.
+    """The transmission of a delivery to a lieu, once (ING-5): what comes after a kill and another coverage joins it.
 
     Where the lieu has been told of it already, a new one: its fifteen days begin with its own mail (NOT-3).
     """
@@ -123,7 +123,8 @@ def transmit_waiting(
 ) -> int:
     """At the end of a delivery: what it brought or changed, grouped by lieu; returns how many lieux were told.
 
-    One transaction a lieu, so that a kill leaves whole transmissions, each with its mails. `alive` is called before each.
+    One transaction a lieu, so that a kill leaves whole transmissions, each with its mails. `alive` is called before
+    each.
     """
     return _transmit_by_lieu(Demande.objects.filter(livraison=livraison), livraison, now, places, alive=alive)
 
@@ -166,7 +167,7 @@ def _transmit_by_lieu(
 
 
 def tell_families_of(batch: Transmission, now: datetime) -> None:
-    """ING-6.c: each family of this batch learns which lieu has its demande; the mail of one without address is cancelled."""
+    """ING-6.c: each family of this batch learns which lieu has its demande; a mail without address is cancelled."""
     told = Demande.objects.filter(transmission=batch, dossier__isnull=False)
     outbox.post_many(
         [
@@ -178,7 +179,7 @@ def tell_families_of(batch: Transmission, now: datetime) -> None:
 
 
 def note_notified(messages: Sequence[Message]) -> None:
-    """NOT-3: the fifteen days begin with the first mail about a transmission that was accepted. Only the first counts."""
+    """NOT-3: the fifteen days begin with the first mail about a transmission that was accepted, and with no other."""
     first: dict[int, datetime] = {}
     for message in messages:
         if message.sent_at:

@@ -147,7 +147,7 @@ def test_a_delivery_is_on_record_with_its_counts_and_a_report_to_download(client
 @pytest.mark.rule("TEL-3.b")
 def test_the_schema_is_served_with_its_documentation_and_an_example_that_it_accepts(client, db):
     served = client.get("/schemas/demandes-1.xsd")
-    schema = etree.XMLSchema(etree.fromstring(b"".join(served.streaming_content)))
+    schema = etree.XMLSchema(etree.fromstring(served.content))
     page = html.document_fromstring(client.get("/schemas/").content.decode())
     assert page.xpath("//a[contains(@href, 'demandes-1.xsd')]")
     [example] = [block for block in page.xpath("//pre//text()") if "<demandes" in block]

@@ -52,7 +52,7 @@ def seal(day: date, value: bytes, about: str) -> bytes:
     return key.head + nonce + key.cipher.encrypt(nonce, value, about.encode())
 
 
-def open(day: date, sealed: bytes, about: str, *, today: date) -> bytes:
+def open(day: date, sealed: bytes | memoryview, about: str, *, today: date) -> bytes:
     """What was sealed. Gone by date alone once `day` is over, whether or not its key is destroyed. Raises NoKey."""
     if day < today:
         raise Gone
