@@ -5,7 +5,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n<demandes xmlns="urn:extranet-partenaires:demandes:1" version="1.0" emis-le="{at}">\n'
+HEAD = """<?xml version="1.0" encoding="UTF-8"?>
+<demandes xmlns="urn:extranet-partenaires:demandes:1" version="1.0" emis-le="{at}">
+"""
 RECORD = """  <demande reference="{reference}" deposee-le="{at}"{extra}>
     <commune code-insee="{commune}"/>{lieu}
     <demandeur>
@@ -37,7 +39,8 @@ def record(rank: int, now: datetime, **changes: Any) -> str:
         "enfants": f"<enfant><date-naissance>{(now - timedelta(days=400)).date()}</date-naissance></enfant>",
         "modes": "<mode>creche-collective</mode>",
         "start": (now + timedelta(days=60)).date(),
-        "horaires": '\n      <horaires><jour nom="lundi" de="08:30" a="17:30"/><jour nom="jeudi" de="08:30" a="17:30"/></horaires>',
+        "horaires": '\n      <horaires><jour nom="lundi" de="08:30" a="17:30"/>'
+        '<jour nom="jeudi" de="08:30" a="17:30"/></horaires>',
         "tail": "",
     }
     return RECORD.format(**(values | changes))

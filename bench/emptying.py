@@ -6,7 +6,7 @@ from django.db import connection
 
 
 def empty(tables: Iterable[str], *, cascade: bool = False) -> None:
-    """TRUNCATE; the append-only tables refuse it to all but a superuser who says that it replays: these databases' is one."""
+    """TRUNCATE; the append-only tables refuse it to all but a superuser who says that it replays."""
     quoted = ", ".join(connection.ops.quote_name(name) for name in tables)
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")

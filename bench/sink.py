@@ -1,4 +1,4 @@
-"""A mail server that takes everything and keeps nothing, in a process of its own: `python -m bench.sink` prints its port."""
+"""A mail server that takes everything and keeps nothing, in its own process: `python -m bench.sink` prints its port."""
 
 import socketserver
 

@@ -43,7 +43,7 @@ def clear() -> None:
 
 
 def lieux(count: int, now: datetime) -> list[Lieu]:
-    """`count` more lieux under a convention in force, each with a commune and a person who may act; the first is LARGE_LIEU."""
+    """`count` more lieux under a convention in force, each with a commune and a person; first LARGE_LIEU."""
     start, have = date(2025, 1, 15), Lieu.objects.count()
     communes = list(Commune.objects.filter(caf__isnull=False).order_by("-population")[: have + count])[have:]
     if not have:

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import Count, OuterRef, QuerySet, Subquery
@@ -148,8 +149,8 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
                 acte_uuid=queries.founding_acte(convention).uuid, by=by, now=now, **data
             ),
             done="La signature est enregistrée.",
-            explain="La convention prend effet à la date de la dernière des quatre signatures : convention et annexe 1, par "
-            "le gestionnaire et par la Caf.",
+            explain="La convention prend effet à la date de la dernière des quatre signatures : convention et "
+            "annexe 1, par le gestionnaire et par la Caf.",
         ),
         Act(
             slug="acte-autorisant",
@@ -162,8 +163,8 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
                 acte_uuid=queries.founding_acte(convention).uuid, by=by, now=now, **data
             ),
             done="L’acte est enregistré.",
-            explain="La décision ou la délibération qui autorise le gestionnaire à signer doit être parvenue à la préfecture "
-            "avant sa signature.",
+            explain="La décision ou la délibération qui autorise le gestionnaire à signer doit être parvenue à la "
+            "préfecture avant sa signature.",
         ),
         Act(
             slug="abandonner",
@@ -176,8 +177,8 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
                 convention_uuid=convention.uuid, by=by, now=now, **data
             ),
             done="La convention est abandonnée.",
-            explain="Plus rien ne pourra y être signé. Les documents et les signatures déjà enregistrés restent dans l’historique, et "
-            "le lieu peut déposer une nouvelle demande d’habilitation.",
+            explain="Plus rien ne pourra y être signé. Les documents et les signatures déjà enregistrés restent dans "
+            "l’historique, et le lieu peut déposer une nouvelle demande d’habilitation.",
         ),
         Act(
             slug="suspendre",
@@ -190,8 +191,8 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
                 convention_uuid=convention.uuid, by=by, now=now, **data
             ),
             done="Le lieu est suspendu.",
-            explain="Dès maintenant, personne de ce lieu ne voit plus aucune demande, et il n’en reçoit plus. La convention "
-            "reste en vigueur.",
+            explain="Dès maintenant, personne de ce lieu ne voit plus aucune demande, et il n’en reçoit plus. La "
+            "convention reste en vigueur.",
         ),
         Act(
             slug="lever-la-suspension",
@@ -249,7 +250,7 @@ class ConventionAdmin(ActsMixin, CafScopedAdmin):
         kept = register.keep_pdf(queries.founding_acte(convention), now=clock.now())
         return attachment(kept, f"{convention.numero}.pdf")
 
-    def file_view(self, request: HttpRequest, object_id: str, file_id: str) -> FileResponse:
+    def file_view(self, request: HttpRequest, object_id: str, file_id: UUID) -> FileResponse:
         """A signed document of this convention."""
         convention = self.visible_or_404(request, object_id)
         rights.check(role_of(request.user), "read_files")

@@ -1,11 +1,12 @@
 """What agents type about a convention."""
 
 from datetime import date
+from typing import Any
 
 from django import forms
 
 from conventions import queries
-from conventions.models import Acte, NatureActe, Partie
+from conventions.models import Acte, Convention, NatureActe, Partie
 from extranet.core.web.forms import AddressField
 
 BOTH = "convention,annexe1"
@@ -16,7 +17,7 @@ class DateField(forms.DateField):
 
     widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 
-    def __init__(self, **kwargs: object):
+    def __init__(self, **kwargs: Any):
         messages = {"invalid": "Indiquez une date sous la forme jj/mm/aaaa.", "required": "Indiquez une date."}
         super().__init__(input_formats=["%Y-%m-%d", "%d/%m/%Y"], error_messages=messages, **kwargs)
 
@@ -64,7 +65,7 @@ class SignatureForm(forms.Form):
         help_text="Seulement pour remplacer une signature déjà enregistrée : l’ancienne reste dans l’historique.",
     )
 
-    def __init__(self, *args: object, obj: object, **kwargs: object):
+    def __init__(self, *args: Any, obj: Convention, **kwargs: Any):
         super().__init__(*args, **kwargs)
         if not queries.signed_dates(queries.founding_acte(obj)):
             del self.fields["reason"]

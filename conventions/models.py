@@ -1,4 +1,4 @@
-"""The contract register: who signed what for which lieu, which communes and persons are covered, between which dates."""
+"""The contract register: who signed what for which lieu, which communes and persons it covers, between which dates."""
 
 import uuid
 
@@ -580,7 +580,7 @@ class Couverture(Ligne):
 
 
 class Personne(models.Model):
-    """Somebody named in the annexe 1 of a lieu. Its lines follow each other: a change of function is not a new person."""
+    """Somebody named in the annexe 1 of a lieu. Its lines follow each other: another function is no new person."""
 
     class Donnees:
         famille = ()
@@ -689,7 +689,7 @@ class Courrier(models.Model):
 
 
 class Resiliation(models.Model):
-    """The end that a letter asks for: at an anniversary, or at once for breach (CON-4, CON-5). Withdrawn only by both."""
+    """The end that a letter asks for: at an anniversary, or at once for breach (CON-4, CON-5). Both may withdraw it."""
 
     class Nature(models.TextChoices):
         ANNIVERSAIRE = "anniversaire", "à l’échéance"

@@ -1,7 +1,6 @@
 """Reads of the register: who holds a convention today, and which communes it covers."""
 
 from datetime import date, datetime
-from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
@@ -21,6 +20,7 @@ from conventions.models import (
     Suspension,
 )
 from conventions.workflow import EtatConvention
+from extranet.core.accounts.models import User
 from extranet.core.dates import paris_date
 from extranet.core.words import date_courte
 from extranet.territory.models import Commune
@@ -123,12 +123,12 @@ def identity_on(owner: Lieu | Gestionnaire, day: date) -> IdentiteLieu | Identit
     return held.latest("from_on", "pk")
 
 
-def conventions_visible_to(user: Any) -> QuerySet[Convention]:
+def conventions_visible_to(user: User) -> QuerySet[Convention]:
     """The conventions of the agent's own Caf, all for the Cnaf, none for anybody else."""
     return Convention.objects.filter(lieu__caf__in=cafs_visible_to(user)).select_related("gestionnaire", "lieu__caf")
 
 
-def gestionnaires_visible_to(user: Any) -> QuerySet[Gestionnaire]:
+def gestionnaires_visible_to(user: User) -> QuerySet[Gestionnaire]:
     """The gestionnaires of the agent's own Caf, all for the Cnaf, none for anybody else."""
     return Gestionnaire.objects.filter(caf__in=cafs_visible_to(user))
 
@@ -201,8 +201,9 @@ def faults_of(acte: Acte) -> list[str]:
     ]
     if early:
         faults.append(
-            f"Le gestionnaire a signé le {date_courte(min(early))}, avant que l’acte qui l’y autorise ne parvienne à la "
-            f"préfecture ({date_courte(acte.deliberation_received_on)}). Faites signer de nouveau, puis corrigez la signature."
+            f"Le gestionnaire a signé le {date_courte(min(early))}, avant que l’acte qui l’y autorise ne parvienne à "
+            f"la préfecture ({date_courte(acte.deliberation_received_on)}). Faites signer de nouveau, puis corrigez la "
+            "signature."
         )
     if gestionnaire.nature in rules.PUBLIC_BODIES and not acte.deliberation_received_on:
         faults.append(

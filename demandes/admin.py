@@ -21,6 +21,7 @@ from demandes.models import Attribution, Demande, Livraison
 from demandes.services import deliveries, orientation
 from demandes.workflow import ALIVE, DEMANDE, Etat, EtatLivraison, Motif
 from extranet.core import clock
+from extranet.core.accounts.person import person
 from extranet.core.dates import paris_date
 from extranet.core.languages import date_longue
 from extranet.core.words import date_courte
@@ -155,9 +156,9 @@ class DemandeAdmin(ActsMixin):
                 now=now,
             ),
             done="C’est fait : le lieu choisi est prévenu, et les familles qui ont laissé une adresse aussi.",
-            explain="Le lieu choisi reçoit un courriel et a quinze jours pour récupérer ce qui lui est confié ; chaque famille apprend "
-            "quel lieu va lui répondre. Le lieu qui avait la demande est prévenu et n’y a plus accès ; s’il l’avait récupérée, il doit "
-            "détruire ses copies. La date de destruction ne change pas.",
+            explain="Le lieu choisi reçoit un courriel et a quinze jours pour récupérer ce qui lui est confié ; chaque "
+            "famille apprend quel lieu va lui répondre. Le lieu qui avait la demande est prévenu et n’y a plus accès ; "
+            "s’il l’avait récupérée, il doit détruire ses copies. La date de destruction ne change pas.",
         ),
         Act(
             slug="reprendre",
@@ -172,8 +173,8 @@ class DemandeAdmin(ActsMixin):
                 demande_ids=[demande.pk for demande in demandes], by=by, now=now
             ),
             done="C’est fait : plus aucun lieu n’a ces demandes, elles sont à orienter.",
-            explain="Personne, dans le lieu actuel, ne peut récupérer ces demandes. Remises à orienter, elles attendent qu’un lieu "
-            "les reçoive. La date de destruction ne change pas.",
+            explain="Personne, dans le lieu actuel, ne peut récupérer ces demandes. Remises à orienter, elles "
+            "attendent qu’un lieu les reçoive. La date de destruction ne change pas.",
         ),
     ]
 
@@ -269,7 +270,7 @@ class LivraisonAdmin(CafScopedAdmin):
     def etat(self, livraison: Livraison) -> str:
         return format_html('<span class="badge badge--{}">{}</span>', livraison.state, livraison.get_state_display())
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         """A reason is shown where there is one."""
         return [name for name in self.fields if name != "motif" or (obj and obj.motif)]
 
@@ -326,7 +327,7 @@ class LivraisonAdmin(CafScopedAdmin):
         upload = form.cleaned_data["depot"]
         try:
             livraison = deliveries.register(
-                upload, nom=upload.name, origine=Livraison.Origine.DEPOT, by=request.user, now=clock.now()
+                upload, nom=upload.name, origine=Livraison.Origine.DEPOT, by=person(request), now=clock.now()
             )
         except deliveries.TooLarge:
             form.add_error("depot", "Ce fichier dépasse 2 Gio.")

@@ -284,7 +284,7 @@ class EnfantsFormSet(Rows):
         return [child for form in self.forms if (child := form.enfant())]
 
 
-Enfants = forms.formset_factory(
+Enfants: type[EnfantsFormSet] = forms.formset_factory(  # type: ignore[assignment]
     EnfantForm, formset=EnfantsFormSet, extra=1, max_num=EnfantsFormSet.MOST, absolute_max=EnfantsFormSet.MOST
 )
 

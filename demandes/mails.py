@@ -188,7 +188,7 @@ def non_notifiee(message: Message, now: datetime) -> Mail | None:
 # --- to a family ---------------------------------------------------------------------------------------------------
 
 
-def _demandes(messages: Sequence[Message], now: datetime) -> dict[Any, Demande]:
+def _demandes(messages: Sequence[Message], now: datetime) -> dict[Any, Demande | None]:
     rows = Demande.objects.select_related("lieu", "commune", "transmission", "dossier")
     found = rows.in_bulk([message.about["demande"] for message in messages])
     return {message.pk: found.get(message.about["demande"]) for message in messages}

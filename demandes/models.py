@@ -155,7 +155,7 @@ class Transmission(models.Model):
 class Demande(models.Model):
     """A family's request, addressed to at most one lieu. Neutral: it survives the destruction of its dossier.
 
-    `lieu` and `transmission` name the attribution that is open, beside the state, for lists; the others are its history.
+    `lieu` and `transmission` name the open attribution, beside the state, for lists; the others are its history.
     """
 
     class Source(models.TextChoices):
@@ -222,6 +222,11 @@ class Demande(models.Model):
     closed_at = models.DateTimeField("traitée le", null=True)
     destroyed_at = models.DateTimeField("détruite le", null=True)
 
+    # What the pages of a lieu show of it, worked out by their views; no columns.
+    contenu: Contenu | None = None
+    delai: Delay | None = None
+    echeance = ""
+
     class Meta:
         verbose_name = "demande"
         constraints = [
@@ -275,7 +280,7 @@ MODES = ("creche_collective", "assistante_maternelle", "garde_a_domicile")
 
 
 class Attribution(models.Model):
-    """A demande at a lieu, from its transmission to its end there: what that lieu received, and answers for (DEM-5, CNS-3)."""
+    """A demande at a lieu, from its transmission to its end there: what that lieu received and answers for (CNS-3)."""
 
     class Donnees:
         famille = ()
@@ -379,7 +384,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 @sealed(months=12)
 class Remise(models.Model):
-    """One access to a dossier, written before the first byte leaves (ACC-2). Append-only, no family data, no key to it."""
+    """One access to a dossier, written before the first byte leaves (ACC-2). Append-only; of the family, nothing."""
 
     class Mode(models.TextChoices):
         LISTE = "liste", "nom vu dans la liste"

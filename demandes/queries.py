@@ -5,7 +5,6 @@ from collections.abc import Collection
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from statistics import median_low
-from typing import Any
 
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, When
 from django.utils.translation import gettext as _
@@ -13,6 +12,7 @@ from django.utils.translation import gettext as _
 from demandes.models import Attribution, Demande, Dossier, Livraison, Transmission
 from demandes.workflow import ALIVE, AT_A_LIEU, LEFT, Etat, EtatLivraison
 from extranet.core import signed
+from extranet.core.accounts.models import User
 from extranet.core.dates import paris_date
 from extranet.core.errors import Gone, NoKey, NotFound
 from extranet.core.languages import date_longue
@@ -26,12 +26,12 @@ WAITING_FIRST = Case(When(state=Etat.TRANSMISE, then=0), default=1)
 # --- a lieu's persons -----------------------------------------------------------------------------------------------
 
 
-def own_lieux(user: Any, now: datetime) -> list[int]:
+def own_lieux(user: User, now: datetime) -> list[int]:
     """ACC-1: their few keys, not the question: the indexes by lieu are read instead of every row."""
     return list(habilitations.lieux_of(user, now).values_list("pk", flat=True))
 
 
-def demandes_visible_to(user: Any, now: datetime) -> QuerySet[Demande]:
+def demandes_visible_to(user: User, now: datetime) -> QuerySet[Demande]:
     """ACC-1, CNS-1: at one's lieux under a convention in force, not past the last day, not destroyed."""
     return (
         Demande.objects.filter(lieu__in=own_lieux(user, now), state__in=AT_A_LIEU, last_day__gte=paris_date(now))
@@ -40,7 +40,7 @@ def demandes_visible_to(user: Any, now: datetime) -> QuerySet[Demande]:
     )
 
 
-def require_visible(user: Any, wanted: Collection[uuid.UUID], now: datetime, *, lock: bool = False) -> list[Demande]:
+def require_visible(user: User, wanted: Collection[uuid.UUID], now: datetime, *, lock: bool = False) -> list[Demande]:
     """The demandes of `wanted`, all of them: 404 when one was never at `user`'s lieux, 410 when one has left them, is
     destroyed or past its day.
 

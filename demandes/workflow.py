@@ -1,4 +1,4 @@
-"""States of a demande (DEM-5) and of a delivery, and how an attribution ends. "Notified" and "late" are worked out from dates."""
+"""States of a demande (DEM-5) and of a delivery, and how an attribution ends. Lateness is worked out from dates."""
 
 from django.db.models import TextChoices
 
@@ -72,7 +72,7 @@ LEFT = [Fin.REATTRIBUEE, Fin.REPRISE, Fin.CONVENTION]  # it went on without this
 
 
 class Motif(TextChoices):
-    """Why an agent takes a demande from a lieu that has picked it up, or still has the time to. Codes: no text about a family."""
+    """Why an agent takes a demande from a lieu that has picked it up, or has the time to. No text about a family."""
 
     FAMILLE = "famille", "à la demande de la famille"
     EMPECHE = "empeche", "le lieu ne peut pas répondre"

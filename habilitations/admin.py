@@ -115,7 +115,8 @@ class DemandeHabilitationAdmin(ActsMixin):
             obstacle=lambda demande, by, now: applications.acceptance_obstacle(demande),
             run=lambda demande, data, by, now: applications.accept(demande_id=demande.pk, by=by, now=now),
             done="La demande est acceptée : la convention est prête à signer.",
-            explain="Le lieu, son gestionnaire et la convention à signer sont créés. Sauf réglage contraire de votre Caf, une autre personne ouvrira les accès.",
+            explain="Le lieu, son gestionnaire et la convention à signer sont créés. Sauf réglage contraire de "
+            "votre Caf, une autre personne ouvrira les accès.",
         ),
         Act(
             slug="refuser",
@@ -137,8 +138,8 @@ class DemandeHabilitationAdmin(ActsMixin):
                 demande_id=demande.pk, by=by, now=now, **data
             ),
             done="Le complément est demandé ; le lieu reçoit un lien pour répondre.",
-            explain="Le lien rouvre le formulaire avec ce que le lieu a envoyé, et ne sert qu’une fois. Un lien envoyé auparavant "
-            "et resté sans réponse ne sert plus.",
+            explain="Le lien rouvre le formulaire avec ce que le lieu a envoyé, et ne sert qu’une fois. Un lien envoyé "
+            "auparavant et resté sans réponse ne sert plus.",
         ),
         Act(
             slug="transferer",
@@ -149,7 +150,8 @@ class DemandeHabilitationAdmin(ActsMixin):
             available=lambda demande: DEMANDE_HABILITATION.may(demande, "transfer"),
             run=lambda demande, data, by, now: applications.transfer(demande_id=demande.pk, by=by, now=now, **data),
             done="La demande est transférée ; le lieu et la nouvelle Caf sont prévenus.",
-            explain="Vous ne verrez plus cette demande. La nouvelle Caf fera corriger les communes qui ne sont pas de son territoire.",
+            explain="Vous ne verrez plus cette demande. La nouvelle Caf fera corriger les communes qui ne sont pas de "
+            "son territoire.",
         ),
     ]
 
@@ -224,8 +226,8 @@ class PersonneAActiverAdmin(ActsMixin):
                 personne_ids=[personne.pk for personne in personnes], by=by, now=now
             ),
             done="C’est fait : chaque personne reçoit un courriel pour entrer, et le gestionnaire est prévenu.",
-            explain="Chaque personne reçoit l’information sur ses données et, si elle n’a pas encore de compte, un mot de passe "
-            "provisoire ; le gestionnaire apprend qui a maintenant accès.",
+            explain="Chaque personne reçoit l’information sur ses données et, si elle n’a pas encore de compte, un mot "
+            "de passe provisoire ; le gestionnaire apprend qui a maintenant accès.",
         )
     ]
 
@@ -239,7 +241,7 @@ class PersonneAActiverAdmin(ActsMixin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[PersonneAActiver]:
         rows = super().get_queryset(request)
         # The page of somebody just activated stays, so that the act ends somewhere.
-        if request.resolver_match and request.resolver_match.url_name.endswith("_changelist"):
+        if request.resolver_match and (request.resolver_match.url_name or "").endswith("_changelist"):
             return rows.filter(pk__in=queries.to_activate(clock.now()).values("pk"))
         return rows
 

@@ -156,7 +156,7 @@ class PersonnesFormSet(Rows):
         return [PersonneDonnee(**form.cleaned_data) for form in self.forms if form.cleaned_data]
 
 
-Personnes = forms.formset_factory(
+Personnes: type[PersonnesFormSet] = forms.formset_factory(  # type: ignore[assignment]
     PersonneForm,
     formset=PersonnesFormSet,
     extra=0,

@@ -1,7 +1,7 @@
 """What each mail about applications and access says.
 
-No subject holds what somebody typed, nor does any mail to an address that nobody has verified (RGP-2, DEM-4.f): else the
-public form would carry strangers' texts to strangers.
+No subject holds what somebody typed, nor does any mail to an address that nobody has verified (RGP-2, DEM-4.f): else
+the public form would carry strangers' texts to strangers.
 """
 
 import uuid
@@ -31,7 +31,7 @@ def _mail(message: Message, subject: str, **context: Any) -> Mail:
     return Mail(subject, f"{app}/courriels/{name}", context)
 
 
-def _applications(messages: Sequence[Message], now: datetime) -> dict[Any, DemandeHabilitation]:
+def _applications(messages: Sequence[Message], now: datetime) -> dict[Any, DemandeHabilitation | None]:
     rows = DemandeHabilitation.objects.select_related("caf", "version").prefetch_related("version__communes__commune")
     found = rows.in_bulk([message.about["demande"] for message in messages])
     return {message.pk: found.get(message.about["demande"]) for message in messages}
@@ -68,7 +68,7 @@ def a_examiner(message: Message, now: datetime) -> Mail | None:
         message,
         f"Demande d’habilitation {demande.reference} à examiner",
         demande=demande,
-        communes=sorted(str(line.commune) for line in demande.version.communes.all()),
+        communes=sorted(str(line.commune) for line in demande.latest.communes.all()),
         lien=link("admin:habilitations_demandehabilitation_change", demande.pk),
     )
 
@@ -87,7 +87,7 @@ def completee(message: Message, now: datetime) -> Mail | None:
     return _mail(message, f"Demande d’habilitation {demande.reference} complétée", demande=demande, lien=lien)
 
 
-def _complements(messages: Sequence[Message], now: datetime) -> dict[Any, Complement]:
+def _complements(messages: Sequence[Message], now: datetime) -> dict[Any, Complement | None]:
     rows = Complement.objects.select_related("demande__caf")
     found = rows.in_bulk([message.about["complement"] for message in messages])
     return {message.pk: found.get(message.about["complement"]) for message in messages}
@@ -108,7 +108,7 @@ def complement(message: Message, now: datetime) -> Mail | None:
     )
 
 
-def _transferts(messages: Sequence[Message], now: datetime) -> dict[Any, TransfertDemande]:
+def _transferts(messages: Sequence[Message], now: datetime) -> dict[Any, TransfertDemande | None]:
     rows = TransfertDemande.objects.select_related("demande", "from_caf", "to_caf")
     found = rows.in_bulk([message.about["transfert"] for message in messages])
     return {message.pk: found.get(message.about["transfert"]) for message in messages}

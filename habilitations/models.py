@@ -58,6 +58,12 @@ class DemandeHabilitation(models.Model):
         return self.reference
 
     @property
+    def latest(self) -> "VersionDemande":
+        """The last version: it is written in the transaction that makes the application (HAB-6.d)."""
+        assert self.version is not None
+        return self.version
+
+    @property
     def journal_caf(self) -> str:
         """The Caf under which the journal files what concerns this row."""
         return self.caf_id

@@ -13,6 +13,7 @@ from django.utils.text import capfirst
 from conventions import queries as conventions
 from conventions.models import Lieu, PersonneInscrite
 from conventions.rules import siren_is_valid
+from extranet.core.accounts.models import User
 from extranet.core.dates import paris_date
 from extranet.core.errors import Gone, NotFound
 from extranet.core.words import telephone
@@ -53,19 +54,19 @@ def entering(now: datetime) -> QuerySet[Habilitation]:
 
 
 def bound(now: datetime) -> QuerySet[Habilitation]:
-    """CON-6: `active`, and those named until the end of a convention that nothing followed: they answer for its copies."""
+    """CON-6: `active`, and those named to the end of a convention that nothing followed: they answer for its copies."""
     day = paris_date(now)
     named = conventions.named_on(day).filter(personne=OuterRef("personne"))
     to_the_end = conventions.named_to_the_end(day).filter(personne=OuterRef("personne"))
     return _open(now).filter(Exists(named) | Exists(to_the_end))
 
 
-def lieux_of(user: Any, now: datetime) -> QuerySet[Lieu]:
+def lieux_of(user: User, now: datetime) -> QuerySet[Lieu]:
     """ACC-1, ACC-6: lieux that `user` may act for: named in annexe 1 today, not suspended, convention in force."""
     return conventions.lieux_in_force(now).filter(pk__in=active(now).filter(user=user).values("personne__lieu"))
 
 
-def lieux_to_attest(user: Any, now: datetime) -> QuerySet[Lieu]:
+def lieux_to_attest(user: User, now: datetime) -> QuerySet[Lieu]:
     """CON-6: lieux for which `user` may sign an attestation, even after the convention's end."""
     return Lieu.objects.filter(pk__in=bound(now).filter(user=user).values("personne__lieu"))
 
@@ -86,7 +87,7 @@ def lieux_without_anybody(now: datetime) -> QuerySet[Lieu]:
     return Lieu.objects.exclude(pk__in=served.values("pk"))
 
 
-def qualite_of(user: Any, lieu: Lieu, now: datetime) -> str:
+def qualite_of(user: User, lieu: Lieu, now: datetime) -> str:
     """The function under which `user` is named in annexe 1 of `lieu`, or was to the end of its convention."""
     own, day = bound(now).filter(user=user, personne__lieu=lieu).values("personne"), paris_date(now)
     for lines in (conventions.named_on(day), conventions.named_to_the_end(day)):
@@ -111,7 +112,7 @@ def applications_waiting() -> QuerySet[DemandeHabilitation]:
     return DemandeHabilitation.objects.filter(state=EtatDemandeHabilitation.DEPOSEE)
 
 
-def applications_visible_to(user: Any) -> QuerySet[DemandeHabilitation]:
+def applications_visible_to(user: User) -> QuerySet[DemandeHabilitation]:
     """HAB-6: applications addressed to the agent's Caf, and to no other: not the Cnaf's to see."""
     agent = agent_of(user)
     return DemandeHabilitation.objects.filter(caf=agent.caf_id) if agent else DemandeHabilitation.objects.none()
@@ -119,13 +120,13 @@ def applications_visible_to(user: Any) -> QuerySet[DemandeHabilitation]:
 
 def communes_elsewhere(demande: DemandeHabilitation) -> list[Commune]:
     """HAB-2.a: communes of the last version that are not, or no longer, of the territory of its Caf."""
-    asked = Commune.objects.filter(pk__in=demande.version.communes.values("commune"))
+    asked = Commune.objects.filter(pk__in=demande.latest.communes.values("commune"))
     return list(asked.exclude(caf=demande.caf_id, actuelle=True).order_by("nom_recherche", "pk"))
 
 
 def warnings_about(demande: DemandeHabilitation, now: datetime) -> list[str]:
     """HAB-6: what an agent should look at before deciding."""
-    found, version = [], demande.version
+    found, version = list[str](), demande.latest
     if not siren_is_valid(version.gestionnaire_siren):
         found.append("La clé du SIREN n’est pas bonne.")
     if elsewhere := communes_elsewhere(demande):
@@ -205,7 +206,7 @@ def _columns(version: VersionDemande, earlier: VersionDemande | None, starts: st
     for field in version._meta.concrete_fields:
         if field.name.startswith(starts):
             now, before = _said(version, field), _said(earlier, field) if earlier else None
-            lines.append(Ligne(capfirst(field.verbose_name), now, before if before != now else None))
+            lines.append(Ligne(capfirst(str(field.verbose_name)), now, before if before != now else None))
     return lines
 
 

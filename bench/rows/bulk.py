@@ -1,4 +1,4 @@
-"""Two hundred demandes as one PDF, with its XML and its records, against bare WeasyPrint of the same HTML in one process."""
+"""Two hundred demandes as one PDF, with its XML and its records, against bare WeasyPrint of the same HTML."""
 
 import subprocess
 import sys

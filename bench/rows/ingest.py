@@ -1,4 +1,4 @@
-"""Ingestion of deliveries against the least that could be done: parse, validate by the schema, COPY the same columns, on one core."""
+"""Ingestion of deliveries against the least that could be done: parse, validate by the schema, COPY the columns."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Sending what waits in the outbox against bare smtplib sending the same composed messages, to the same sink process."""
+"""Sending what waits in the outbox against bare smtplib sending the same composed messages, to the same sink."""
 
 import smtplib
 import statistics

@@ -1,4 +1,4 @@
-"""A family's sending, from its summary to the redirect, against bare inserts of the rows that it makes, in one transaction."""
+"""A family's sending, from its summary to the redirect, against bare inserts of its rows, in one transaction."""
 
 import statistics
 import time

@@ -1,4 +1,4 @@
-"""What people wait for among a million live demandes (SIZE), against the same among ten thousand: p95 of whole requests."""
+"""What people wait for among a million live demandes (SIZE), against ten thousand: p95 of whole requests."""
 
 import os
 import statistics

@@ -1,7 +1,8 @@
-"""Where the convention's text carries each clause of the reference convention, and what it says that the portal does (CON-11).
+"""Where the convention's text carries each clause of the reference, and what it says that the portal does (CON-11).
 
-A test renders the text and fails on a clause without its article, on a promise whose rule is not built, and on a sentence
-about the portal that no promise names. What goes beyond the reference is in docs/guides/convention-note-juristes.md.
+A test renders the text and fails on a clause without its article, on a promise whose rule is not built, and on a
+sentence about the portal that no promise names. What goes beyond the reference is in
+docs/guides/convention-note-juristes.md.
 """
 
 from dataclasses import dataclass
@@ -164,7 +165,7 @@ CARRIED: dict[str, tuple[Passage, ...]] = {
 }
 
 # What the text says that the portal does, in words of the text → the clauses of docs/rules.md that make it true.
-# The rights that it gives to a party (to verify, to end, to suspend) are not here: they bind whether or not a page serves them.
+# The rights that it gives to a party (to verify, to end, to suspend) are not here: they bind without any page.
 PROMISES: dict[str, tuple[str, ...]] = {
     "la Caf habilite le lieu d’information à récupérer sur le portail": ("TEL-1.a", "TEL-3.a"),
     "Une demande n’est confiée qu’à un seul lieu d’information à la fois": ("DEM-5.a",),

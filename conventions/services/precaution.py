@@ -42,7 +42,7 @@ def lift_obstacle(convention: Convention, by: User) -> Answer | None:
 
 @transaction.atomic
 def lift(*, convention_uuid: UUID, by: User, now: datetime) -> Convention:
-    """CON-5.b: the lieu has its access and new demandes again. By another person than who suspended it, as for opening."""
+    """CON-5.b: the lieu has its access and new demandes again. By another than who suspended it, as for opening."""
     convention = _held(convention_uuid, by)
     rights.check(role_of(by), "lift")
     if fault := lift_obstacle(convention, by):

@@ -105,7 +105,7 @@ def _open_lines(
 
 
 def _signer(caf: str, siren: str) -> tuple[Gestionnaire, bool]:
-    """The gestionnaire of this SIREN, and whether a convention of it stands: then its identity changes by avenant (CON-7)."""
+    """The gestionnaire of this SIREN, and whether a convention of it stands: then only avenants change it (CON-7)."""
     found, made = Gestionnaire.objects.get_or_create(caf_id=caf, siren=siren)
     stand = found.conventions.filter(state__in=[EtatConvention.PREPARATION, EtatConvention.SIGNEE], ended_on=None)
     return found, not made and stand.exists()
@@ -218,7 +218,7 @@ def _require_addresses(acte: Acte, lieu: Lieu, addresses: list[str]) -> None:
 
 
 def keep_pdf(acte: Acte, *, now: datetime) -> StoredFile:
-    """CON-1: render the paper to be signed, once, all pieces in one file; what is kept never changes. No lock meanwhile."""
+    """CON-1: render the paper to be signed, once, all pieces in one file, which never changes. No lock meanwhile."""
     if (kept := queries.pieces_of(acte)[0].pdf) is None:
         content = document.write(acte, now)
         with transaction.atomic():
@@ -238,8 +238,9 @@ def apply_acte(acte: Acte) -> None:
     day = acte.effective_on
     assert day is not None
     for lines in (Couverture.objects, PersonneInscrite.objects):
-        for closed in lines.filter(closed_by=acte):
-            lines.filter(pk=closed.pk).update(until_on=rules.last_day_of_line(closed.from_on, day))
+        for pk, since in lines.filter(closed_by=acte).values_list("pk", "from_on"):
+            assert since is not None
+            lines.filter(pk=pk).update(until_on=rules.last_day_of_line(since, day))
         lines.filter(opened_by=acte).update(from_on=day)
 
 

@@ -136,7 +136,7 @@ def record_deliberation(
     by: User,
     now: datetime,
 ) -> Acte:
-    """CON-2: the décision or délibération that allowed the gestionnaire to sign; the journal keeps what stood before."""
+    """CON-2: the décision or délibération that allowed the gestionnaire to sign; the journal keeps the one before."""
     acte = _lock(acte_uuid, by)
     rights.check(role_of(by), "record_deliberation")
     _require_open(acte)

@@ -1,4 +1,4 @@
-"""What each mail about attestations says, read from the present at sending. None: it lost its purpose and is cancelled."""
+"""What each mail about attestations says, read from the present at sending. None: without purpose, cancelled."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -2,23 +2,23 @@
 
 from collections.abc import Collection
 from datetime import date, datetime
-from typing import Any
 
 from django.db.models import Count, QuerySet
 
 from demandes.attestations.models import Attestation
 from demandes.attestations.workflow import EtatAttestation
 from demandes.models import Attribution
+from extranet.core.accounts.models import User
 from habilitations import queries as habilitations
 
 
-def attestations_of(user: Any, now: datetime) -> QuerySet[Attestation]:
+def attestations_of(user: User, now: datetime) -> QuerySet[Attestation]:
     """CNS-3, CON-6: attestations of the lieux of `user`, even after the convention's end."""
     lieux = list(habilitations.lieux_to_attest(user, now).values_list("pk", flat=True))
     return Attestation.objects.filter(lieu__in=lieux).select_related("lieu").annotate(nombre=Count("lignes"))
 
 
-def to_sign(user: Any, now: datetime) -> int:
+def to_sign(user: User, now: datetime) -> int:
     """How many of them wait for a signature."""
     return attestations_of(user, now).filter(state=EtatAttestation.OUVERTE).count()
 

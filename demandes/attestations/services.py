@@ -17,6 +17,7 @@ from demandes.models import Attribution
 from demandes.services.reminders import LOOK_BACK
 from demandes.workflow import Etat
 from extranet.core import apart
+from extranet.core.accounts.models import User
 from extranet.core.dates import paris_date
 from extranet.core.documents import seal, store
 from extranet.core.errors import Refused
@@ -114,8 +115,8 @@ def remind(*, now: datetime) -> int:
 
 
 @transaction.atomic
-def sign(attestation_uuid: uuid.UUID, *, copies: frozenset[str], visa: str, by: Any, now: datetime) -> Attestation:
-    """CNS-4: sign as `by`, whose password was just asked again. Every kind of copy must be ticked; then it is locked."""
+def sign(attestation_uuid: uuid.UUID, *, copies: frozenset[str], visa: str, by: User, now: datetime) -> Attestation:
+    """CNS-4: sign as `by`, whose password was just asked again. Every kind of copy must be ticked; it is locked."""
     signable = Attestation.objects.filter(lieu__in=habilitations.lieux_to_attest(by, now)).select_related("lieu")
     attestation = get_object_or_404(signable.select_for_update(of=("self",)), uuid=attestation_uuid)
     ATTESTATION.require(attestation, "sign")
@@ -127,6 +128,7 @@ def sign(attestation_uuid: uuid.UUID, *, copies: frozenset[str], visa: str, by: 
     attestation.list_sha256 = list_digest(attestation)
     sealed = seal.seal(documents.write(attestation, now), reason="Attestation de destruction", now=now)
     kept = store.keep(sealed, media_type="application/pdf", nature="attestation", now=now)
+    ticked: dict[str, Any] = dict.fromkeys(COPIES, True)
     ATTESTATION.apply(
         attestation,
         "sign",
@@ -141,7 +143,7 @@ def sign(attestation_uuid: uuid.UUID, *, copies: frozenset[str], visa: str, by: 
         list_sha256=attestation.list_sha256,
         pdf=kept,
         pdf_sha256=kept.sha256,
-        **dict.fromkeys(COPIES, True),
+        **ticked,
     )
     return attestation
 

@@ -21,7 +21,7 @@ def write(demandes: Sequence[Demande], now: datetime, *, apart: bool = False) ->
 
 
 def distinct(references: Iterable[str]) -> Iterator[str]:
-    """A name for each reference, the reference itself where it may: on some systems `A.pdf` and `a.pdf` are one file."""
+    """A name for each reference, the reference itself where it may: elsewhere `A.pdf` and `a.pdf` may be one file."""
     wanted, taken = list(references), set[str]()
     own = {reference.casefold() for reference in wanted}
     for reference in wanted:

@@ -1,5 +1,5 @@
-"""Why a record is set aside or mended, and why the form cannot be sent: a code where it is kept or passed on, a sentence
-where somebody reads it, in the language of the page (ING-3, DEM-9).
+"""Why a record is set aside or mended, and why the form cannot be sent: a code where it is kept or passed on, a
+sentence where somebody reads it, in the language of the page (ING-3, DEM-9).
 
 The details of a code name fields, elements and numbers; never what was sent.
 """

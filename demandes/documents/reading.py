@@ -1,5 +1,6 @@
 """A demande in words, for people: the same lines on screen, in the PDF and on the family's page."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from django.utils.dates import WEEKDAYS
@@ -85,7 +86,7 @@ def sections(demande: Demande, contenu: Contenu) -> list[Section]:
         for [quel, de, a] in besoin.get("horaires", [])
         if quel == nom
     ]
-    parent = [
+    parent: list[tuple[str, object]] = [
         ("Nom", f"{d.prenom} {d.nom}"),
         ("Téléphone", telephone(d.telephone)),
         ("Courriel", d.courriel),
@@ -109,10 +110,11 @@ def sections(demande: Demande, contenu: Contenu) -> list[Section]:
         ("Jours et heures", " ; ".join(heures)),
         ("Horaires particuliers", ", ".join(str(ATYPIQUES[nom]) for nom in besoin.get("atypiques", []))),
     ]
-    found = [Section("La famille", parent), Section("Les enfants", enfants), Section("Le besoin", souhait)]
+    found: list[tuple[str, Sequence[tuple[str, object]]]]
+    found = [("La famille", parent), ("Les enfants", enfants), ("Le besoin", souhait)]
     if d.message:
-        found.append(Section("Son message", [("", d.message)]))
-    return [Section(s.titre, [(label, str(value)) for label, value in s.lignes if value]) for s in found]
+        found.append(("Son message", [("", d.message)]))
+    return [Section(titre, [(label, str(value)) for label, value in lines if value]) for titre, lines in found]
 
 
 def sections_to_family(demande: Demande, contenu: Contenu) -> list[Section]:

@@ -354,7 +354,7 @@ def _has_instance_attribute(element: Any) -> bool:
     return any(name.startswith(f"{{{XSI}}}") for node in element.iter() for name in node.keys())  # noqa: SIM118
 
 
-NAMES = frozenset(etree.parse(str(SCHEMA)).xpath("//@name | //@ref"))
+NAMES = frozenset(one.get(kind) for one in etree.parse(str(SCHEMA)).iter() for kind in ("name", "ref"))
 _QUOTED = re.compile(r"'(?:\{[^}']*\})?([^']*)'")
 
 

@@ -9,7 +9,7 @@ import os
 import uuid
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -20,6 +20,7 @@ from demandes.services import delivery_files
 from demandes.services.delivery_files import UPLOAD, folder, path_of, remove, shown_name
 from demandes.workflow import EtatLivraison
 from extranet.core import bell
+from extranet.core.accounts.models import User
 from extranet.core.journal import services as journal
 
 logger = logging.getLogger(__name__)
@@ -39,9 +40,9 @@ class TooLarge(Exception):
 
 
 def register(
-    source: BinaryIO, *, nom: str, origine: str, by: Any = None, now: datetime, ring: bool = True
+    source: BinaryIO, *, nom: str, origine: str, by: User | None = None, now: datetime, ring: bool = True
 ) -> Livraison:
-    """Keep a delivery and ask for its ingestion. The same bytes again give the livraison that they made, `is_new` false.
+    """Keep a delivery and ask for its ingestion. The same bytes again give their livraison, `is_new` false.
 
     The bytes are there before the row, and are no delivery without it: whatever fails leaves neither. Call outside a
     transaction. Raises TooLarge.
@@ -76,7 +77,7 @@ def _write(source: BinaryIO, path: Path) -> str:
 
 
 def admit(
-    path: Path, *, key: uuid.UUID, sha256: str, nom: str, origine: str, by: Any, now: datetime, ring: bool
+    path: Path, *, key: uuid.UUID, sha256: str, nom: str, origine: str, by: User | None, now: datetime, ring: bool
 ) -> Livraison:
     """The row of bytes that lie below `en-cours`, or, `is_new` false, that of the same bytes received before."""
     try:
@@ -111,7 +112,7 @@ def free_at(now: datetime) -> Q:
 
 
 def ring_unanswered(*, now: datetime) -> int:
-    """Ring for what nobody is at: once when it comes or its worker dies, again when the bell was lost; returns how many."""
+    """Ring for what nobody is at: once when it comes or its worker dies, again when it is lost; returns how many."""
     lapsed = Q(rung_at__lt=F("lease_until"))
     lost = Q(rung_at=None) | Q(rung_at__lte=now - RING_AGAIN)
     done = 0
@@ -139,7 +140,7 @@ def summary(livraison: Livraison, nom: str = "") -> str:
 def destroy_old_files(*, now: datetime) -> int:
     """ING-5: a file goes 24 hours after success, 15 days after refusal; so do remains without a livraison.
 
-    One that cannot be destroyed holds back no other. Raises OSError in the end when there was one: the duty is not done.
+    One that cannot be destroyed holds back no other. Raises OSError in the end when there was one: all is not done.
     """
     done, fault = 0, None
     due: list[tuple[Path, int | None]] = [(path, None) for path in delivery_files.remains()]
@@ -153,7 +154,8 @@ def destroy_old_files(*, now: datetime) -> int:
             logger.error("bytes of livraison %s not destroyed: %s", pk, type(error).__name__)
             fault = error
         else:
-            Livraison.objects.filter(pk=pk).update(fichier="")
+            if pk:
+                Livraison.objects.filter(pk=pk).update(fichier="")
             done += 1
     if fault:
         raise fault

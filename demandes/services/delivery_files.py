@@ -1,7 +1,7 @@
 """Where the bytes of deliveries lie, under which names, and which of them belong to no livraison.
 
-Below DATA_DIR/livraisons: `entree` (the inbox), `en-cours` (`<uuid>/<name>` claimed from the inbox, `<uuid>.depot` handed
-in otherwise), `traitees` and `refusees`.
+Below DATA_DIR/livraisons: `entree` (the inbox), `en-cours` (`<uuid>/<name>` claimed from the inbox, `<uuid>.depot`
+handed in otherwise), `traitees` and `refusees`.
 """
 
 import os
@@ -111,8 +111,9 @@ def unknown(name: str) -> list[Path]:
 
 
 def remains(times: int = 1) -> list[Path]:
-    """Families' data that no livraison answers for, left longer than `times` what is tolerated: by uploads that broke off,
-    under the hidden names of files that are being written, by hand. What is claimed from the inbox gets its livraison.
+    """Families' data that no livraison answers for, left longer than `times` what is tolerated: by uploads that broke
+    off, under the hidden names of files that are being written, by hand. What is claimed from the inbox gets its
+    livraison.
     """
     present = clock_of(folder(IN_HAND))
     hidden = [path for name in (INBOX, IN_HAND) for path in folder(name).iterdir() if path.name.startswith(".")]

@@ -1,4 +1,4 @@
-"""Keeping what families say: sealed under the key of the day by which it must go, and those keys made ahead (CNS-10)."""
+"""Keeping what families say: sealed under the key of the day by which it must go; keys are made ahead (CNS-10)."""
 
 import logging
 from collections.abc import Collection, Iterator
@@ -18,7 +18,7 @@ from extranet.core.vault import days, sealing
 
 logger = logging.getLogger(__name__)
 
-# A new demande ends in six months at most: a month more, and a sweep that is late for weeks leaves no request without key.
+# A new demande ends in six months at most: a month more, and a sweep weeks late leaves no request without key.
 AHEAD = 7
 
 

@@ -1,10 +1,9 @@
-"""Giving a lieu its demandes: the access is on record, and récupérée set, before the first byte leaves (ACC-2, TEL-1)."""
+"""Giving a lieu its demandes: on record, and récupérée, before the first byte leaves (ACC-2, TEL-1)."""
 
 import uuid
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 
@@ -12,6 +11,7 @@ from demandes import queries
 from demandes.documents import archive, pdf, xml_writer
 from demandes.models import Attribution, Demande, Remise
 from demandes.workflow import DEMANDE
+from extranet.core.accounts.models import User
 from extranet.core.dates import paris_date, start_of_day
 from extranet.core.errors import Refused, WrongState
 
@@ -44,12 +44,12 @@ FEW = 3  # more documents than this are made apart from the web threads
 TRIES = 3
 
 
-def fetch(wanted: Collection[uuid.UUID], *, form: str, by: Any, now: datetime, origin: Origin) -> Handed:
+def fetch(wanted: Collection[uuid.UUID], *, form: str, by: User, now: datetime, origin: Origin) -> Handed:
     """One file of all `wanted` demandes. 404 when one is foreign, 410 when one is destroyed: then none is handed over.
 
     It is made first, holding nothing: two hundred take seconds. Then, under the rows' lock, they must still be what the
-    file says, or it is made again; the records come before the first byte. A rendering that fails changes nothing, and no
-    byte leaves after a destruction or a withdrawal that was committed.
+    file says, or it is made again; the records come before the first byte. A rendering that fails changes nothing, and
+    no byte leaves after a destruction or a withdrawal that was committed.
     """
     if not wanted:
         raise Refused({"demande": "Choisissez au moins une demande."})
@@ -69,8 +69,8 @@ def fetch(wanted: Collection[uuid.UUID], *, form: str, by: Any, now: datetime, o
 
 
 @transaction.atomic
-def _hand_over(demandes: list[Demande], *, form: str, by: Any, now: datetime, origin: Origin) -> bool:
-    """Record the access and the pick-up of demandes as they were read; False, nothing recorded, when one has changed."""
+def _hand_over(demandes: list[Demande], *, form: str, by: User, now: datetime, origin: Origin) -> bool:
+    """Record the access and the pick-up of demandes as they were read; False, with no record, when one has changed."""
     held = queries.require_visible(by, [one.uuid for one in demandes], now, lock=True)
     if {one.pk: _said(one) for one in held} != {one.pk: _said(one) for one in demandes}:
         return False
@@ -89,7 +89,7 @@ def _said(demande: Demande) -> tuple[object, ...]:
 
 
 @transaction.atomic
-def show(wanted: uuid.UUID, *, by: Any, now: datetime, origin: Origin) -> Demande:
+def show(wanted: uuid.UUID, *, by: User, now: datetime, origin: Origin) -> Demande:
     """One demande to read on screen: recorded as seen, which is not picking up (TEL-1)."""
     [demande] = queries.require_visible(by, [wanted], now, lock=True)
     note_access([demande], mode=Remise.Mode.ECRAN, by=by, now=now, origin=origin)
@@ -97,7 +97,7 @@ def show(wanted: uuid.UUID, *, by: Any, now: datetime, origin: Origin) -> Demand
 
 
 @transaction.atomic
-def close(wanted: uuid.UUID, *, by: Any, now: datetime) -> Demande:
+def close(wanted: uuid.UUID, *, by: User, now: datetime) -> Demande:
     """The lieu has answered this family: traitée. WrongState before récupérée."""
     [demande] = queries.require_visible(by, [wanted], now, lock=True)
     DEMANDE.require(demande, "close")
@@ -106,7 +106,7 @@ def close(wanted: uuid.UUID, *, by: Any, now: datetime) -> Demande:
 
 
 @transaction.atomic
-def note_listed(demandes: Collection[Demande], *, by: Any, now: datetime, origin: Origin) -> None:
+def note_listed(demandes: Collection[Demande], *, by: User, now: datetime, origin: Origin) -> None:
     """ACC-2: a list shows the families' names; one line a demande and person for each day in Paris."""
     today = Remise.objects.filter(user_id=by.pk, at__gte=start_of_day(paris_date(now)))
     known = set(today.filter(demande_uuid__in=[one.uuid for one in demandes]).values_list("demande_uuid", flat=True))
@@ -117,7 +117,7 @@ def note_listed(demandes: Collection[Demande], *, by: Any, now: datetime, origin
     note_access(fresh, mode=Remise.Mode.LISTE, by=by, now=now, origin=origin)
 
 
-def note_access(demandes: Collection[Demande], *, mode: str, by: Any, now: datetime, origin: Origin) -> None:
+def note_access(demandes: Collection[Demande], *, mode: str, by: User, now: datetime, origin: Origin) -> None:
     """ACC-2: one line a demande; and its lieu has received it."""
     if not demandes:
         return
@@ -129,7 +129,7 @@ def note_access(demandes: Collection[Demande], *, mode: str, by: Any, now: datet
             user_id=by.pk,
             demande_uuid=demande.uuid,
             reference=demande.reference,
-            lieu_id=demande.lieu_id,
+            lieu_id=demande.lieu_id,  # type: ignore[misc]  # it is at a lieu
             mode=mode,
             adresse_reseau=origin.network,
             appareil=origin.device[:200],

@@ -1,7 +1,8 @@
 """The inbox of deliveries: what lies finished in `entree` is claimed by one rename, then recorded (ING-1, ING-5).
 
-Each thing by itself: what fails stays where it is, is seen by `standing_still`, and holds back nothing. What no delivery
-can be (a folder, a link, a pipe, a file that cannot be read) is set apart in `refusees`, with a livraison that says why.
+Each thing by itself: what fails stays where it is, is seen by `standing_still`, and holds back nothing. What no
+delivery can be (a folder, a link, a pipe, a file that cannot be read) is set apart in `refusees`, with a livraison that
+says why.
 """
 
 import hashlib
@@ -110,7 +111,7 @@ def _is_settled(path: Path, present: float) -> bool:
 
 
 def _claim(path: Path) -> uuid.UUID | None:
-    """Take it from the inbox under a name that any table holds; None when another worker was quicker, or it cannot be."""
+    """Take it from the inbox under a name that any table holds; None when another worker was quicker, or it cannot."""
     key = uuid.uuid4()
     claim = folder(IN_HAND) / str(key)
     claim.mkdir(mode=0o700)
@@ -227,7 +228,7 @@ class Standstill:
 def standing_still(*, now: datetime) -> Standstill:
     """What lies in the inbox, is claimed without a livraison, or received and not applied, while no worker gets to it.
 
-    A livraison that waits behind another that is being applied does not stand still. Raises OSError without the folders.
+    A livraison that waits behind another that is being applied does not stand still. Raises OSError without folders.
     """
     present, limit = clock_of(folder(IN_HAND)), STALE.total_seconds()
     inside = [path for path in folder(INBOX).iterdir() if not path.name.startswith(".")]

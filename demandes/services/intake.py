@@ -82,7 +82,7 @@ def receive(
 
 @transaction.atomic
 def correct(demande: Demande, recue: Recue, *, now: datetime, places: Places) -> None:
-    """DEM-4.c: the family puts `recue` in the place of what its demande says, until it is picked up. Commune and lieu stay.
+    """DEM-4.c: the family puts `recue` for what its demande says, until it is picked up. Commune and lieu stay.
 
     Once more with the same changes nothing. `content` stays too: it is what the source said, so that the same record
     of a delivery is no news. Raises Refused, WrongState.

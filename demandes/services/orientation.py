@@ -1,12 +1,11 @@
-"""An agent says which lieu has a demande: one that waits (ING-6), is late (NOT-4), is with a lieu without anybody (CTL-9), or
-should be elsewhere, for a reason.
+"""An agent says which lieu has a demande: one that waits (ING-6), is late (NOT-4), is with a lieu without anybody
+(CTL-9), or should be elsewhere, for a reason.
 """
 
 import uuid
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -17,6 +16,7 @@ from demandes import queries, rights
 from demandes.models import Demande
 from demandes.services.transmission import end_attributions, tell_families_of, transmit
 from demandes.workflow import DEMANDE, Etat, Fin, Motif
+from extranet.core.accounts.models import User
 from extranet.core.dates import paris_date
 from extranet.core.errors import Answer, NotFound, Refused, WrongState
 from extranet.core.outbox import services as outbox
@@ -65,7 +65,7 @@ def why_asked(demandes: Collection[Demande], now: datetime) -> str:
 
 
 @transaction.atomic
-def give(*, demande_ids: Collection[int], lieu_id: int, by: Any, now: datetime, motif: str = "") -> int:
+def give(*, demande_ids: Collection[int], lieu_id: int, by: User, now: datetime, motif: str = "") -> int:
     """NOT-4.k, CTL-9.b, ING-6.b: these demandes go to this lieu, all or none; returns how many.
 
     The lieu is notified as of any transmission and has its own fifteen days; the family is told; a lieu that loses
@@ -92,7 +92,7 @@ def give(*, demande_ids: Collection[int], lieu_id: int, by: Any, now: datetime, 
 
 
 @transaction.atomic
-def put_back(*, demande_ids: Collection[int], by: Any, now: datetime) -> int:
+def put_back(*, demande_ids: Collection[int], by: User, now: datetime) -> int:
     """CTL-9.b: demandes of a lieu without anybody wait for a lieu again, all or none; returns how many.
 
     Raises as `give`. Those of a lieu that has somebody would only be transmitted to it again.
@@ -115,7 +115,7 @@ def put_back_obstacle(demande: Demande, now: datetime) -> Answer | None:
     return None
 
 
-def _held(demande_ids: Collection[int], by: Any) -> list[Demande]:
+def _held(demande_ids: Collection[int], by: User) -> list[Demande]:
     """All of them, locked in the order of every other writer, then read: a pick-up may have come first."""
     own = Demande.objects.filter(caf__in=territory.cafs_visible_to(by), pk__in=demande_ids).order_by("pk")
     list(own.select_for_update(of=("self",)).values_list("pk"))

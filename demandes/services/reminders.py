@@ -34,6 +34,7 @@ def remind(*, now: datetime) -> int:
     said = _reminded(now)
 
     def remind_one(transmission: Transmission) -> bool:
+        assert transmission.notified_at is not None
         day = rules.reminder_day_due(transmission.notified_at, today, said[str(transmission.uuid)])
         if day is None:
             return False
@@ -65,9 +66,9 @@ def tell_late(*, now: datetime) -> int:
 
 
 def _tell_late(transmission: Transmission, now: datetime) -> bool:
-    key, about = str(transmission.uuid), {"transmission": transmission.pk}
-    outbox.post("demandes.retard", key=key, to=_persons_of(transmission, now), now=now, **about)
-    outbox.post("demandes.retard-caf", key=key, to=alerted(transmission.lieu.caf_id), now=now, **about)
+    key, pk = str(transmission.uuid), transmission.pk
+    outbox.post("demandes.retard", key=key, to=_persons_of(transmission, now), now=now, transmission=pk)
+    outbox.post("demandes.retard-caf", key=key, to=alerted(transmission.lieu.caf_id), now=now, transmission=pk)
     waiting = queries.waiting_on(paris_date(now)).filter(transmission=transmission, dossier__isnull=False)
     outbox.post_many(
         [

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -71,7 +70,7 @@ def transmit(
     lieu_id: int,
     now: datetime,
     livraison: Livraison | None = None,
-    by: Any = "systeme",
+    by: journal.Actor = "systeme",
     reassign: bool = False,
 ) -> Transmission | None:
     """Give `demandes` that wait to one lieu: one transmission, one mail a person (NOT-1). Call inside a transaction.

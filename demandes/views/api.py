@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
+from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -50,7 +51,7 @@ def _check_cnaf(jeton: Jeton) -> None:
 @login_not_required
 @require_http_methods(["POST"])
 def livraisons(request: HttpRequest) -> HttpResponse:
-    """A delivery file, as the body or as one file of a form: 202 and its address; the same bytes again: 200, same address."""
+    """A delivery file, as the body or as one file of a form: 202 and its address; 200 for the same bytes again."""
     jeton = _jeton(request)
     if jeton is None:
         return _unauthorised(request)
@@ -69,7 +70,7 @@ def livraisons(request: HttpRequest) -> HttpResponse:
 
 def _body(request: HttpRequest) -> tuple[Any, str]:
     if request.content_type == "multipart/form-data":
-        files = list(request.FILES.values())
+        files = [one for one in request.FILES.values() if isinstance(one, UploadedFile)]
         return (files[0], files[0].name or "livraison.xml") if len(files) == 1 else (None, "")
     length = request.headers.get("Content-Length", "")  # without it nothing of the body is read
     return (request, "livraison.xml") if length not in ("", "0") else (None, "")

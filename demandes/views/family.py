@@ -1,4 +1,4 @@
-"""What families see: the form, its summary, and their private link (DEM-1 to DEM-4). Each page is the answer to a GET."""
+"""What families see: the form, its summary, and their private link (DEM-1 to DEM-4). Each page answers a GET."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
+from django.forms.utils import ErrorDict, ErrorList
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -201,7 +202,8 @@ def _form_page(
     else:
         form = DemandeForm(draft.data, now=now)
         enfants = Enfants(draft.data, prefix=CHILDREN, form_kwargs={"now": now})
-        for errors in (form.errors, *enfants.errors, enfants.non_form_errors()):
+        said: list[ErrorDict | ErrorList] = [form.errors, *enfants.errors, enfants.non_form_errors()]
+        for errors in said:
             errors.clear()
         faults = []
     context = _context(place, draft) | {
@@ -342,7 +344,7 @@ def envoyee(request: HttpRequest, token: str) -> HttpResponse:
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def suivi(request: HttpRequest, token: str) -> HttpResponse:
-    """The private link. Opening it changes nothing; correcting and withdrawing are POSTs with something typed (DEM-4)."""
+    """The private link. Opening it changes nothing; correcting and withdrawing are POSTs with typed words (DEM-4)."""
     now = clock.now()
     demande, drafts = queries.demande_by_token(token, now), Drafts(request, now)
     contenu = demande.dossier.open(paris_date(now))

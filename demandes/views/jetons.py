@@ -13,6 +13,7 @@ from extranet.core import clock
 from extranet.core.accounts import services as accounts
 from extranet.core.accounts.forms import JetonForm
 from extranet.core.accounts.models import Jeton
+from extranet.core.accounts.person import person
 from extranet.core.errors import Refused
 from extranet.territory.queries import role_of
 
@@ -33,7 +34,7 @@ def _create(request: HttpRequest, form: JetonForm) -> HttpResponse:
     """The answer to the sending shows the token: nothing else ever does. Sent again, the name is taken."""
     try:
         text = accounts.create_token(
-            request.user,  # type: ignore[arg-type]
+            person(request),
             portee=Jeton.Portee.CNAF,
             nom=form.cleaned_data["nom"],
             days=form.cleaned_data["jours"],
@@ -50,7 +51,7 @@ def _page(request: HttpRequest, form: JetonForm, created: str = "") -> HttpRespo
     context = {
         "form": form,
         "created": created,
-        "jetons": accounts.tokens_of(request.user),  # type: ignore[arg-type]
+        "jetons": accounts.tokens_of(person(request)),
         "now": clock.now(),
         "api": request.build_absolute_uri(reverse("demandes:api-livraisons")),
     }
@@ -61,6 +62,6 @@ def _page(request: HttpRequest, form: JetonForm, created: str = "") -> HttpRespo
 def revocation(request: HttpRequest, token_id: int) -> HttpResponse:
     """Revoke one's own token."""
     rights.check(role_of(request.user), "deposit")
-    jeton = accounts.revoke_token(request.user, token_id, now=clock.now())  # type: ignore[arg-type]
+    jeton = accounts.revoke_token(person(request), token_id, now=clock.now())
     messages.success(request, f"Le jeton « {jeton.nom} » est révoqué : il n’ouvre plus rien.")
     return redirect("demandes:jetons")

@@ -113,7 +113,7 @@ class _Scoped:
     """Agents of a Caf only: the Cnaf, which sees all Cafs elsewhere, does not see these (HAB-6.a)."""
 
     admin_site: Any
-    rights: ClassVar[Any]
+    rights: Any
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         rows = super().get_queryset(request)  # type: ignore[misc]
@@ -190,7 +190,7 @@ class CafScopedAdmin(_Scoped, admin.ModelAdmin):
     journal_words: ClassVar[dict[str, str]] = {}
     """French words of the journal's events on this object; the event itself where there are none."""
 
-    rights: ClassVar[Any] = rights
+    rights: Any = rights
     inlines: ClassVar[Any] = ()
 
     def not_found(self) -> NoReturn:

@@ -4,7 +4,6 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -12,6 +11,7 @@ from django.shortcuts import get_object_or_404
 
 from conventions.rules import GestionnaireDonne, LieuDonne, PersonneDonnee
 from conventions.services import register
+from extranet.core.accounts.models import User
 from extranet.core.dates import paris_date
 from extranet.core.errors import Gone, Refused, WrongState
 from extranet.core.journal import services as journal
@@ -131,8 +131,8 @@ def _tell_agents(kind: str, demande: DemandeHabilitation, *, key: str, now: date
 
 
 @transaction.atomic
-def ask_complement(*, demande_id: int, texte: str, by: Any, now: datetime) -> Complement:
-    """HAB-6.c: ask the lieu to add or correct something, in the words that it is mailed. One asked before is replaced."""
+def ask_complement(*, demande_id: int, texte: str, by: User, now: datetime) -> Complement:
+    """HAB-6.c: ask the lieu to add or correct something, in the words that are mailed. One asked before is replaced."""
     demande = _held(demande_id, by)
     rights.check(role_of(by), "ask_complement")
     DEMANDE_HABILITATION.require(demande, "ask_complement")
@@ -179,7 +179,7 @@ def complete(
 
 
 @transaction.atomic
-def transfer(*, demande_id: int, caf: Caf, motif: str, by: Any, now: datetime) -> DemandeHabilitation:
+def transfer(*, demande_id: int, caf: Caf, motif: str, by: User, now: datetime) -> DemandeHabilitation:
     """HAB-3.g: to the Caf that it should have been sent to; its agents and the lieu are told, the first Caf sees it no
     more. Its communes are not changed: those elsewhere hold acceptance back until a complement mends them.
     """
@@ -209,7 +209,7 @@ def acceptance_obstacle(demande: DemandeHabilitation) -> WrongState | None:
 
 
 @transaction.atomic
-def accept(*, demande_id: int, by: Any, now: datetime) -> DemandeHabilitation:
+def accept(*, demande_id: int, by: User, now: datetime) -> DemandeHabilitation:
     """HAB-7: gestionnaire, lieu, convention and annexe 1, in one transaction, once. 404 outside the agent's Caf.
 
     What counts is the last version. 409 while one of its communes is not of the Caf.
@@ -219,7 +219,7 @@ def accept(*, demande_id: int, by: Any, now: datetime) -> DemandeHabilitation:
     DEMANDE_HABILITATION.require(demande, "accept")
     if fault := acceptance_obstacle(demande):
         raise fault
-    version = VersionDemande.objects.get(pk=demande.version_id)
+    version = demande.latest
     convention = register.prepare(
         caf=demande.caf_id,
         gestionnaire=version.gestionnaire,
@@ -235,7 +235,7 @@ def accept(*, demande_id: int, by: Any, now: datetime) -> DemandeHabilitation:
 
 
 @transaction.atomic
-def refuse(*, demande_id: int, motif: str, by: Any, now: datetime) -> DemandeHabilitation:
+def refuse(*, demande_id: int, motif: str, by: User, now: datetime) -> DemandeHabilitation:
     """HAB-6: with a reason that the lieu is told."""
     demande = _held(demande_id, by)
     rights.check(role_of(by), "refuse")
@@ -246,6 +246,6 @@ def refuse(*, demande_id: int, motif: str, by: Any, now: datetime) -> DemandeHab
     return demande
 
 
-def _held(demande_id: int, by: Any) -> DemandeHabilitation:
+def _held(demande_id: int, by: User) -> DemandeHabilitation:
     visible = queries.applications_visible_to(by).select_for_update(of=("self",)).select_related("caf")
     return get_object_or_404(visible, pk=demande_id)

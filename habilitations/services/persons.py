@@ -51,7 +51,7 @@ def resend_obstacle(line: Habilitation, now: datetime) -> Answer | None:
 
 @transaction.atomic
 def resend(*, habilitation_id: int, by: User, now: datetime) -> None:
-    """A new password by mail, for a person who has not chosen its own yet; those sent before stay good for their time."""
+    """A new password by mail, for who has not chosen its own yet; those sent before stay good for their time."""
     line = _held(habilitation_id, by)
     rights.check(role_of(by), "resend")
     if fault := resend_obstacle(line, now):
@@ -72,7 +72,7 @@ def tell_colleagues(user: User, first: bool, now: datetime) -> None:
 
 
 def words_about(user: User) -> Iterator[str]:
-    """ACT-3: names that a password of this person may not be made of: its lieux, their towns, the communes of their Cafs.
+    """ACT-3: names that a password of this person may not be made of: its lieux, their towns, their Cafs' communes.
 
     A commune's name counts whole: « le » and « sur » are no secret of anybody's.
     """

@@ -1,4 +1,4 @@
-"""A lieu applies: four steps, a summary, then sending. Each page is the answer to a GET; what is typed is a sealed draft."""
+"""A lieu applies: four steps, a summary, then sending. Each page answers a GET; what is typed is a sealed draft."""
 
 from datetime import datetime
 from functools import cached_property
@@ -90,7 +90,7 @@ def _step(request: HttpRequest, step: str) -> HttpResponse:
 
 
 def _read(request: HttpRequest, drafts: Drafts) -> Draft | None:
-    """The draft; one that answered a complement and is gone is begun again from the link, not as another application."""
+    """The draft; one that answered a complement and is gone begins again from the link, not as another application."""
     try:
         return drafts.read()
     except NoDraft as absent:
@@ -200,6 +200,7 @@ class _Post:
             elif held := brakes.hold(self.request, "habilitation", given["lieu"].courriel, **BRAKES):
                 return held
             else:
+                assert filled.caf is not None  # no step is wrong
                 made = applications.submit(caf=filled.caf.pk, **given)
                 there = reverse("habilitations:envoyee", args=[made.reference])
         except Refused as refusal:
@@ -377,10 +378,10 @@ def envoyee(request: HttpRequest, reference: str) -> HttpResponse:
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def complement(request: HttpRequest, token: str) -> HttpResponse:
-    """HAB-6.d: what the Caf asks, and the button that opens the form again with what was sent. Opening it changes nothing."""
+    """HAB-6.d: what the Caf asks, and the button that opens the form again as it was sent. A GET changes nothing."""
     asked = queries.complement_by_token(token)
     if request.method == "POST" and not asked.closed_at:
         drafts, draft = Drafts(request, clock.now()), Draft(about=token)
-        draft.type(typed_of(asked.demande.version, PEOPLE))
+        draft.type(typed_of(asked.demande.latest, PEOPLE))
         return drafts.go(draft, _address("lieu", draft), otherwise=lambda: _page(request, drafts, draft, "lieu"))
     return render(request, "habilitations/complement.html", {"complement": asked, "demande": asked.demande})

@@ -1,4 +1,4 @@
-"""Annexe 1 changes by an avenant signed by both, at its last signature; the convention's start does not move (CON-7)."""
+"""Annexe 1 changes by an avenant signed by both, at its last signature; the convention's start stays (CON-7)."""
 
 from datetime import UTC, date, datetime
 from io import BytesIO

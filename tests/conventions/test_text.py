@@ -1,4 +1,4 @@
-"""The convention's text: each clause of the reference has its article, and no sentence promises what is not built (CON-11)."""
+"""The convention's text: each clause of the reference has its article, and nothing unbuilt is promised (CON-11)."""
 
 import re
 from io import BytesIO

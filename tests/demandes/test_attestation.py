@@ -1,4 +1,4 @@
-"""The lieu attests that its copies are gone: opened with its deadline, signed once by the right person, sealed (CNS-3 to CNS-5)."""
+"""The lieu attests that its copies are gone: with its deadline, signed once by the right one, sealed (CNS-3 to -5)."""
 
 import io
 import re

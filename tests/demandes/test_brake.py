@@ -1,4 +1,4 @@
-"""What would destroy too much at once, or follows a leap of the clock, waits for an operator; access is closed meanwhile (CNS-6.c)."""
+"""What would destroy too much at once, or after a leap of the clock, waits; access is closed meanwhile (CNS-6.c)."""
 
 from datetime import timedelta
 from io import StringIO
@@ -64,7 +64,7 @@ def purge(client):
     return client.get("/sante/pret").json()["controles"]["destructions"]
 
 
-# --- five times a usual day ---------------------------------------------------------------------------------------------
+# --- five times a usual day ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.rule("CNS-6.c")
@@ -97,7 +97,8 @@ def test_while_it_waits_access_is_closed_readiness_is_red_and_the_operator_is_to
     assert client.get("/sante/pret").status_code == 503
     assert purge(client) == {
         "ok": False,
-        "detail": "21 attendent un opérateur (un jour ordinaire en compte 0) : python manage.py purge_dossiers --dry-run",
+        "detail": "21 attendent un opérateur (un jour ordinaire en compte 0) : "
+        "python manage.py purge_dossiers --dry-run",
     }
     code, said = run("sweep")
     assert code == 1
@@ -252,7 +253,7 @@ def test_the_machine_tells_its_own_time_whatever_shift_is_declared(settings):
     assert clock.reading().uptime >= plain.uptime > timedelta(0)
 
 
-# --- one that fails -----------------------------------------------------------------------------------------------------
+# --- one that fails ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.rule("CNS-6.a")

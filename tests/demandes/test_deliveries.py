@@ -71,7 +71,8 @@ FAULTS = {
     "no mode": {"modes": ""},
     "a mode twice": {"modes": "<mode>creche-collective</mode><mode>creche-collective</mode>"},
     "hours that overlap": {
-        "horaires": '<horaires><jour nom="lundi" de="08:00" a="12:00"/><jour nom="lundi" de="11:00" a="15:00"/></horaires>'
+        "horaires": '<horaires><jour nom="lundi" de="08:00" a="12:00"/>'
+        '<jour nom="lundi" de="11:00" a="15:00"/></horaires>'
     },
     "in the future": {"at": at(1)},
     "older than six months": {"at": at(-190), "enfants": child("date-naissance", -400), "start": day(-150)},

@@ -1,4 +1,4 @@
-"""At six months nothing of a family is left: by date first, then by the job, in every table and file (CNS-1, CNS-6, CNS-8)."""
+"""At six months nothing of a family is left: by date first, then by the job, everywhere (CNS-1, CNS-6, CNS-8)."""
 
 import threading
 from datetime import UTC, date, datetime, timedelta

@@ -139,21 +139,29 @@ WRONG = {
     "ville": name("Indiquez la commune où vous habitez."),
     "creneau": ANY_TEXT,
     "courriel": [
-        *((value, "adresse") for value in ("lina", "lina@", "@x.test", "a@b.test, c@d.test", "a..b@c.test", "a@localhost")),
+        *((value, "adresse") for value in ("lina", "lina@", "@x.test", "a@b.test, c@d.test")),
+        *((value, "adresse") for value in ("a..b@c.test", "a@localhost")),
         *((value, "adresse") for value in ("a@b.test\r\nBcc: x@y.test", "é@b.test", "a@fâmille.test", '"a b"@c.test')),
         ("", "Indiquez votre adresse de courriel."),
         ("a" * 60 + "@" + "b." * 120 + "test", "caractères"),
         ("a@b.test\x00", "nul"),
     ],
-    "telephone": [("", "Indiquez un numéro")] + [(v, "dix chiffres") for v in ("12", "06 00 00 00 0a", "0000000000", "+33 6 00", "+0612345678")] + [("a\x00", "nul")]
-    + [("6" * 40, "20 caractères")],
+    "telephone": [
+        ("", "Indiquez un numéro"),
+        *((v, "dix chiffres") for v in ("12", "06 00 00 00 0a", "0000000000", "+33 6 00", "+0612345678")),
+        ("a\x00", "nul"),
+        ("6" * 40, "20 caractères"),
+    ],
     "code_postal": [("", "Indiquez le code postal"), ("778200", "5 caractères")]
     + [(v, "cinq chiffres") for v in ("7782", "77 20", "ABCDE", "٧٧٨٢٠")],
     "allocataire": [("peut-être", "choix valide")],
     "contact_prefere": [("pigeon", "choix valide")],
     "regularite": [("souvent", "choix valide")],
     "rendez_vous": [("avocat", "choix valide")],
-    "modes": [([], "Cochez au moins un mode"), (["hotel"], "choix valide"), (["creche-collective", "x\x00"], "choix valide")],
+    "modes": [
+        ([], "Cochez au moins un mode"),
+        *((value, "choix valide") for value in (["hotel"], ["creche-collective", "x\x00"])),
+    ],
     "jours": [(["lundredi"], "choix valide"), ([], "Cochez les jours")],
     "atypiques": [(["aube"], "choix valide")],
     "de": [("25:00", "heure"), ("huit", "heure"), ("", "Indiquez une heure")],
@@ -161,7 +169,7 @@ WRONG = {
     "a_partir_du": [("", "Indiquez à partir de quand")]
     + [(v, "par exemple") for v in ("31/02/2027", "demain", "2027-13-01", "99999-01-01", "٠١/٠٣/٢٠٢٧x")]
     + [(v, "trop loin") for v in ("2026-10-22", "2029-11-24", "9999-12-31", "0001-01-01")],
-    "message": [("é" * 2001, "caractères"), ("a\x00b", "pas permis"), ("a\u202eb", "pas permis"), ("a\x1bb", "pas permis")],
+    "message": [("é" * 2001, "caractères"), *((v, "pas permis") for v in ("a\x00b", "a\u202eb", "a\x1bb"))],
     "enfants-0-prenom": ANY_TEXT,
     "enfants-0-situation": [("", "déjà né ou attendu"), ("perdu", "choix valide")],
     "enfants-0-date": [("2020-11-23", "six ans ou plus"), ("1900-01-01", "six ans ou plus")]
@@ -229,7 +237,8 @@ def test_a_child_that_cannot_be_is_refused_and_the_family_goes_on_without_it(cli
         {"a_partir_du": "23/11/2029", "telephone": "0692 00 00 01"},
         {"nom": "N" * 100, "prenom": "e\u0301" * 50, "creneau": "c" * 200, "telephone": "+32 470 12 34 56"},
         {"message": "ligne\r\n" * 333 + "fi"},
-        {"nom": "<script>alert(1)</script>", "ville": "' OR 1=1 --", "creneau": "{{ 7*7 }}", "courriel": "a+b'c@x-y.test"},
+        {"nom": "<script>alert(1)</script>", "ville": "' OR 1=1 --"},
+        {"creneau": "{{ 7*7 }}", "courriel": "a+b'c@x-y.test"},
     ],
 )  # fmt: skip
 def test_what_is_taken_is_kept_as_text_and_gives_valid_xml(client, lieu, changes):
@@ -243,7 +252,8 @@ def test_what_is_taken_is_kept_as_text_and_gives_valid_xml(client, lieu, changes
         assert contenu_of(demande).nom == changes["nom"]
 
 
-ASKED = {"prenom", "nom", "courriel", "telephone", "code_postal", "ville", "allocataire", "contact_prefere", "creneau"} | {
+ASKED = {
+    "prenom", "nom", "courriel", "telephone", "code_postal", "ville", "allocataire", "contact_prefere", "creneau",
     "modes", "a_partir_du", "regularite", "jours", "de", "a", "atypiques", "rendez_vous", "message"
 } | {"enfants-0-prenom", "enfants-0-situation", "enfants-0-date"}  # fmt: skip
 
@@ -307,8 +317,9 @@ def test_everything_is_read_again_going_back_loses_nothing_and_a_row_is_added_wi
     text = " ".join(html.document_fromstring(summary.content.decode()).xpath("string(//main)").split())
     for words in ("Zibeline O’Kanari-Lefèvre", "29253 Île-de-Batz", "lundi de 08:30 à 17:15", "4 janvier 2027"):
         assert words in text
-    for words in (lieu.nom[1:], "Crèche collective, Garde à domicile", "né(e) le 1er juin 2025", "Un interprète", "après la traite"):  # fmt: skip
+    for words in (lieu.nom[1:], "Crèche collective, Garde à domicile", "né(e) le 1er juin 2025", "Un interprète"):
         assert words in text
+    assert "après la traite" in text
     assert "<b>très</b>" not in summary.content.decode()
     assert nothing_is_written()
     back = go(client, summary, modifier="vous")

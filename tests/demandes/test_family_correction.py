@@ -176,6 +176,7 @@ def test_the_confirmation_promises_no_mail_that_is_not_sent(client, lieu):  # no
 
 
 def test_a_correction_is_held_against_the_rules(client, demande):  # noqa: F811
-    recue = Recue(**valeurs(contenu_of(demande)), reference="", deposee_le=NOW, modifiee_le=None, commune="77100", lieu="", modes=[])  # fmt: skip
+    about = {"reference": "", "deposee_le": NOW, "modifiee_le": None, "commune": "77100", "lieu": "", "modes": []}
+    recue = Recue(**valeurs(contenu_of(demande)), **about)
     with pytest.raises(Refused):
         intake.correct(demande, recue, now=NOW, places=Places.of(NOW, commune="77100"))

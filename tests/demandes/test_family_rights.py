@@ -38,8 +38,9 @@ def test_the_private_link_shows_everything_kept_about_the_family_in_words(client
         demande.reference,
     ):
         assert value.casefold() in words.casefold(), value
-    assert champs(Contenu).keys() == {"nom", "prenom", "courriel", "telephone", "code_postal", "ville", "allocataire", "contact_prefere"} | {
-        "creneau", "enfants", "besoin", "rendez_vous", "message"
+    assert champs(Contenu).keys() == {
+        "nom", "prenom", "courriel", "telephone", "code_postal", "ville", "allocataire", "contact_prefere", "creneau",
+        "enfants", "besoin", "rendez_vous", "message"
     }  # fmt: skip
 
 

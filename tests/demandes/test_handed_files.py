@@ -71,10 +71,12 @@ FULL = record(
     horaires="<regularite>urgent</regularite>"
     '<horaires><jour nom="lundi" de="08:00" a="12:00"/><jour nom="dimanche" de="20:00" a="24:00"/></horaires>'
     "<atypiques><atypique>matin-tot</atypique><atypique>nuit</atypique></atypiques>",
-    tail="<besoin-rendez-vous>langue-des-signes</besoin-rendez-vous><message>Deux lignes,\n  dont une décalée.</message>",
+    tail="<besoin-rendez-vous>langue-des-signes</besoin-rendez-vous>"
+    "<message>Deux lignes,\n  dont une décalée.</message>",
 ).replace(
     "</adresse>",
-    "</adresse><allocataire>false</allocataire><contact-prefere>telephone</contact-prefere><creneau>Après 18 h</creneau>",
+    "</adresse><allocataire>false</allocataire><contact-prefere>telephone</contact-prefere>"
+    "<creneau>Après 18 h</creneau>",
 )
 
 

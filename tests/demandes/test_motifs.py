@@ -1,4 +1,4 @@
-"""What is kept of a record set aside is a code and neutral details; its sentence is made where it is read (ING-3, DEM-9)."""
+"""What is kept of a record set aside is a code and neutral details; its sentence comes later (ING-3, DEM-9)."""
 
 import ast
 import re

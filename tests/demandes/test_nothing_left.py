@@ -109,7 +109,7 @@ def found_in_files(folder):
 def test_after_six_months_no_table_and_no_file_holds_a_family_value(
     client, person, data_folder, smtp_sink, time_machine, caplog
 ):
-    """A whole life by delivery and by form: received, notified, seen, fetched, late, refused, sent again; then destroyed."""
+    """A whole life by delivery and by form: received, notified, seen, fetched, late, refused, sent again; destroyed."""
     lieu = queries.habilitations.lieux_of(person, NOW).get()
     time_machine.move_to(NOW, tick=False)
     old_child = FULL.replace("ME-CANARI", "ME-ECARTE").replace("2025-02-28", "2010-01-01")

@@ -1,4 +1,4 @@
-"""Agents say which lieu has a demande that waits, is late, or is where nobody can pick it up (NOT-4.k, CTL-9, ING-6)."""
+"""Agents say which lieu has a demande that waits, is late, or where nobody can pick it up (NOT-4.k, CTL-9, ING-6)."""
 
 import contextlib
 import re

@@ -1,4 +1,4 @@
-"""A lieu picks up its demandes: all or nothing, on record first, in files that are whole (ACC-1, ACC-2, TEL-1 to TEL-3)."""
+"""A lieu picks up its demandes: all or nothing, on record first, in whole files (ACC-1, ACC-2, TEL-1 to TEL-3)."""
 
 import contextlib
 import io

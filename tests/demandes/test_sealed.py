@@ -1,4 +1,4 @@
-"""Dossiers sealed under the key of their last day (CNS-10): kept, read, refused, lost, destroyed; one list of their fields."""
+"""Dossiers sealed under the key of their last day (CNS-10): kept, read, refused, lost, destroyed; their fields."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

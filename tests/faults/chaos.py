@@ -1,5 +1,6 @@
-"""`make chaos`: a whole instance under load while its parts are killed, frozen and emptied at random; then every account is
-held against what the visitors were told. Nothing may be lost, nothing doubled (issue: what faults brought down).
+"""`make chaos`: a whole instance under load while its parts are killed, frozen and emptied at random; then every
+account is held against what the visitors were told. Nothing may be lost, nothing doubled (issue: what faults brought
+down).
 
 The visitors write a ledger of what was confirmed to them. DURATION (60s, 10m, 1h) and SEED come from the environment.
 """
@@ -615,7 +616,8 @@ def main() -> int:
     mails = len({one[0] for one in world.mail.accepted})
     say(f"{mails} mails arrived, {world.copies} of them twice under one Message-ID; {len(ledger.sent)} demandes sent,")
     say(
-        f"{len(ledger.withdrawn)} withdrawn, {len(ledger.handed_in)} deliveries, {len(ledger.aged)} destroyed, {len(ledger.taken)} downloaded"
+        f"{len(ledger.withdrawn)} withdrawn, {len(ledger.handed_in)} deliveries, {len(ledger.aged)} destroyed, "
+        f"{len(ledger.taken)} downloaded"
     )
     for fault in wrong:
         print(f"✗ {fault}", flush=True)  # noqa: T201

@@ -1,4 +1,4 @@
-"""`python -m tests.faults.life live|open`: families' demandes through every door, in a process of its own; what opens of them."""
+"""`python -m tests.faults.life live|open`: families' demandes through every door, in a process apart; what opens."""
 
 import contextlib
 import io
@@ -22,7 +22,7 @@ WORDS = [*CANARIES.values(), "698761234", LATER]
 
 
 def live() -> None:
-    """Form, correction, list, search, detail, download, deliveries and another version; and one word in clear on purpose."""
+    """Form, correction, list, search, detail, download, deliveries, another version; one word in clear on purpose."""
     from django.test import Client
     from django.urls import reverse
 

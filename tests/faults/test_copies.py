@@ -1,4 +1,4 @@
-"""What every copy of the database holds of a family: nothing in clear at any time, nothing that opens after its day (CNS-10)."""
+"""What every copy of the database holds of a family: nothing in clear, nothing that opens after its day (CNS-10)."""
 
 import copy
 import mmap

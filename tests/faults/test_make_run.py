@@ -1,4 +1,4 @@
-"""`make run` itself: what dies comes back alone, too many deaths end all with the reason, and Ctrl-C leaves nothing (RGP-5)."""
+"""`make run` itself: what dies comes back alone, too many deaths end all and say why, Ctrl-C leaves nothing (RGP-5)."""
 
 import os
 import signal

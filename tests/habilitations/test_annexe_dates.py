@@ -1,4 +1,4 @@
-"""A line of annexe 1 holds between two dates: whatever gives access asks them, both ends included (ACC-1, ACC-6, CON-6)."""
+"""A line of annexe 1 holds between two dates: what gives access asks them, both ends included (ACC-1, ACC-6, CON-6)."""
 
 from datetime import UTC, date, datetime, timedelta
 

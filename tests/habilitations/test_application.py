@@ -181,7 +181,8 @@ def test_hostile_text_is_shown_as_text(client):
 
 TAMPERED = [
     *((4, {"personnes-TOTAL_FORMS": total}) for total in ("", "x", "0", "-1", "99999", "9" * 5000, "٣", "\x00")),
-    *((3, {button: value}) for button in ("ajouter", "ajouter-epci", "retirer") for value in ("\x00", "²", "x", "é" * 5000)),
+    *((3, {button: "\x00"}) for button in ("ajouter", "ajouter-epci", "retirer")),
+    *((3, {button: value}) for button in ("ajouter", "ajouter-epci", "retirer") for value in ("²", "x", "é" * 5000)),
     (3, {"chercher": "1", "q": "\x00%_'"}),
     (3, {"communes": ["x" * 5000, "\x00"]}),
     (4, {"personnes-INITIAL_FORMS": "7"}),
@@ -337,9 +338,10 @@ def test_a_row_is_added_without_reproach_up_to_ten(client):
 def test_everything_is_read_again_and_going_back_loses_nothing(client):
     summary = post(client, 4)
     page = summary.content.decode().replace("\xa0", " ")
+    words = {"caf-77": "Caf de Seine-et-Marne", "rpe": "elais petite enfance", "commune": "ommune"}
+    words |= {"Mme": "Madame", "M.": "Alix"}
     for value in (*LIEU.values(), *GESTIONNAIRE.values(), *PERSONNE.values()):
-        wanted = {"caf-77": "Caf de Seine-et-Marne", "rpe": "elais petite enfance", "commune": "ommune", "Mme": "Madame", "M.": "Alix"}.get(value, value)  # fmt: skip
-        assert wanted in page.split("<main")[1], value
+        assert words.get(value, value) in page.split("<main")[1], value
     assert not DemandeHabilitation.objects.exists()
     for step, name in enumerate(("lieu", "gestionnaire", "communes", "personnes"), 1):
         back = client.get(client.post(form_of(summary).action, {"modifier": name})["Location"])

@@ -251,9 +251,8 @@ def test_versions_are_numbered_once_one_complement_is_open_and_all_go_with_the_a
     second = VersionDemandeFactory(demande=demande)
     Complement.objects.update(closed_at=NOW, version=second)
     DemandeHabilitation.objects.filter(pk=demande.pk).update(version=second)
-    applications.transfer(
-        demande_id=DemandeHabilitationFactory().pk, caf=AgentFactory(essonne=True).caf, motif="x", by=AgentFactory().user, now=NOW
-    )  # fmt: skip
+    other, essonne = DemandeHabilitationFactory(), AgentFactory(essonne=True).caf
+    applications.transfer(demande_id=other.pk, caf=essonne, motif="x", by=AgentFactory().user, now=NOW)
     DemandeHabilitation.objects.all().delete()
     for model in (VersionDemande, CommuneDemandee, PersonneDemandee, Complement, TransfertDemande):
         assert not model.objects.exists()

@@ -1,4 +1,4 @@
-"""A family asks, and a person of a lieu fetches, with the keyboard alone; where the focus is can always be seen (DEM-1)."""
+"""A family asks, and a person of a lieu fetches, with the keyboard alone; the focus can always be seen (DEM-1)."""
 
 import re
 from datetime import date

@@ -1,4 +1,4 @@
-"""The main pages in a real browser: accessible, quiet, at home on a telephone, and without JavaScript where families are."""
+"""The main pages in a real browser: accessible, quiet, at home on a telephone, without JavaScript for families."""
 
 import re
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Rules and tests keep each other honest: a clause marked ● in docs/rules.md has a test, a mark names a clause that exists."""
+"""Rules and tests keep each other honest: a clause marked ● in docs/rules.md has a test, a mark names a clause."""
 
 import re
 from collections.abc import Iterable

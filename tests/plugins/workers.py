@@ -1,4 +1,4 @@
-"""Tests on both cores: each worker of xdist has its own Redis database and data folder (pytest-django: its own database).
+"""Tests on both cores: each worker of xdist has a Redis database and a data folder (pytest-django: a database).
 
 Loaded before the settings are read; processes that tests start inherit what is set here.
 """

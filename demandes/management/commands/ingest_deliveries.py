@@ -17,8 +17,8 @@ from extranet.core import clock
 class Command(BaseCommand):
     help = (
         "Take in deliveries of monenfant.fr (XML, or XML packed by gzip): the files named, or what waits in the inbox "
-        "folder. Can be stopped and run again at any moment. Exit 0: done; 1: a file was refused, failed, or records were "
-        "set aside; 2: a file is missing, cannot be read or is no regular file (the others are taken in)."
+        "folder. Can be stopped and run again at any moment. Exit 0: done; 1: a file was refused, failed, or records "
+        "were set aside; 2: a file is missing, cannot be read or is no regular file (the others are taken in)."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

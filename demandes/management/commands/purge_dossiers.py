@@ -12,8 +12,9 @@ from extranet.core.errors import Refused
 
 class Command(BaseCommand):
     help = (
-        "Destroy the dossiers past their last day, and that day's key (CNS-1, CNS-10). Can be stopped and run again at any moment. What waits for an "
-        "operator (CNS-6: five times a usual day, or a clock that leapt) is destroyed with --confirm and its number only. "
+        "Destroy the dossiers past their last day, and that day's key (CNS-1, CNS-10). Can be stopped and run again at "
+        "any moment. What waits for an operator (CNS-6: five times a usual day, or a clock that leapt) is destroyed "
+        "with --confirm and its number only. "
         "Exit 0 done, 1 some wait or failed, 2 wrong use."
     )
 

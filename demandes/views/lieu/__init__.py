@@ -8,14 +8,18 @@ from django.http import HttpRequest
 
 from demandes.models import Demande
 from demandes.services import handover
+from extranet.core.accounts.models import User
+from extranet.core.accounts.person import person
 from extranet.core.errors import Forbidden, NoKey
 from extranet.core.words import echeance
 
 
-def require_person(request: HttpRequest) -> None:
-    """Agents have the back office: families' data is not theirs to see (ACC-3)."""
-    if request.user.is_staff:
+def require_person(request: HttpRequest) -> User:
+    """Who is logged in. Agents have the back office: families' data is not theirs to see (ACC-3)."""
+    user = person(request)
+    if user.is_staff:
         raise Forbidden("Cet espace est réservé aux personnes habilitées des lieux d’information.")
+    return user
 
 
 def origin_of(request: HttpRequest) -> handover.Origin:

@@ -18,9 +18,9 @@ from extranet.core.dates import paris_date
 @require_GET
 def detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """One demande, read on screen (recorded; not a pick-up)."""
-    require_person(request)
+    user = require_person(request)
     now = clock.now()
-    demande = handover.show(uuid, by=request.user, now=now, origin=origin_of(request))
+    demande = handover.show(uuid, by=user, now=now, origin=origin_of(request))
     note_delays([demande], paris_date(now))
     contenu = demande.dossier.open(paris_date(now))
     return render(
@@ -38,7 +38,7 @@ def detail(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @require_POST
 def cloture(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """The family has its answer."""
-    require_person(request)
-    demande = handover.close(uuid, by=request.user, now=clock.now())
+    user = require_person(request)
+    demande = handover.close(uuid, by=user, now=clock.now())
     messages.success(request, f"La demande {demande.reference} est marquée comme traitée.")
     return redirect("demandes:detail", uuid=uuid)

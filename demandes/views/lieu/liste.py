@@ -11,6 +11,7 @@ from demandes.services import handover
 from demandes.views.lieu import note_contents, note_delays, origin_of, require_person
 from demandes.workflow import Etat
 from extranet.core import clock
+from extranet.core.accounts.person import person
 from extranet.core.dates import paris_date
 from habilitations import queries as habilitations
 
@@ -19,18 +20,18 @@ PAGE = 25
 
 @require_http_methods(["GET", "POST"])
 def liste(request: HttpRequest) -> HttpResponse:
-    """What waits first, by deadline; filters by state, and by name or reference, which is posted: no name in an address (RGP-2)."""
+    """What waits first, by deadline; filters by state, and by name or reference, which is posted (RGP-2)."""
     require_person(request)
     return page(request, request.POST if request.method == "POST" else request.GET)
 
 
 def page(request: HttpRequest, asked: QueryDict, *, status: int = 200) -> HttpResponse:
     """The list as `asked`; with 422, under what was refused, the choice of demandes kept."""
-    now = clock.now()
+    user, now = person(request), clock.now()
     form = FiltreForm({"etat": asked.get("etat", ""), "q": request.POST.get("q", "")})
-    visible = queries.demandes_visible_to(request.user, now)
+    visible = queries.demandes_visible_to(user, now)
     counts = queries.counts_of(visible)
-    lieux = list(habilitations.lieux_of(request.user, now))
+    lieux = list(habilitations.lieux_of(user, now))
     filtre = form.cleaned_data if form.is_valid() else {}
     if filtre.get("etat"):
         visible = visible.filter(state=filtre["etat"])
@@ -41,7 +42,7 @@ def page(request: HttpRequest, asked: QueryDict, *, status: int = 200) -> HttpRe
     demandes = list(visible.filter(pk__in=list(keys.object_list)))
     note_delays(demandes, paris_date(now))
     note_contents(demandes, paris_date(now))
-    handover.note_listed(demandes, by=request.user, now=now, origin=origin_of(request))
+    handover.note_listed(demandes, by=user, now=now, origin=origin_of(request))
     context = {
         "page": keys,
         "demandes": demandes,
@@ -59,9 +60,9 @@ def page(request: HttpRequest, asked: QueryDict, *, status: int = 200) -> HttpRe
 
 @require_GET
 def parties(request: HttpRequest) -> HttpResponse:
-    """What was at the lieu and went on without it: a line each, nothing of the family; its copies must go by their day."""
-    require_person(request)
+    """What was at the lieu and went on without it: a line each, no family data; its copies must go by their day."""
+    user = require_person(request)
     now = clock.now()
-    left = queries.left_from(queries.own_lieux(request.user, now), now)
+    left = queries.left_from(queries.own_lieux(user, now), now)
     page = Paginator(left, PAGE).get_page(request.GET.get("page"))
     return render(request, "demandes/lieu/parties.html", {"page": page})

@@ -19,14 +19,14 @@ from extranet.core.web.brakes import one_at_a_time
 @require_POST
 def telechargement(request: HttpRequest) -> HttpResponse:
     """One or many demandes as a file; 405 on GET, 404 as a whole when one is foreign (TEL-1)."""
-    require_person(request)
+    user = require_person(request)
     now = clock.now()
     form = TelechargementForm(request.POST)
     if not form.is_valid():
-        return _refused(request, " ".join(m for errors in form.errors.values() for m in errors))
+        return _refused(request, " ".join(str(m) for errors in form.errors.values() for m in errors))
     wanted = form.cleaned_data["demande"]
     if form.cleaned_data["selection"]:
-        waiting = queries.demandes_visible_to(request.user, now).filter(state=Etat.TRANSMISE)
+        waiting = queries.demandes_visible_to(user, now).filter(state=Etat.TRANSMISE)
         wanted = list(waiting.values_list("uuid", flat=True)[: handover.MOST + 1])
         if not wanted:
             return _refused(request, "Aucune demande n’attend d’être récupérée.")
@@ -34,11 +34,11 @@ def telechargement(request: HttpRequest) -> HttpResponse:
     if more:
         wanted.pop()
     # One person's long downloads must not take every thread: the second waits for the first (TooMany, 429).
-    turn = one_at_a_time(f"telechargement:{request.user.pk}") if len(wanted) > handover.FEW else nullcontext()
+    turn = one_at_a_time(f"telechargement:{user.pk}") if len(wanted) > handover.FEW else nullcontext()
     try:
         with turn:
             handed = handover.fetch(
-                wanted, form=form.cleaned_data["format"], by=request.user, now=now, origin=origin_of(request)
+                wanted, form=form.cleaned_data["format"], by=user, now=now, origin=origin_of(request)
             )
     except Refused as refusal:
         return _refused(request, refusal.sentence)

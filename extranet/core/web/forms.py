@@ -168,7 +168,7 @@ def _of(name: str, sentence: str) -> str:
 # --- rows that are added and taken away ----------------------------------------------------------------------------
 
 
-class Rows(forms.BaseFormSet):  # type: ignore[type-arg]
+class Rows(forms.BaseFormSet):
     """One group of fields a child or a person. What was typed, by name, gains and loses rows."""
 
     titre: str | Promise = "Ligne"
@@ -177,7 +177,7 @@ class Rows(forms.BaseFormSet):  # type: ignore[type-arg]
     @classmethod
     def names(cls, prefix: str) -> re.Pattern[str]:
         """What the names of all fields of a formset look like, the count of its rows among them."""
-        fields = "|".join(cls.form.base_fields)  # type: ignore[attr-defined]
+        fields = "|".join(cls.form.base_fields)
         return re.compile(f"{prefix}-(TOTAL_FORMS|[0-9]{{1,2}}-({fields}))")
 
     @classmethod
@@ -201,7 +201,7 @@ class Rows(forms.BaseFormSet):  # type: ignore[type-arg]
         if not re.fullmatch("[0-9]{1,2}", gone) or int(gone) >= rows:
             return f"{prefix}-0"
         kept = [rank for rank in range(rows) if rank != int(gone)]
-        fields = list(cls.form.base_fields)  # type: ignore[attr-defined]
+        fields = list(cls.form.base_fields)
         before = {rank: {name: typed.pop(f"{prefix}-{rank}-{name}", None) for name in fields} for rank in range(rows)}
         for rank, old in enumerate(kept):
             typed |= {f"{prefix}-{rank}-{name}": value for name, value in before[old].items() if value is not None}

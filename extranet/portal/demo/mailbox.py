@@ -50,7 +50,7 @@ def read(name: str) -> EmailMessage | None:
 
 
 def _parse(raw: bytes) -> EmailMessage:
-    return email.message_from_bytes(raw, policy=email.policy.default)  # type: ignore[return-value]
+    return email.message_from_bytes(raw, policy=email.policy.default)
 
 
 def forget_old(*, now: datetime) -> int:
