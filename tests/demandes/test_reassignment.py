@@ -291,3 +291,12 @@ def test_a_purge_costs_the_same_whatever_its_batch_holds(lieux):
         return len(seen)
 
     assert cost(1) == cost(30) <= 12
+
+
+@pytest.mark.parametrize(("who", "filtered"), [({}, True), ({"cnaf": True}, False)])
+def test_the_cnaf_searches_for_a_lieu_and_is_not_given_a_list_of_thousands(client, lieux, who, filtered):
+    _, demande = (DemandeFactory(transmise=True, lieu=lieu) for lieu in reversed(lieux))
+    client.force_login(AgentFactory(**who).user)
+    shown = client.get("/admin/demandes/demande/").context["cl"].filter_specs
+    assert ("lieu" in {spec.title for spec in shown}) is filtered
+    assert demande.reference in client.get("/admin/demandes/demande/?q=tilleuls").content.decode()
