@@ -14,7 +14,7 @@ from demandes import contenu, models, queries
 from demandes.contenu import Contenu
 from demandes.documents import pdf, reading, recue, xml_reader, xml_writer
 from demandes.models import ClockMark, Demande, Dossier
-from demandes.services import applying, checking, destruction, dossiers
+from demandes.services import applying, checking, deliveries, destruction, dossiers
 from demandes.workflow import Etat
 from extranet.core.dates import paris_date, start_of_day
 from extranet.core.errors import NoKey
@@ -168,7 +168,7 @@ def test_a_delivery_waits_for_a_key_and_goes_on_where_it_stood(person, settings,
         take(file_of(*records))
     assert Dossier.objects.count() == 1
     (tmp_path / "gone").mkdir()
-    [livraison] = applying.unapplied()
+    [livraison] = deliveries.unapplied()
     assert applying.ingest(livraison.pk, now=NOW).summary["created"] == 3
 
 

@@ -32,10 +32,10 @@ def page(request: HttpRequest, asked: QueryDict, *, status: int = 200) -> HttpRe
     visible = queries.demandes_visible_to(user, now)
     counts = queries.counts_of(visible)
     lieux = list(habilitations.lieux_of(user, now))
-    filtre = form.cleaned_data if form.is_valid() else {}
-    if filtre.get("etat"):
+    filtre = {"etat": "", "q": ""} | (form.cleaned_data if form.is_valid() else {})
+    if filtre["etat"]:
         visible = visible.filter(state=filtre["etat"])
-    if filtre.get("q"):
+    if filtre["q"]:
         visible = queries.matching(visible, filtre["q"], paris_date(now))
     # The order is read from the index, then the rows of one page.
     keys = Paginator(visible.values_list("pk", flat=True), PAGE).get_page(asked.get("page"))
