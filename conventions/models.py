@@ -689,7 +689,7 @@ class Courrier(models.Model):
 
 
 class Resiliation(models.Model):
-    """The end that a letter asks for: at an anniversary, or at once for breach (CON-4, CON-5). Both may withdraw it."""
+    """The end that a letter asks for: at an anniversary or at once for breach (CON-4, CON-5). Only both withdraw it."""
 
     class Nature(models.TextChoices):
         ANNIVERSAIRE = "anniversaire", "à l’échéance"

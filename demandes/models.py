@@ -387,7 +387,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 @sealed(months=12)
 class Remise(models.Model):
-    """One access to a dossier, written before the first byte leaves (ACC-2). Append-only; of the family, nothing."""
+    """One access to a dossier, written before a byte leaves (ACC-2). Append-only, no family data, no key to it."""
 
     class Mode(models.TextChoices):
         LISTE = "liste", "nom vu dans la liste"
