@@ -25,7 +25,6 @@ from tests.factories import (
     HabilitationFactory,
     LieuFactory,
     contenu_of,
-    picked_up,
 )
 
 pytestmark = pytest.mark.django_db
@@ -126,8 +125,8 @@ def test_the_form_what_is_wrong_the_summary_and_the_link_are_all_in_english(clie
     token = queries.link_token(demande.uuid)
     both(client, reverse("demandes:envoyee", args=[token]))
     for state in ("a-orienter", "transmise", "recuperee", "traitee"):
-        picked_up(state)
-        Demande.objects.update(lieu=None if state == "a-orienter" else lieu)
+        Demande.objects.update(state=state, lieu=None if state == "a-orienter" else lieu)
+        demande.attributions.update(picked_up_at=NOW)
         both(client, reverse("demandes:suivi", args=[token]))
     for state in ("retiree", "purgee"):
         Demande.objects.update(state=state, destroyed_at=NOW)
