@@ -1,7 +1,9 @@
 """The one list of what a dossier says of a family: sealed value, digest, XML in and out, PDF and screens read it."""
 
+import json
 from dataclasses import dataclass, field, fields
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 
@@ -39,4 +41,19 @@ def champs(kind: type[Contenu]) -> dict[str, dict[str, str]]:
 
 def valeurs(contenu: Contenu) -> dict[str, Any]:
     """What a dossier says, by field; of a record of a delivery, without its dates and its place."""
-    return {name: getattr(contenu, name) for name in champs(type(contenu))}
+    names, values_of = _getter(type(contenu))
+    return dict(zip(names, values_of(contenu), strict=True))
+
+
+def texte(contenu: Contenu) -> str:
+    """The same as one text: what is sealed, and what a digest is of."""
+    return _encode(valeurs(contenu))
+
+
+@cache
+def _getter(kind: type[Contenu]) -> tuple[tuple[str, ...], Any]:
+    names = tuple(champs(kind))
+    return names, attrgetter(*names)
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
