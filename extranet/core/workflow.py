@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import models, transaction
 
+from extranet.core import bulk
 from extranet.core.errors import WrongState
 from extranet.core.journal import services as journal
 
@@ -83,7 +84,7 @@ class Table:
         held = list(there.values_list(*columns)[:CHUNK])
         while held:
             keys = [pk for pk, *_ in held]
-            rows.model._default_manager.filter(pk__in=keys).update(state=move.target, **changes)
+            rows.model._default_manager.filter(bulk.AnyOf(models.F("pk"), keys)).update(state=move.target, **changes)
             for source in sorted({source for *_, source in held}):
                 some = [(uuid, caf) for _, uuid, caf, state in held if state == source]
                 self._record(move, label, some, source, by, now)
