@@ -129,7 +129,7 @@ def fill(size: int, now: datetime) -> None:
     while chunk := [rank for _, rank in zip(range(CHUNK), ranks, strict=False)]:
         _demandes(chunk, places, batches, rng, now)
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
+        cursor.execute("VACUUM ANALYZE")  # as autovacuum leaves a portal that has been in use
 
 
 def _demandes(

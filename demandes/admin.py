@@ -25,6 +25,7 @@ from extranet.core.dates import paris_date
 from extranet.core.languages import date_longue
 from extranet.core.words import date_courte
 from extranet.territory.acts import Act, ActsMixin
+from extranet.territory.queries import agent_of
 from extranet.territory.scoping import CafScopedAdmin, CafScopedInline
 
 
@@ -176,6 +177,12 @@ class DemandeAdmin(ActsMixin):
             "les reçoive. La date de destruction ne change pas.",
         ),
     ]
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        """The Cnaf has thousands of lieux: it searches for one by name."""
+        agent, found = agent_of(request.user), super().get_list_filter(request)
+        national = agent is not None and agent.caf_id is None
+        return [one for one in found if not (national and isinstance(one, tuple) and one[0] == "lieu")]
 
     @admin.display(description="état", ordering="state")
     def etat(self, demande: Demande) -> str:

@@ -243,6 +243,9 @@ class Demande(models.Model):
             ),
             models.Index(fields=["pick_up_day"], condition=Q(state=Etat.TRANSMISE), name="demandes_to_pick_up"),
             models.Index(fields=["caf", "state"], name="demandes_of_caf"),
+            # Agents' lists: the last received first, of one Caf or of all.
+            models.Index(fields=["caf", "received_at", "id"], name="demandes_of_caf_by_arrival"),
+            models.Index(fields=["received_at", "id"], name="demandes_by_arrival"),
             models.Index(fields=["last_day", "id"], condition=Q(state__in=sorted(ALIVE)), name="demandes_to_destroy"),
             models.Index(fields=["last_day"], condition=Q(state=Etat.PURGEE), name="demandes_destroyed"),
             models.Index(fields=["livraison"], condition=Q(state=Etat.A_ORIENTER), name="demandes_to_transmit"),

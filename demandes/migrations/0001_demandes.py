@@ -442,6 +442,14 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="demande",
+            index=models.Index(fields=["caf", "received_at", "id"], name="demandes_of_caf_by_arrival"),
+        ),
+        migrations.AddIndex(
+            model_name="demande",
+            index=models.Index(fields=["received_at", "id"], name="demandes_by_arrival"),
+        ),
+        migrations.AddIndex(
+            model_name="demande",
             index=models.Index(
                 condition=models.Q(("state__in", ["a-orienter", "recuperee", "traitee", "transmise"])),
                 fields=["last_day", "id"],

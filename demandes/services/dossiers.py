@@ -70,10 +70,7 @@ def replace_key(day: date, *, confirm: int | None, now: datetime) -> None:
     if confirm != found[1]:
         raise Refused({"confirm": f"{found[1]} dossiers would never be read again: --confirm {found[1]}"})
     days.replace(day)
-    details = {"jour": day.isoformat(), "dossiers": found[1]}
-    journal.record_many(
-        [journal.line("cle.remplacee", "demandes.dossier", "", by="operateur", at=now, caf="", **details)]
-    )
+    journal.record_for_all("cle.remplacee", by="operateur", at=now, jour=day.isoformat(), dossiers=found[1])
 
 
 def trouble(*, now: datetime) -> dict[date, tuple[str, int]]:

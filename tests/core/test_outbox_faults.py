@@ -420,7 +420,7 @@ def test_a_batch_of_fifty_costs_a_few_queries_and_one_connection(db, relay, monk
         assert services.send_due(now=NOW) == (50, 0)
     assert relay.connections == 1
     asked = [one["sql"] for one in queries if "SAVEPOINT" not in one["sql"]]
-    assert len(asked) <= 15, [sql[:90] for sql in asked]  # claim, read, note: for all fifty
+    assert len(asked) <= 17, [sql[:90] for sql in asked]  # claim, read, note: for all fifty
 
 
 CASES = [

@@ -19,7 +19,16 @@ from extranet.core.outbox import services as outbox
 from extranet.portal import integrity
 from habilitations.models import Habilitation
 from tests.conftest import text_of
-from tests.factories import NOW, AgentFactory, DemandeFactory, HabilitationFactory, LieuFactory
+from tests.factories import (
+    NOW,
+    AgentFactory,
+    DemandeFactory,
+    HabilitationFactory,
+    LieuFactory,
+    SuspensionFactory,
+    SuspensionHabilitationFactory,
+    contenu_of,
+)
 
 PAGE = "/admin/demandes/demande/actes/confier/"
 LEFT = "/espace/demandes/parties/"
@@ -47,7 +56,7 @@ def agent():
 
 
 def person_of(lieu):
-    return Habilitation.objects.get(lieu=lieu).user
+    return Habilitation.objects.get(personne__lieu=lieu).user
 
 
 def give(demande, lieu, agent, motif="famille", now=NOW):
@@ -89,7 +98,7 @@ def test_one_that_is_picked_up_goes_to_another_lieu_for_a_reason_and_all_are_tol
     )
     assert (held.lieu, held.ended_at, held.picked_up_at, held.seen_at) == (new, None, None, None)
     [line] = Entry.objects.filter(event="demande.reattribuee")
-    assert (line.actor, line.details) == (f"user:{agent.pk}", {"de": "recuperee", "a": "transmise"})
+    assert (line.actor, line.details) == (f"user:{agent.uuid}", {"de": "recuperee", "a": "transmise"})
     shown = client.get(f"/admin/demandes/demande/{demande.pk}/change/").content.decode()
     assert "confiée à un autre lieu : le lieu ne peut pas répondre" in shown
 
@@ -98,7 +107,7 @@ def test_one_that_is_picked_up_goes_to_another_lieu_for_a_reason_and_all_are_tol
     assert "20 mai 2027" in text_of(to_old)
     assert "Détruisez toutes vos copies" in text_of(to_old)
     assert [mail["Subject"] for mail in smtp_sink.to("bo@saules.test")] == ["1 demande à récupérer"]
-    [to_family] = smtp_sink.to(demande.dossier.courriel)
+    [to_family] = smtp_sink.to(contenu_of(demande).courriel)
     assert "RPE des Saules" in text_of(to_family)
     fetch(demande, new)
     assert list(Attribution.objects.values_list("lieu__nom", "picked_up_by__email").order_by("pk")) == [
@@ -230,7 +239,7 @@ def test_a_reason_is_asked_where_its_lieu_has_done_nothing_wrong(client, lieux, 
     assert ('name="motif"' in page) is bool(asked)
     assert asked in page
     if asked:
-        Habilitation.objects.filter(lieu=old).update(suspended_at=NOW)
+        SuspensionHabilitationFactory(habilitation=Habilitation.objects.get(personne__lieu=old))
         stranded = not orientation.why_asked([Demande.objects.get()], NOW)
         assert stranded is ("recuperee" not in traits)
     else:
@@ -245,7 +254,7 @@ def test_taken_from_a_lieu_whose_convention_is_over_says_so(lieux, agent, over):
     if over:
         old.conventions.update(ended_on=date(2026, 11, 22))
     else:
-        old.conventions.update(suspended_at=NOW)
+        SuspensionFactory(convention=old.conventions.get())
     orientation.put_back(demande_ids=[demande.pk], by=agent, now=NOW)
     demande.refresh_from_db()
     assert (demande.state, demande.lieu, demande.pick_up_day) == ("a-orienter", None, None)
@@ -262,7 +271,7 @@ def test_many_moved_at_once_leave_a_line_each_although_the_move_leads_back(lieux
     assert moved == [one.pk for one in demandes[:4]]
     lines = Entry.objects.filter(event="demande.reattribuee").order_by("pk")
     assert sorted((line.object_id, line.details["de"]) for line in lines) == sorted(
-        (str(one.pk), one.state) for one in demandes[:4]
+        (str(one.uuid), one.state) for one in demandes[:4]
     )
 
 
@@ -291,3 +300,12 @@ def test_a_purge_costs_the_same_whatever_its_batch_holds(lieux):
         return len(seen)
 
     assert cost(1) == cost(30) <= 12
+
+
+@pytest.mark.parametrize(("who", "filtered"), [({}, True), ({"cnaf": True}, False)])
+def test_the_cnaf_searches_for_a_lieu_and_is_not_given_a_list_of_thousands(client, lieux, who, filtered):
+    _, demande = (DemandeFactory(transmise=True, lieu=lieu) for lieu in reversed(lieux))
+    client.force_login(AgentFactory(**who).user)
+    shown = client.get("/admin/demandes/demande/").context["cl"].filter_specs
+    assert ("lieu" in {spec.title for spec in shown}) is filtered
+    assert demande.reference in client.get("/admin/demandes/demande/?q=tilleuls").content.decode()

@@ -14,7 +14,7 @@ from demandes import contenu, models, queries
 from demandes.contenu import Contenu
 from demandes.documents import pdf, reading, recue, xml_reader, xml_writer
 from demandes.models import ClockMark, Demande, Dossier
-from demandes.services import checking, deliveries, destruction, dossiers
+from demandes.services import applying, checking, deliveries, destruction, dossiers
 from demandes.workflow import Etat
 from extranet.core.dates import paris_date, start_of_day
 from extranet.core.errors import NoKey
@@ -158,7 +158,7 @@ def test_a_key_that_cannot_be_written_stops_the_form_and_keeps_nothing(client, l
 
 @pytest.mark.rule("CNS-10.c")
 def test_a_delivery_waits_for_a_key_and_goes_on_where_it_stood(person, settings, tmp_path, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(deliveries, "BATCH", 1)
+    monkeypatch.setattr(applying, "BATCH", 1)
     records = [record(1, NOW), record(2, NOW, at="2026-06-01T10:00:00+02:00"), record(3, NOW)]
     days.make([LAST])
     settings.KEYS_MIRROR_DIR = str(tmp_path / "gone")
@@ -167,7 +167,7 @@ def test_a_delivery_waits_for_a_key_and_goes_on_where_it_stood(person, settings,
     assert Dossier.objects.count() == 1
     (tmp_path / "gone").mkdir()
     [livraison] = deliveries.unapplied()
-    assert deliveries.ingest(livraison.pk, now=NOW).summary["created"] == 3
+    assert applying.ingest(livraison.pk, now=NOW).summary["created"] == 3
 
 
 # --- a key is lost ----------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ def live() -> None:
     from bench.deliveries import delivery, record
     from demandes.models import Demande, Livraison
     from demandes.queries import link_token
-    from demandes.services import deliveries
+    from demandes.services import applying, deliveries
     from extranet.core import clock
     from extranet.core.journal import services as journal
     from extranet.core.outbox import services as outbox
@@ -57,7 +57,7 @@ def live() -> None:
         rows = [record(1, now, nom=name, prenom=CANARIES["prenom"], tail=tail)]
         source = io.BytesIO("".join(delivery(iter(rows), now)).encode())
         livraison = deliveries.register(source, nom="l.xml", origine=Livraison.Origine.DEPOT, now=now)
-        assert deliveries.ingest(livraison.pk, now=now)
+        assert applying.ingest(livraison.pk, now=now)
     outbox.send_due(now=now)
     lieu = Client()
     lieu.force_login(person.user)

@@ -18,7 +18,14 @@ from extranet.core.errors import NoKey
 from extranet.core.outbox import services as outbox
 from tests.conftest import text_of
 from tests.demandes.test_family import TYPED, URL, WHOLE, dict_of, form_of, post, press, shown, today  # noqa: F401
-from tests.factories import NOW, AgentFactory, DemandeFactory, HabilitationFactory, LieuFactory, contenu_of
+from tests.factories import (
+    NOW,
+    AgentFactory,
+    DemandeFactory,
+    HabilitationFactory,
+    LieuFactory,
+    contenu_of,
+)
 
 pytestmark = pytest.mark.django_db
 ENGLISH = {"HTTP_ACCEPT_LANGUAGE": "en-GB,en;q=0.9,fr;q=0.1"}
@@ -118,7 +125,8 @@ def test_the_form_what_is_wrong_the_summary_and_the_link_are_all_in_english(clie
     token = queries.link_token(demande.uuid)
     both(client, reverse("demandes:envoyee", args=[token]))
     for state in ("a-orienter", "transmise", "recuperee", "traitee"):
-        Demande.objects.update(state=state, picked_up_at=NOW, lieu=None if state == "a-orienter" else lieu)
+        Demande.objects.update(state=state, lieu=None if state == "a-orienter" else lieu)
+        demande.attributions.update(picked_up_at=NOW)
         both(client, reverse("demandes:suivi", args=[token]))
     for state in ("retiree", "purgee"):
         Demande.objects.update(state=state, destroyed_at=NOW)
@@ -261,7 +269,8 @@ def test_each_mail_to_a_family_is_in_the_language_of_its_demande_and_whole(lieu,
         waiting = DemandeFactory(langue=langue, reference=f"ME-{langue}-2")
         sent = mails(demande, smtp_sink, kinds) + mails(waiting, smtp_sink, kinds[:1])
         path, address = reverse("demandes:suivi", args=[queries.link_token(demande.uuid)]), contenu_of(demande).courriel
-        Demande.objects.filter(pk=demande.pk).update(state="recuperee", picked_up_at=NOW)
+        Demande.objects.filter(pk=demande.pk).update(state="recuperee")
+        demande.attributions.update(picked_up_at=NOW)
         assert Client(**ENGLISH).post(path, {"courriel": address}).status_code == 302
         sent.append(smtp_sink.to(address)[-1])
         assert len(sent) == 5

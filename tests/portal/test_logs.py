@@ -122,7 +122,7 @@ def test_a_web_server_that_fails_prints_no_value_and_no_token(environment):
         f"/demandes/envoyee/{errors.TOKEN}/",
         f"/demandes/suivi/{errors.TOKEN}/?q={errors.CANARIES['nom']}",
         f"/conventions/copie-signee/{errors.TOKEN}/",
-        f"/habilitations/complement/00000000-0000-4000-8000-000000000000/{errors.TOKEN}/",
+        f"/habilitations/complement/{errors.TOKEN}/",
     ]
     statuses = []
     try:

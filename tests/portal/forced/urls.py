@@ -32,6 +32,6 @@ urlpatterns = [
     path("demandes/envoyee/<str:token>/", fail),
     path("demandes/suivi/<str:token>/", fail),
     path("conventions/copie-signee/<str:token>/", fail),
-    path("habilitations/complement/<uuid:uuid>/<str:token>/", fail),
+    path("habilitations/complement/<str:token>/", fail),
     path("", include("extranet.urls")),
 ]
