@@ -1,6 +1,9 @@
 """The one list of what a dossier says of a family: sealed value, digest, XML in and out, PDF and screens read it."""
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any
 
 
@@ -31,6 +34,7 @@ class Contenu:
 
 
 _CHAMPS: dict[type[Contenu], dict[str, dict[str, str]]] = {}
+_VALUES: dict[type[Contenu], Callable[[Contenu], tuple[Any, ...]]] = {}  # thirteen at once: a delivery has many records
 
 
 def champs(kind: type[Contenu]) -> dict[str, dict[str, str]]:
@@ -42,4 +46,15 @@ def champs(kind: type[Contenu]) -> dict[str, dict[str, str]]:
 
 def valeurs(contenu: Contenu) -> dict[str, Any]:
     """What a dossier says, by field; of a record of a delivery, without its dates and its place."""
-    return {name: getattr(contenu, name) for name in champs(type(contenu))}
+    kind = type(contenu)
+    if kind not in _VALUES:
+        _VALUES[kind] = attrgetter(*champs(kind))
+    return dict(zip(champs(kind), _VALUES[kind](contenu), strict=True))
+
+
+def texte(contenu: Contenu) -> str:
+    """The same as one text: what is sealed, and what a digest is of."""
+    return _encode(valeurs(contenu))
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

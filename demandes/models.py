@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from demandes.contenu import Contenu, champs, valeurs
+from demandes.contenu import Contenu, champs, texte
 from demandes.rules import Delay
 from demandes.workflow import ALIVE, AT_A_LIEU, DEMANDE, LEFT, LIVRAISON, Etat, EtatLivraison, Fin, Motif
 from extranet.core import languages
@@ -369,7 +369,12 @@ class Dossier(models.Model):
     @staticmethod
     def sealed(demande: uuid.UUID, contenu: Contenu, day: date) -> bytes:
         """What `scelle` keeps of `contenu` until the end of `day`. Raises NoKey."""
-        return sealing.seal(day, _encode(valeurs(contenu)).encode(), f"dossier:{demande}")
+        return Dossier.sealed_text(demande, texte(contenu), day)
+
+    @staticmethod
+    def sealed_text(demande: uuid.UUID, said: str, day: date) -> bytes:
+        """The same, of a `contenu.texte`."""
+        return sealing.seal(day, said.encode(), f"dossier:{demande}")
 
     @staticmethod
     def opened(demande: uuid.UUID, day: date, scelle: bytes | memoryview, today: date) -> Contenu:
@@ -380,9 +385,6 @@ class Dossier(models.Model):
     def open(self, today: date) -> Contenu:
         """What it says, as `opened`."""
         return self.opened(self.demande.uuid, self.jour, self.scelle, today)
-
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @sealed(months=12)

@@ -1,5 +1,6 @@
 """Reads: who may act for which lieu, and what waits for an agent."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -74,6 +75,15 @@ def lieux_to_attest(user: User, now: datetime) -> QuerySet[Lieu]:
 def persons_of(lieu_id: int, now: datetime) -> QuerySet[Habilitation]:
     """NOT-1: active persons of a lieu, to be told of its demandes."""
     return active(now).filter(personne__lieu=lieu_id).order_by("pk")
+
+
+def persons_by_lieu(lieux: Collection[int], now: datetime) -> dict[int, list[int]]:
+    """`persons_of` for many: lieu → accounts; a lieu without any is not in it."""
+    found: dict[int, list[int]] = {}
+    rows = active(now).filter(personne__lieu__in=lieux).order_by("pk")
+    for lieu, user in rows.values_list("personne__lieu", "user"):
+        found.setdefault(lieu, []).append(user)
+    return found
 
 
 def signers_of(lieu_id: int, now: datetime) -> QuerySet[Habilitation]:

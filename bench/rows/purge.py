@@ -1,5 +1,6 @@
 """Ten thousand dossiers at their day, destroyed, against the same effects as set-based SQL in one transaction."""
 
+import shutil
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -12,15 +13,16 @@ from demandes.services import destruction
 from demandes.workflow import Etat
 from extranet.core.dates import paris_date
 from extranet.core.journal.models import Entry
+from extranet.core.vault import days
 
 COUNT = 10_000
 BARE = """
 CREATE TEMP TABLE due ON COMMIT DROP AS
-  SELECT id, caf_id, state FROM demandes_demande
+  SELECT id, uuid, caf_id, state FROM demandes_demande
   WHERE last_day < %(day)s AND state IN ('a-orienter', 'transmise', 'recuperee', 'traitee') ORDER BY id FOR UPDATE;
 UPDATE demandes_demande SET state = 'purgee', destroyed_at = %(now)s, content = '' WHERE id IN (SELECT id FROM due);
 INSERT INTO journal_entry (at, event, object_kind, object_id, actor, caf, details)
-  SELECT %(now)s, 'demande.purgee', 'demandes.demande', id::text, 'systeme', caf_id,
+  SELECT %(now)s, 'demande.purgee', 'demandes.demande', uuid::text, 'systeme', caf_id,
          jsonb_build_object('de', state, 'a', 'purgee') FROM due ORDER BY id;
 DELETE FROM demandes_dossier WHERE demande_id IN (SELECT id FROM due);
 UPDATE demandes_attribution
@@ -50,6 +52,7 @@ def _timed(act, now: datetime, later: datetime) -> float:  # type: ignore[no-unt
     left = Dossier.objects.count(), Demande.objects.exclude(state=Etat.PURGEE).count()
     assert left == (0, 0), left
     assert Attribution.objects.filter(fin="detruite").count() == Entry.objects.count() == COUNT
+    shutil.rmtree(days.folder())  # with the record of the days that this run destroyed, which get keys again
     return took
 
 
@@ -62,3 +65,4 @@ def _bare(later: datetime) -> None:
         for statement in BARE.split(";\n"):
             if statement.strip():
                 cursor.execute(statement, {"now": later, "day": paris_date(later)})
+    destruction.destroy_keys(now=later, confirmed=True)

@@ -1,18 +1,21 @@
 """Reading deliveries as a stream: the whole file is proven sound first, then its records come one by one (ING-2, -3).
 
-expat finds where each record begins and ends, its exact line, and enforces the limits; only the bytes of one record at
+expat finds where each record begins and ends, its exact line, and enforces the limits; then the bytes of one record at
 a time are given to lxml and to the schema. So memory depends neither on the file's size nor on that of a record.
 """
 
 import gzip
+import io
 import re
+import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from tempfile import TemporaryFile
+from typing import IO, Any, BinaryIO
 from xml.parsers import expat
 from xml.sax.saxutils import quoteattr
 
@@ -32,7 +35,7 @@ RECORD_BYTES, RECORD_ELEMENTS = 256 * 1024, 1_000
 # A record may carry comments and blanks beside what is counted; past this it is too large whatever it holds.
 RECORD_SPAN = 4 * 1024**2
 CHUNK = 16 * 1024
-# Of one element. The cost of reading grows with the square of the first two, and records pay for those of the root.
+# Of one element. The cost of reading grows with the square of the first two; each record pays for those of the root.
 NAMESPACES, ATTRIBUTES, NAMESPACE_LENGTH = 20, 50, 1_000
 REFERENCE = re.compile(r"[A-Za-z0-9._\-]{1,64}")
 
@@ -51,58 +54,70 @@ def _nothing() -> None:
     """Nobody waits for a sign of life."""
 
 
-def survey(path: Path, *, alive: Callable[[], None] = _nothing) -> int:
-    """Read the whole file once; returns how many records it has. Raises Unreadable when it must be refused whole.
+def records(path: Path, skip: int = 0, *, alive: Callable[[], None] = _nothing) -> Generator[Lue]:
+    """The records after the first `skip`, valid by the schema or with the reason why not.
 
-    `alive` is called now and then, as by `records`.
+    The whole file is proven sound before the first one; raises Unreadable when it must be refused whole. `alive` is
+    called now and then until then.
     """
-    return sum(1 for _ in _raw_records(path, _Wrapper(), alive))
-
-
-def records(path: Path, skip: int = 0, *, alive: Callable[[], None] = _nothing) -> Iterator[Lue]:
-    """The records after the first `skip`, valid by the schema or with the reason why not."""
-    wrapper = _Wrapper()
-    for rank, (line, reference, raw, fault) in enumerate(_raw_records(path, wrapper, alive)):
-        if rank < skip:
-            continue
-        if raw is None:
-            yield Lue(line, reference, None, fault)
-        else:
-            yield _record(line, reference, raw, wrapper)
+    with TemporaryFile(dir=path.parent) as places:
+        head, count = _survey(path, places, alive)
+        places.seek(0)
+        with _stream(path) as file:
+            for rank in range(count):
+                start, length, line, fault, named = PLACE.unpack(places.read(PLACE.size))
+                reference = places.read(named).decode()
+                if rank < skip:
+                    continue
+                if fault:
+                    yield Lue(line, reference, None, FAULTS[fault])
+                else:
+                    file.seek(start)
+                    yield _record(line, reference, file.read(length), head)
 
 
 # --- the stream ----------------------------------------------------------------------------------------------------
 
-Raw = tuple[int, str, bytes | None, Motif | None]
-UNKNOWN_CHILD = Motif("autre-element")
-TOO_LARGE = Motif("trop-volumineuse")
-TOO_MANY_ATTRIBUTES = Motif("attributs", {"nombre": ATTRIBUTES})
-EMPTY = Motif("demande-vide")
+# Where a record lies: its first byte, their number up to its closing tag, its line, what is wrong with it, and how long
+# the reference is that follows. Nothing of a family.
+PLACE = struct.Struct("<QQQBB")
+UNKNOWN_CHILD, TOO_LARGE, TOO_MANY_ATTRIBUTES, EMPTY = range(1, 5)
+FAULTS = {
+    UNKNOWN_CHILD: Motif("autre-element"),
+    TOO_LARGE: Motif("trop-volumineuse"),
+    TOO_MANY_ATTRIBUTES: Motif("attributs", {"nombre": ATTRIBUTES}),
+    EMPTY: Motif("demande-vide"),
+}
 
 
-class _Wrapper:
-    """The root's namespace declarations, put around each record so that it can be read alone."""
-
-    head = b"<r>"
-
-    def set(self, prefixes: dict[str, str]) -> None:
-        """Note the prefixes that the root declares."""
-        declared = (f" {'xmlns:' + prefix if prefix else 'xmlns'}={quoteattr(uri)}" for prefix, uri in prefixes.items())
-        self.head = f"<r{''.join(declared)}>".encode()
+def _survey(path: Path, places: IO[bytes], alive: Callable[[], None]) -> tuple[bytes, int]:
+    """Read the whole file once and note in `places` where its records lie. Returns the root's namespace declarations,
+    to be put around each record so that it can be read alone, and how many records there are.
+    """
+    scanner = _Scanner(places)
+    with _stream(path) as file:
+        most = LARGEST if isinstance(file, io.BufferedReader) else min(LARGEST, RATIO * path.stat().st_size)
+        for chunk in _chunks(file, most, CHUNK):
+            alive()
+            scanner.feed(chunk)
+        scanner.feed(b"", last=True)
+    declared = (
+        f" {'xmlns:' + prefix if prefix else 'xmlns'}={quoteattr(uri)}" for prefix, uri in scanner.prefixes.items()
+    )
+    return f"<r{''.join(declared)}>".encode(), scanner.count
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Iterator[bytes]]:
-    """The file's bytes in chunks, unpacked when they are gzip's, within the limits of size."""
-    size = path.stat().st_size
+def _stream(path: Path) -> Iterator[Any]:
+    """The file's bytes, unpacked when they are gzip's."""
     with open(path, "rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
         if packed:
             with gzip.open(file) as unpacked:
-                yield _chunks(unpacked, min(LARGEST, RATIO * size), CHUNK)  # type: ignore[arg-type]
+                yield unpacked
         else:
-            yield _chunks(file, LARGEST, CHUNK)
+            yield file
 
 
 def _chunks(stream: BinaryIO, most: int, step: int) -> Iterator[bytes]:
@@ -121,29 +136,15 @@ def _chunks(stream: BinaryIO, most: int, step: int) -> Iterator[bytes]:
         raise Unreadable("fichier vide")
 
 
-def _raw_records(path: Path, wrapper: _Wrapper, alive: Callable[[], None]) -> Iterator[Raw]:
-    """Each child of the root: its line, its reference where readable, its bytes or why they are not kept."""
-    scanner = _Scanner(wrapper)
-    with _opened(path) as chunks:
-        for chunk in chunks:
-            alive()
-            yield from scanner.feed(chunk)
-        yield from scanner.feed(b"", last=True)
-
-
 class _Scanner:
-    """Follows the depth of one document and cuts out the children of its root."""
+    """Follows the depth of one document and notes where the children of its root begin and end."""
 
-    def __init__(self, wrapper: _Wrapper):
-        self.wrapper = wrapper
-        self.window = bytearray()
-        self.base = 0  # where the window begins in the document
+    def __init__(self, places: IO[bytes]):
+        self.places = places
+        self.count = 0
         self.quiet = 0  # bytes since the last event
-        self.found: list[Raw] = []
         self.begun = False
         self.declared = 0  # namespaces, by the element that is about to begin
-        self.in_record = False
-        self.keep_from = 0
         self.prefixes: dict[str, str] = {}
         self.parser = self._parser()
 
@@ -166,7 +167,6 @@ class _Scanner:
             elif depth == 2:
                 start, line, elements = parser.CurrentByteIndex, parser.CurrentLineNumber, 1
                 parser.CharacterDataHandler = None
-                self.in_record, self.keep_from = True, start
                 wanted = attributes.get("reference", "")
                 state["reference"] = wanted if REFERENCE.fullmatch(wanted) else ""
                 state["known"] = name == DEMANDE
@@ -174,7 +174,6 @@ class _Scanner:
             else:
                 _check_root(name, attributes)
                 self.begun = True
-                self.wrapper.set(self.prefixes)
                 parser.CharacterDataHandler = self._between
             self.quiet = 0
 
@@ -182,10 +181,7 @@ class _Scanner:
             nonlocal depth
             depth -= 1
             if depth == 1:
-                fault = self._fault(start, elements, **state)
-                raw = None if fault else self._cut(start, parser.CurrentByteIndex)
-                self.found.append((line, state["reference"] if state["known"] else "", raw, fault))
-                self.in_record = False
+                self._note(start, parser.CurrentByteIndex - start, line, elements, **state)
                 parser.CharacterDataHandler = self._between
             elif depth == 0:
                 parser.CharacterDataHandler = None
@@ -199,6 +195,23 @@ class _Scanner:
         parser.CommentHandler = self._passed
         parser.ProcessingInstructionHandler = self._passed
         return parser
+
+    def _note(
+        self, start: int, length: int, line: int, elements: int, *, known: bool, swollen: bool, reference: str
+    ) -> None:
+        """A child of the root: where it lies, and why it is not read, whatever it says."""
+        fault = 0
+        if not known:
+            fault = UNKNOWN_CHILD
+        elif elements > RECORD_ELEMENTS or length > RECORD_SPAN:
+            fault = TOO_LARGE
+        elif swollen:
+            fault = TOO_MANY_ATTRIBUTES
+        elif elements == 1:
+            fault = EMPTY
+        name = b"" if fault == UNKNOWN_CHILD else reference.encode()
+        self.places.write(PLACE.pack(start, length, line, fault, len(name)) + name)
+        self.count += 1
 
     def _between(self, text: str) -> None:
         if text.strip(" \t\r\n"):
@@ -215,50 +228,15 @@ class _Scanner:
     def _passed(self, *args: Any) -> None:
         self.quiet = 0
 
-    def _fault(self, start: int, elements: int, *, known: bool, swollen: bool, reference: str) -> Motif | None:
-        """Why the record that began at `start` is not kept, whatever it says."""
-        if not known:
-            return UNKNOWN_CHILD
-        if elements > RECORD_ELEMENTS or self.keep_from > start:
-            return TOO_LARGE
-        if swollen:
-            return TOO_MANY_ATTRIBUTES
-        return EMPTY if elements == 1 else None
-
-    def _cut(self, start: int, index: int) -> bytes:
-        """The record from `start` to the end of the closing tag that begins at `index`."""
-        close = self.window.index(b">", index - self.base) + 1
-        return bytes(self.window[start - self.base : close])
-
-    def feed(self, chunk: bytes, *, last: bool = False) -> list[Raw]:
-        """What ends in this chunk."""
-        self.found = []
+    def feed(self, chunk: bytes, *, last: bool = False) -> None:
+        """Note what ends in this chunk."""
         self.quiet += len(chunk)
-        self.window += chunk
-        before = self.quiet
         try:
             self.parser.Parse(chunk, last)
         except expat.ExpatError as error:
             raise Unreadable(_why(error, last)) from None
         if self.quiet > LONGEST_TOKEN - 2 * CHUNK:
             raise Unreadable("texte, nom ou attribut de plus de 10 Mo")
-        self._forget(len(chunk), silent=self.quiet == before and before > 0)
-        return self.found
-
-    def _forget(self, length: int, *, silent: bool) -> None:
-        """Drop from the window what no cut can need: all but the open record, or the tag that is not whole yet."""
-        end = self.base + len(self.window)
-        if self.in_record:
-            if end - self.keep_from > RECORD_SPAN:
-                self.keep_from = end - length
-            first = self.keep_from
-        elif silent:
-            return
-        else:
-            first = end - length
-        if first > self.base:
-            del self.window[: first - self.base]
-            self.base = first
 
 
 DEMANDES, DEMANDE = f"{NAMESPACE} demandes", f"{NAMESPACE} demande"
@@ -306,7 +284,10 @@ def _why(error: expat.ExpatError, last: bool) -> str:
 # --- a record ------------------------------------------------------------------------------------------------------
 
 
-def _weight(head: bytes, raw: bytes) -> int:
+NAME = re.compile(rb"<([^\s/>]+)")
+
+
+def _weight(whole: bytes) -> int:
     """Bytes of text and attributes of one record."""
     total = 0
 
@@ -322,19 +303,27 @@ def _weight(head: bytes, raw: bytes) -> int:
     parser.ordered_attributes = True
     parser.StartElementHandler = begin
     parser.CharacterDataHandler = text
-    parser.Parse(head + raw + b"</r>", True)
+    parser.Parse(whole, True)
     return total
 
 
-def _record(line: int, reference: str, raw: bytes, wrapper: _Wrapper) -> Lue:
-    if len(raw) > RECORD_BYTES and _weight(wrapper.head, raw) > RECORD_BYTES:
-        return Lue(line, reference, None, TOO_LARGE)
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
+@cache
+def _reader() -> etree.XMLParser:
+    return etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
+
+
+def _record(line: int, reference: str, raw: bytes, head: bytes) -> Lue:
+    """One record, from its first byte to its closing tag."""
+    opened = NAME.match(raw)
+    assert opened is not None
+    whole = head + raw + b"</" + opened[1] + b"></r>"
+    if len(raw) > RECORD_BYTES and _weight(whole) > RECORD_BYTES:
+        return Lue(line, reference, None, FAULTS[TOO_LARGE])
     try:
-        element = etree.fromstring(wrapper.head + raw + b"</r>", parser)[0]
+        element = etree.fromstring(whole, _reader())[0]
     except etree.XMLSyntaxError:
         return Lue(line, reference, None, Motif("illisible"))
-    if (b"XMLSchema-instance" in raw or b"XMLSchema-instance" in wrapper.head) and _has_instance_attribute(element):
+    if (b"XMLSchema-instance" in raw or b"XMLSchema-instance" in head) and _has_instance_attribute(element):
         return Lue(line, reference, None, Motif("attribut-inconnu"))
     if not schema().validate(element):
         return Lue(line, reference, None, _reason(schema().error_log))

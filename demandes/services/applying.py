@@ -7,6 +7,8 @@ so two workers or a kill cannot apply a record twice.
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Self
@@ -15,10 +17,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from demandes.documents import xml_reader
-from demandes.documents.recue import Lue
 from demandes.models import Livraison
 from demandes.services import delivery_files, transmission
-from demandes.services.batch import receive_many
+from demandes.services.batch import Ready, prepare, receive_many
 from demandes.services.deliveries import free_at, unapplied
 from demandes.services.delivery_files import bring, folder, path_of, safe_name
 from demandes.services.transmission import Places
@@ -92,25 +93,31 @@ def ingest(livraison_id: int, *, now: datetime, progress: Progress | None = None
 
 
 def _apply(livraison: Livraison, lease: _Lease, now: datetime, progress: Progress | None) -> None:
-    path = path_of(livraison)
-    if not livraison.checkpoint:
+    places = Places.of(now)
+    records = xml_reader.records(path_of(livraison), skip=livraison.checkpoint, alive=lease.renew)
+
+    def read() -> list[Ready]:
+        return prepare(islice(records, BATCH), now, places)
+
+    # While the database writes a batch, a thread reads the next one.
+    with bulk.fewer_collections(), closing(records), ThreadPoolExecutor(1) as reader:
         try:
-            xml_reader.survey(path, alive=lease.renew)
+            batch = read()
         except xml_reader.Unreadable as reason:
             _close(livraison, "refuse", lease, now, motif=str(reason)[:300])
             return
-    places = Places.of(now)
-    records = xml_reader.records(path, skip=livraison.checkpoint, alive=lease.renew)
-    with bulk.fewer_collections():
-        while batch := list(islice(records, BATCH)):
+        while batch:
+            following = reader.submit(read)
             _apply_batch(livraison, batch, lease, now, places)
             if progress:
                 progress(livraison)
+            batch = following.result()
     transmission.transmit_waiting(livraison, now=now, places=places, alive=lease.renew)
+    transmission.tell_of_delivery(livraison, now)
     _close(livraison, "finish", lease, now)
 
 
-def _apply_batch(livraison: Livraison, batch: list[Lue], lease: _Lease, now: datetime, places: Places) -> None:
+def _apply_batch(livraison: Livraison, batch: list[Ready], lease: _Lease, now: datetime, places: Places) -> None:
     """A batch and its checkpoint, together. Once more when another delivery wrote the same reference meanwhile."""
     lease.renew()
     for attempt in range(3):

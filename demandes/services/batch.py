@@ -1,15 +1,16 @@
 """Taking many demandes in, from a delivery: what is new, what is known, what is set aside (ING-3, ING-4)."""
 
-import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
 
 from demandes import rules
+from demandes.contenu import texte
 from demandes.documents.motifs import Motif
-from demandes.documents.recue import Lue
-from demandes.models import MODES, Demande, Dossier, Livraison, Rejet
+from demandes.documents.recue import Lue, Recue
+from demandes.models import MODES, Demande, Dossier, Livraison, Rejet, Transmission
 from demandes.services import checking, dossiers, transmission
 from demandes.services.checking import Checked
 from demandes.services.transmission import Places
@@ -31,6 +32,33 @@ class Counts:
 
 
 @dataclass(slots=True)
+class Ready:
+    """A record held against every rule: all that is worked out of it before anything is locked."""
+
+    lue: Lue
+    done: Checked | None = None
+    said: str = ""
+    content: str = ""
+    lieu: int | None = None
+    """Where it goes, if anywhere for sure."""
+
+
+def prepare(records: Iterable[Lue], now: datetime, places: Places) -> list[Ready]:
+    """Clean and check the records of a batch; they are changed by it."""
+    return [_ready(lue, now, places) for lue in records]
+
+
+def _ready(lue: Lue, now: datetime, places: Places) -> Ready:
+    if lue.recue is None:
+        return Ready(lue)
+    done = checking.check_own(lue.recue, now, places)
+    if done.faults:
+        return Ready(lue, done)
+    said = texte(done.recue)
+    return Ready(lue, done, said, checking.digest(done.recue, said), places.target(done.recue.commune, done.voulu))
+
+
+@dataclass(slots=True)
 class _Batch:
     """What a batch is about to write."""
 
@@ -38,7 +66,9 @@ class _Batch:
     now: datetime
     counts: Counts = field(default_factory=Counts)
     rejets: list[Rejet] = field(default_factory=list)
-    new: dict[str, tuple[Checked, str]] = field(default_factory=dict)
+    transmissions: dict[int, Transmission] = field(default_factory=dict)
+    """By lieu, those that the delivery has made already."""
+    new: dict[str, Ready] = field(default_factory=dict)
 
     def set_aside(self, lue: Lue, *motifs: Motif) -> None:
         """The record is left out, its line, reference and reasons kept (ING-3)."""
@@ -56,41 +86,42 @@ class _Batch:
         self.rejets.append(row)
 
 
-def receive_many(records: Sequence[Lue], livraison: Livraison, now: datetime, places: Places) -> Counts:
+def receive_many(records: Sequence[Ready], livraison: Livraison, now: datetime, places: Places) -> Counts:
     """Apply a batch of records of a delivery. Call inside the transaction that moves the checkpoint."""
     batch = _Batch(livraison, now)
-    references = [lue.reference for lue in records if lue.recue]
+    batch.transmissions = transmission.held_batches(livraison, {ready.lieu for ready in records if ready.lieu})
+    references = [ready.lue.reference for ready in records if ready.done]
     stored = {
         demande.reference: demande
         for demande in Demande.objects.filter(source=Demande.Source.MONENFANT, reference__in=references)
         .order_by("pk")
         .select_for_update(of=("self",))
     }
-    for lue in records:
-        if lue.recue is None:
+    for ready in records:
+        lue, done = ready.lue, ready.done
+        if done is None:
             assert lue.motif is not None
             batch.set_aside(lue, lue.motif)
             continue
-        done = checking.check(lue.recue, now, places)
         if lue.reference in batch.new:  # the same reference again in this batch: what came before is written first
             written = Demande.objects.filter(source=Demande.Source.MONENFANT, reference__in=_create(batch))
             stored |= {demande.reference: demande for demande in written}
         if done.faults:
             batch.set_aside(lue, *done.faults.values())
         elif known := stored.get(lue.reference):
-            _update(batch, lue, done, known, places)
+            _update(batch, ready, done, known, places)
         else:
             batch.remark(lue, done.remarks)
-            batch.new[lue.reference] = (done, checking.digest(done.recue))
+            batch.new[lue.reference] = ready
             batch.counts.created += 1
     _create(batch)
     bulk.insert(batch.rejets)
     return batch.counts
 
 
-def _update(batch: _Batch, lue: Lue, done: Checked, known: Demande, places: Places) -> None:
+def _update(batch: _Batch, ready: Ready, done: Checked, known: Demande, places: Places) -> None:
     """ING-4: what becomes of a record whose reference is known."""
-    recue = done.recue
+    lue, recue, content = ready.lue, done.recue, ready.content
     if known.state not in ALIVE:
         batch.set_aside(lue, Motif("detruite"))
         return
@@ -98,7 +129,6 @@ def _update(batch: _Batch, lue: Lue, done: Checked, known: Demande, places: Plac
         batch.set_aside(lue, Motif("echue"))
         return
     stale = recue.modifiee_le and known.modifiee_le and recue.modifiee_le < known.modifiee_le
-    content = checking.digest(recue)
     if stale or content == known.content:
         batch.counts.unchanged += 1
         if not stale and recue.modifiee_le and recue.modifiee_le != known.modifiee_le:
@@ -140,52 +170,78 @@ def _goes_elsewhere(known: Demande, done: Checked, places: Places) -> bool:
 
 
 def _create(batch: _Batch) -> list[str]:
-    """Write the new demandes of the batch; returns their references."""
+    """Write the new demandes of the batch, at their lieu where that is known; returns their references."""
     if not batch.new:
         return []
     now, livraison, waiting = batch.now, batch.livraison, list(batch.new.values())
-    initial = str(DEMANDE.initial)
     batch.new.clear()
-    last_days = [rules.last_day_of_dossier(done.recue.deposee_le, now) for done, _ in waiting]
-    dossiers.ensure(set(last_days))
-    rows = [
-        (key, uuid.uuid4(), day, done, content)
-        for key, day, (done, content) in zip(bulk.new_keys(Demande, len(waiting)), last_days, waiting, strict=True)
-    ]
+    rows = _rows(batch, waiting)
     bulk.insert_values(
         Demande,
         COLUMNS,
         [
             (
-                key,
-                name,
+                row.pk,
+                row.uuid,
                 Demande.Source.MONENFANT.value,
-                done.recue.reference,
-                content,
-                initial,
+                row.recue.reference,
+                row.ready.content,
+                str(DEMANDE.initial if row.transmission is None else DEMANDE.moves["transmit"].target),
                 SOURCE,
-                done.caf,
-                done.recue.commune,
+                row.caf,
+                row.recue.commune,
+                None if row.transmission is None else row.ready.lieu,
+                row.transmission,
                 livraison.pk,
-                done.voulu,
-                done.recue.deposee_le,
-                done.recue.modifiee_le,
+                row.voulu,
+                row.recue.deposee_le,
+                row.recue.modifiee_le,
                 now,
-                day,
-                *checking.modes(done.recue).values(),
+                row.last_day,
+                *checking.modes(row.recue).values(),
             )
-            for key, name, day, done, content in rows
+            for row in rows
         ],
     )
     bulk.insert_values(
         Dossier,
         ("demande_id", "jour", "scelle"),
-        [(key, day, Dossier.sealed(name, done.recue, day)) for key, name, day, done, _ in rows],
+        [(row.pk, row.last_day, Dossier.sealed_text(row.uuid, row.ready.said, row.last_day)) for row in rows],
     )
     origin = {"origine": Demande.Source.MONENFANT.value, "livraison": str(livraison.uuid)}
-    made = [(name, done.caf) for _, name, _, done, _ in rows]
+    made = [(row.uuid, row.caf) for row in rows]
     journal.record_rows("demande.recue", "demandes.demande", made, by="source", at=now, **origin)
-    return [done.recue.reference for done, _ in waiting]
+    gone = [row for row in rows if row.transmission is not None]
+    transmission.open_attributions([(row.pk, row.ready.lieu, row.transmission) for row in gone], now)
+    DEMANDE.note_entered(Demande, "transmit", [(row.uuid, row.caf) for row in gone], by="systeme", now=now)
+    return [row.recue.reference for row in rows]
+
+
+class _Row(NamedTuple):
+    """A demande about to be inserted."""
+
+    pk: int
+    uuid: UUID
+    last_day: date
+    recue: Recue
+    caf: str
+    voulu: int | None
+    ready: Ready
+    transmission: int | None
+
+
+def _rows(batch: _Batch, waiting: Sequence[Ready]) -> list[_Row]:
+    goals = {ready.lieu for ready in waiting if ready.lieu}
+    opened = transmission.open_batches(batch.transmissions, goals, batch.livraison, batch.now)
+    rows = []
+    for key, ready in zip(bulk.new_keys(Demande, len(waiting)), waiting, strict=True):
+        done = ready.done
+        assert done is not None
+        day = rules.last_day_of_dossier(done.recue.deposee_le, batch.now)
+        goal = opened.get(ready.lieu) if ready.lieu else None
+        rows.append(_Row(key, uuid4(), day, done.recue, done.caf, done.voulu, ready, goal))
+    dossiers.ensure({row.last_day for row in rows})
+    return rows
 
 
 COLUMNS = (
@@ -198,6 +254,8 @@ COLUMNS = (
     "langue",
     "caf_id",
     "commune_id",
+    "lieu_id",
+    "transmission_id",
     "livraison_id",
     "lieu_voulu_id",
     "deposee_le",

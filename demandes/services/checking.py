@@ -1,12 +1,10 @@
 """The rules that every demande is held against, from the form and from deliveries (DEM-1, DEM-3, ING-3)."""
 
-import json
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from demandes import rules
-from demandes.contenu import valeurs
 from demandes.documents.motifs import Motif
 from demandes.documents.recue import CRENEAU, MESSAGE, NOM, Cleaning, Recue
 from demandes.models import MODES
@@ -30,8 +28,13 @@ class Checked:
 
 
 def check(recue: Recue, now: datetime, places: Places) -> Checked:
-    """Clean `recue` and hold it against every rule. It is taken in when there is no fault."""
-    recue, cleaning = cleaned(recue)
+    """Clean a copy of `recue` and hold it against every rule. It is taken in when there is no fault."""
+    return check_own(replace(recue), now, places)
+
+
+def check_own(recue: Recue, now: datetime, places: Places) -> Checked:
+    """`check`, without a copy: `recue` itself is cleaned, once."""
+    cleaning = _clean(recue)
     done = Checked(recue, faults=cleaning.faults, remarks=cleaning.remarks)
     _check_dates(done, now)
     _check_place(done, places)
@@ -43,8 +46,13 @@ def check(recue: Recue, now: datetime, places: Places) -> Checked:
 
 def cleaned(recue: Recue) -> tuple[Recue, Cleaning]:
     """A copy with its texts cleaned, and what that changed or refuses."""
+    recue = replace(recue)
+    return recue, _clean(recue)
+
+
+def _clean(recue: Recue) -> Cleaning:
     cleaning = Cleaning()
-    text, recue = cleaning.text, replace(recue)
+    text = cleaning.text
     recue.nom = text("nom", recue.nom, NOM)
     recue.prenom = text("prenom", recue.prenom, NOM)
     recue.ville = text("ville", recue.ville, NOM)
@@ -59,7 +67,7 @@ def cleaned(recue: Recue) -> tuple[Recue, Cleaning]:
         {key: text("enfants", value, NOM) if key == "prenom" else value for key, value in enfant.items() if value}
         for enfant in recue.enfants
     ]
-    return recue, cleaning
+    return cleaning
 
 
 def _check_dates(done: Checked, now: datetime) -> None:
@@ -129,13 +137,12 @@ def _check_children(done: Checked, day: date) -> None:
 MODE_NAMES = frozenset(mode.replace("_", "-") for mode in MODES)
 
 
-_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+def digest(recue: Recue, said: str) -> str:
+    """HMAC of what a record says (`said`, its `contenu.texte`) and where, dates of handling left out.
 
-
-def digest(recue: Recue) -> str:
-    """HMAC of what a record says, dates of handling left out. A bare hash of a name and a number could be guessed."""
-    content = _encode([recue.commune, recue.lieu, valeurs(recue), sorted(recue.modes)])
-    return signed.digest("demande.contenu", content)
+    A bare hash of a name and a number could be guessed.
+    """
+    return signed.digest("demande.contenu", f"{recue.commune}|{recue.lieu}|{','.join(sorted(recue.modes))}|{said}")
 
 
 def modes(recue: Recue) -> dict[str, bool]:

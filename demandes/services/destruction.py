@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 from demandes import queries
 from demandes.models import Attribution, ClockMark, Demande, Dossier
 from demandes.workflow import DEMANDE, Fin
-from extranet.core import apart
+from extranet.core import apart, bulk
 from extranet.core.dates import Reading, paris_date
 from extranet.core.errors import Refused
 from extranet.core.journal import services as journal
@@ -173,10 +173,10 @@ def destroy(pks: Collection[int], *, now: datetime) -> int:
     Each lieu that has the demande, or had received it, owes an attestation of it from now on (CNS-3).
     """
     today = paris_date(now)
-    past = Demande.objects.filter(pk__in=pks, last_day__lt=today)
+    past = Demande.objects.filter(bulk.AnyOf(F("pk"), pks), last_day__lt=today)
     done = DEMANDE.apply_many(past, "destroy", by="systeme", now=now, destroyed_at=now, content="")
-    Dossier.objects.filter(demande__in=done).delete()
-    theirs = Attribution.objects.filter(queries.RECEIVED | Q(ended_at=None), demande__in=done)
+    Dossier.objects.filter(bulk.AnyOf(F("demande_id"), done)).delete()
+    theirs = Attribution.objects.filter(queries.RECEIVED | Q(ended_at=None), bulk.AnyOf(F("demande_id"), done))
     _end(theirs, Fin.DETRUITE, now, attest_from=today)
     return len(done)
 

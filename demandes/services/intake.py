@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from conventions.models import Lieu
 from demandes import rules
-from demandes.contenu import Contenu, valeurs
+from demandes.contenu import Contenu, texte, valeurs
 from demandes.documents.recue import Recue
 from demandes.models import Demande
 from demandes.services import checking, dossiers, transmission
@@ -60,7 +60,7 @@ def receive(
                 reference=_new_reference(),
                 nonce=nonce,
                 langue=langue,
-                content=checking.digest(done.recue),
+                content=checking.digest(done.recue, texte(done.recue)),
                 caf_id=done.caf,
                 commune_id=done.recue.commune,
                 lieu_voulu=lieu,

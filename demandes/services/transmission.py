@@ -1,9 +1,9 @@
 """Making demandes available to their lieu, and telling it (ING-6, NOT-1 to NOT-3)."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -90,12 +90,17 @@ def transmit(
         moved += DEMANDE.apply_many(
             demandes, act, by=by, now=now, lieu_id=lieu_id, transmission_id=batch.pk, pick_up_day=None
         )
-    bulk.insert_values(Attribution, OPENED, [(pk, lieu_id, batch.pk, now, "", "") for pk in moved])
-    outbox.post("demandes.transmission", key=str(batch.uuid), to=persons, now=now, transmission=batch.pk)
+    open_attributions([(pk, lieu_id, batch.pk) for pk in moved], now)
+    outbox.post(ANNOUNCED, key=str(batch.uuid), to=persons, now=now, transmission=batch.pk)
     return batch
 
 
 OPENED = ("demande_id", "lieu_id", "transmission_id", "transmitted_at", "fin", "motif")
+
+
+def open_attributions(rows: Iterable[tuple[int, int | None, int | None]], now: datetime) -> None:
+    """From now on each of these demandes is at its lieu, by its transmission."""
+    bulk.insert_values(Attribution, OPENED, [(*row, now, "", "") for row in rows])
 
 
 def end_attributions(demande_ids: Collection[int], fin: Fin, now: datetime, *, motif: str = "") -> None:
@@ -117,10 +122,53 @@ def _batch_for(lieu_id: int, livraison: Livraison | None, now: datetime) -> Tran
     return known if known.notified_at is None else Transmission.objects.create(lieu_id=lieu_id, transmitted_at=now)
 
 
+def held_batches(livraison: Livraison, lieux: Collection[int]) -> dict[int, Transmission]:
+    """Lieu → the transmission that this delivery has made there already; locked, before any demande is."""
+    known = Transmission.objects.filter(livraison=livraison, lieu__in=lieux).order_by("pk").select_for_update()
+    return {batch.lieu_id: batch for batch in known}
+
+
+def open_batches(
+    known: dict[int, Transmission], lieux: Collection[int], livraison: Livraison, now: datetime
+) -> dict[int, int]:
+    """Lieu → the transmission in which its demandes of a delivery are inserted, with its mails (ING-5, NOT-1).
+
+    The mails wait for `tell_of_delivery`, for HELD at most: so that a lieu gets one for all, and gets it whatever
+    becomes of the delivery. Left out, for `transmit_waiting`: lieux without an active person to tell, or told already.
+    Call inside the transaction of the batch.
+    """
+    missing = [lieu for lieu in lieux if lieu not in known]
+    persons = habilitations.persons_by_lieu(missing, now) if missing else {}
+    new = [Transmission(lieu_id=lieu, livraison=livraison, transmitted_at=now) for lieu in sorted(persons)]
+    bulk.insert(new)
+    outbox.post_many(
+        [
+            (ANNOUNCED, str(batch.uuid), f"user:{user}", {"transmission": batch.pk})
+            for batch in new
+            for user in persons[batch.lieu_id]
+        ],
+        now=now,
+        due_at=now + HELD,
+    )
+    joined = {lieu: batch.pk for lieu, batch in known.items() if not batch.notified_at}
+    return joined | {batch.lieu_id: batch.pk for batch in new}
+
+
+def tell_of_delivery(livraison: Livraison, now: datetime) -> None:
+    """NOT-1: a delivery is at its end; the mails about its transmissions leave."""
+    made = Transmission.objects.filter(livraison=livraison).values_list("uuid", flat=True)
+    outbox.bring_forward(ANNOUNCED, keys=map(str, made), now=now)
+
+
+ANNOUNCED = "demandes.transmission"
+# No delivery takes as long.
+HELD = timedelta(hours=1)
+
+
 def transmit_waiting(
     livraison: Livraison, *, now: datetime, places: Places, alive: Callable[[], None] = lambda: None
 ) -> int:
-    """At the end of a delivery: what it brought or changed, grouped by lieu; returns how many lieux were told.
+    """At the end of a delivery: what it changed, or could not transmit at once, by lieu; returns how many were told.
 
     One transaction a lieu, so that a kill leaves whole transmissions, each with its mails. `alive` is called before
     each.

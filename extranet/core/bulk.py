@@ -94,6 +94,19 @@ def insert_values(model: type[models.Model], names: Sequence[str], rows: Sequenc
                 copy.write_row(values)
 
 
+class AnyOf(models.Lookup):
+    """`filter(AnyOf(F("pk"), keys))`: `pk__in` for thousands of keys, one parameter where the database has arrays."""
+
+    lookup_name = "any_of"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        lhs, params = self.process_lhs(compiler, connection)
+        if connection.vendor == "postgresql":
+            return f"{lhs} = ANY(%s)", [*params, list(self.rhs)]
+        return f"{lhs} IN ({', '.join(['%s'] * len(self.rhs))})", [*params, *self.rhs]
+
+
 _PLAIN = (
     models.CharField,
     models.TextField,

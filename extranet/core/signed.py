@@ -6,9 +6,10 @@ its key is in a file of its own (`cles/empreintes.cles`) and is not changed with
 """
 
 import base64
+import hashlib
+import hmac
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
@@ -45,7 +46,7 @@ def digest(purpose: str, value: str) -> str:
     """A digest of `value` that can be kept and compared, today and after the secret was changed;
     it cannot be guessed.
     """
-    return salted_hmac(purpose, value, secret=_digest_key(DIGESTS.path), algorithm="sha256").hexdigest()
+    return hmac.digest(_digest_key(purpose, str(settings.DATA_DIR)), value.encode(), "sha256").hex()
 
 
 def _token(purpose: str, name: UUID, secret: str) -> str:
@@ -62,6 +63,7 @@ def _secrets() -> Iterator[str]:
 
 
 @cache
-def _digest_key(path: Path) -> bytes:
-    """Read once a process: a delivery has a digest a record."""
-    return next(iter(DIGESTS.keys().values()), None) or DIGESTS.current()[1]
+def _digest_key(purpose: str, place: str) -> bytes:
+    """That of `purpose`, from the file in the data folder `place`. Once a process: a delivery has a digest a record."""
+    key = next(iter(DIGESTS.keys().values()), None) or DIGESTS.current()[1]
+    return hashlib.sha256(purpose.encode() + key).digest()

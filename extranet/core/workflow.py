@@ -1,12 +1,14 @@
 """States change here and nowhere else: one conditional UPDATE decides, one journal line records."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import models, transaction
 
+from extranet.core import bulk
 from extranet.core.errors import WrongState
 from extranet.core.journal import services as journal
 
@@ -82,11 +84,26 @@ class Table:
         held = list(there.values_list(*columns)[:CHUNK])
         while held:
             keys = [pk for pk, *_ in held]
-            rows.model._default_manager.filter(pk__in=keys).update(state=move.target, **changes)
+            rows.model._default_manager.filter(bulk.AnyOf(models.F("pk"), keys)).update(state=move.target, **changes)
             for source in sorted({source for *_, source in held}):
                 some = [(uuid, caf) for _, uuid, caf, state in held if state == source]
-                journal.record_rows(move.event, label, some, by=by, at=now, de=str(source), a=str(move.target))
+                self._record(move, label, some, source, by, now)
             moved += keys
             # Past them by key: a move may lead back to a state that it starts from.
             held = list(there.filter(pk__gt=keys[-1]).values_list(*columns)[:CHUNK]) if len(held) == CHUNK else []
         return moved
+
+    def note_entered(
+        self, model: type[models.Model], act: str, rows: Sequence[tuple[UUID, str]], *, by: journal.Actor, now: datetime
+    ) -> None:
+        """`act` for rows (uuid, Caf) that are inserted in its target, having passed through the initial state in this
+        same transaction: the lines that `apply_many` would have written, without its UPDATE.
+        """
+        move = self.moves[act]
+        assert self.initial in move.sources
+        self._record(move, model._meta.label_lower, rows, self.initial, by, now)
+
+    def _record(
+        self, move: Move, label: str, rows: Sequence[tuple[UUID, str]], source: str, by: journal.Actor, now: datetime
+    ) -> None:
+        journal.record_rows(move.event, label, rows, by=by, at=now, de=str(source), a=str(move.target))

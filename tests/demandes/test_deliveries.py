@@ -7,12 +7,15 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db.models import Count
 
 from bench.deliveries import HEAD, delivery, record
 from demandes.documents.motifs import said
-from demandes.models import Demande, Dossier, Livraison, Rejet, Transmission
-from demandes.services import applying, deliveries, destruction, handover
+from demandes.models import Attribution, Demande, Dossier, Livraison, Rejet, Transmission
+from demandes.services import applying, deliveries, destruction, handover, transmission
 from demandes.workflow import Etat
+from extranet.core.journal.models import Entry
+from extranet.core.outbox import services as outbox
 from extranet.core.outbox.models import Message
 from tests.factories import HabilitationFactory, LieuFactory, contenu_of
 
@@ -201,11 +204,45 @@ def test_killed_at_a_batch_it_goes_on_and_nothing_is_lost_or_doubled(person, mon
         applying.ingest(livraison.pk, now=NOW, progress=die)
     livraison.refresh_from_db()
     assert 0 < livraison.checkpoint < 1200
-    assert not Demande.objects.filter(state=Etat.TRANSMISE).exists()  # none transmitted without its notification
+    # None transmitted without its notification, which waits for the others.
+    assert {demande.transmission for demande in Demande.objects.all()} == {batch := Transmission.objects.get()}
+    message = Message.objects.get(kind="demandes.transmission", key=str(batch.uuid))
+    assert (outbox.send_due(now=NOW), message.due_at) == ((0, 0), NOW + transmission.HELD)
     done = applying.ingest(livraison.pk, now=NOW)
     assert counts(done) == (1200, 1200, 0, 0, 0)
-    assert Demande.objects.filter(state=Etat.TRANSMISE).count() == 1200
-    assert Message.objects.filter(kind="demandes.transmission").count() == 1
+    assert Demande.objects.filter(state=Etat.TRANSMISE, transmission=batch).count() == 1200
+    assert Attribution.objects.filter(transmission=batch, ended_at=None).count() == 1200
+    acts = Entry.objects.filter(object_kind="demandes.demande").values_list("event").annotate(Count("pk"))
+    assert dict(acts) == {"demande.recue": 1200, "demande.transmise": 1200}
+    assert Message.objects.get(kind="demandes.transmission").due_at == NOW
+    assert outbox.send_due(now=NOW) == (1, 0)
+
+
+@pytest.mark.rule("ING-5.a")
+@pytest.mark.rule("NOT-3.a")
+def test_a_delivery_that_stands_still_past_the_waiting_of_its_mail_tells_the_rest_apart(person, monkeypatch):
+    records = file_of(*[record(rank, NOW) for rank in range(1, 1201)])
+    livraison = deliveries.register(
+        io.BytesIO(records.encode()), nom="l.xml", origine=Livraison.Origine.DOSSIER, now=NOW, ring=False
+    )
+
+    class Killed(BaseException):
+        pass
+
+    def die(livraison):
+        raise Killed
+
+    with pytest.raises(Killed):
+        applying.ingest(livraison.pk, now=NOW, progress=die)
+    assert outbox.send_due(now=NOW + transmission.HELD) == (1, 0)
+    later = NOW + timedelta(hours=2)
+    applying.ingest(livraison.pk, now=later)
+    first, second = Transmission.objects.order_by("pk")
+    assert [batch.demandes.count() for batch in (first, second)] == [1000, 200]
+    assert second.notified_at is None
+    assert outbox.send_due(now=later) == (1, 0)
+    second.refresh_from_db()
+    assert second.notified_at == later
 
 
 @pytest.mark.rule("ING-5.c")

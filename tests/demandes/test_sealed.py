@@ -81,10 +81,8 @@ def test_a_field_more_in_the_list_is_sealed_digested_written_and_shown(db, monke
     assert demande.dossier.open(DAY) == plus
 
     place = {"reference": "ME-1", "deposee_le": NOW, "modifiee_le": None, "commune": "77100", "lieu": "", "modes": []}
-    digests = {
-        checking.digest(PlusRecue(**contenu.valeurs(before), **place, langue=langue))
-        for langue in ("occitan", "breton")
-    }
+    said = [PlusRecue(**contenu.valeurs(before), **place, langue=langue) for langue in ("occitan", "breton")]
+    digests = {checking.digest(recue, contenu.texte(recue)) for recue in said}
     assert len(digests) == 2
 
     xml = xml_writer.write([demande], NOW)

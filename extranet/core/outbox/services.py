@@ -61,6 +61,13 @@ def post_many(
         bell.ring("extranet.core.outbox.tasks.send_due")
 
 
+def bring_forward(kind: str, *, keys: Iterable[str], now: datetime) -> None:
+    """What waits until later to say `kind` about `keys` is due now."""
+    later = Message.objects.filter(kind=kind, key__in=keys, due_at__gt=now, attempts=0)
+    if later.update(due_at=now, next_try_at=now):
+        bell.ring("extranet.core.outbox.tasks.send_due")
+
+
 def may_acknowledge(address: str, now: datetime) -> bool:
     """DEM-4.f: an address that nobody has verified gets three mails a day from the public forms, whichever they are.
 
