@@ -9,7 +9,7 @@ import io
 import re
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
@@ -54,7 +54,7 @@ def _nothing() -> None:
     """Nobody waits for a sign of life."""
 
 
-def records(path: Path, skip: int = 0, *, alive: Callable[[], None] = _nothing) -> Iterator[Lue]:
+def records(path: Path, skip: int = 0, *, alive: Callable[[], None] = _nothing) -> Generator[Lue, None, None]:
     """The records after the first `skip`, valid by the schema or with the reason why not.
 
     The whole file is proven sound before the first one; raises Unreadable when it must be refused whole. `alive` is
