@@ -111,7 +111,7 @@ class DemandeAdmin(ActsMixin):
     search_fields = ["reference", "commune__nom_recherche", "lieu__nom"]
     search_help_text = "Référence, commune ou lieu"
     list_select_related = ["commune", "lieu", "transmission"]
-    ordering = ["-received_at", "-pk"]
+    ordering = ["-pk"]
     journal_words = {
         "demande.recue": "Reçue",
         "demande.modifiee": "Modifiée à la source",

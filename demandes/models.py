@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Callable
 from datetime import date
 
 from django.conf import settings
@@ -207,7 +208,7 @@ class Demande(models.Model):
     # The family's choice where several lieux answer for the commune (ING-6).
     lieu_voulu = models.ForeignKey("conventions.Lieu", models.PROTECT, related_name="+", db_index=False, null=True)
     # One sending of the form, so that a double click makes one demande (DEM-6).
-    nonce = models.CharField(max_length=40, null=True, unique=True, editable=False)
+    nonce = models.CharField(max_length=40, null=True, editable=False)
     # In which it was made, and its mails are (DEM-9.b).
     langue = models.CharField("langue", max_length=10, choices=languages.choices, default=languages.SOURCE)
     deposee_le = models.DateTimeField("déposée le")
@@ -231,6 +232,10 @@ class Demande(models.Model):
         verbose_name = "demande"
         constraints = [
             models.UniqueConstraint(fields=["source", "reference"], name="a_reference_is_one_demande"),
+            # DEM-6. Deliveries have none, and pay for no index of it.
+            models.UniqueConstraint(
+                fields=["nonce"], condition=Q(nonce__isnull=False), name="a_sending_is_one_demande"
+            ),
             # DEM-5: a demande that waits has no lieu, one that was transmitted has one.
             models.CheckConstraint(
                 condition=Q(state=Etat.A_ORIENTER, lieu=None)
@@ -248,6 +253,7 @@ class Demande(models.Model):
             ),
             models.Index(fields=["pick_up_day"], condition=Q(state=Etat.TRANSMISE), name="demandes_to_pick_up"),
             models.Index(fields=["caf", "state"], name="demandes_of_caf"),
+            models.Index(fields=["caf", "id"], name="demandes_of_caf_in_order"),
             # Agents' lists: the last received first, of one Caf or of all.
             models.Index(fields=["caf", "received_at", "id"], name="demandes_of_caf_by_arrival"),
             models.Index(fields=["received_at", "id"], name="demandes_by_arrival"),
@@ -369,12 +375,13 @@ class Dossier(models.Model):
     @staticmethod
     def sealed(demande: uuid.UUID, contenu: Contenu, day: date) -> bytes:
         """What `scelle` keeps of `contenu` until the end of `day`. Raises NoKey."""
-        return Dossier.sealed_text(demande, texte(contenu), day)
+        return Dossier.sealer(day)(demande, texte(contenu))
 
     @staticmethod
-    def sealed_text(demande: uuid.UUID, said: str, day: date) -> bytes:
-        """The same, of a `contenu.texte`."""
-        return sealing.seal(day, said.encode(), f"dossier:{demande}")
+    def sealer(day: date) -> Callable[[uuid.UUID, str], bytes]:
+        """`sealed` for the dossiers of one transaction, of which it takes demande and `contenu.texte`. Raises NoKey."""
+        seal = sealing.sealer(day)
+        return lambda demande, said: seal(said.encode(), f"dossier:{demande}")
 
     @staticmethod
     def opened(demande: uuid.UUID, day: date, scelle: bytes | memoryview, today: date) -> Contenu:

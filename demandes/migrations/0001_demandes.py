@@ -96,7 +96,7 @@ class Migration(migrations.Migration):
                         verbose_name="état",
                     ),
                 ),
-                ("nonce", models.CharField(editable=False, max_length=40, null=True, unique=True)),
+                ("nonce", models.CharField(editable=False, max_length=40, null=True)),
                 (
                     "langue",
                     models.CharField(
@@ -442,6 +442,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="demande",
+            index=models.Index(fields=["caf", "id"], name="demandes_of_caf_in_order"),
+        ),
+        migrations.AddIndex(
+            model_name="demande",
             index=models.Index(fields=["caf", "received_at", "id"], name="demandes_of_caf_by_arrival"),
         ),
         migrations.AddIndex(
@@ -469,6 +473,12 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="demande",
             constraint=models.UniqueConstraint(fields=("source", "reference"), name="a_reference_is_one_demande"),
+        ),
+        migrations.AddConstraint(
+            model_name="demande",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("nonce__isnull", False)), fields=("nonce",), name="a_sending_is_one_demande"
+            ),
         ),
         migrations.AddConstraint(
             model_name="demande",

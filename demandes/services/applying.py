@@ -104,6 +104,8 @@ def _apply(livraison: Livraison, lease: _Lease, now: datetime, progress: Progres
         try:
             batch = read()
         except xml_reader.Unreadable as reason:
+            if livraison.checkpoint:  # it was whole when it was begun
+                raise
             _close(livraison, "refuse", lease, now, motif=str(reason)[:300])
             return
         while batch:

@@ -176,6 +176,7 @@ def _create(batch: _Batch) -> list[str]:
     now, livraison, waiting = batch.now, batch.livraison, list(batch.new.values())
     batch.new.clear()
     rows = _rows(batch, waiting)
+    sealers = {day: Dossier.sealer(day) for day in {row.last_day for row in rows}}
     bulk.insert_values(
         Demande,
         COLUMNS,
@@ -206,7 +207,7 @@ def _create(batch: _Batch) -> list[str]:
     bulk.insert_values(
         Dossier,
         ("demande_id", "jour", "scelle"),
-        [(row.pk, row.last_day, Dossier.sealed_text(row.uuid, row.ready.said, row.last_day)) for row in rows],
+        [(row.pk, row.last_day, sealers[row.last_day](row.uuid, row.ready.said)) for row in rows],
     )
     origin = {"origine": Demande.Source.MONENFANT.value, "livraison": str(livraison.uuid)}
     made = [(row.uuid, row.caf) for row in rows]

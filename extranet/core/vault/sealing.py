@@ -7,6 +7,7 @@ neither what is sealed nor where it is kept.
 import hashlib
 import logging
 import os
+from collections.abc import Callable
 from datetime import date
 from typing import NamedTuple
 
@@ -41,6 +42,11 @@ _today = date.min
 
 def seal(day: date, value: bytes, about: str) -> bytes:
     """`value` as it may be kept until the end of `day`. Raises NoKey where that day has none that can be used."""
+    return sealer(day)(value, about)
+
+
+def sealer(day: date) -> Callable[[bytes, str], bytes]:
+    """`seal` for the values of one transaction: their key is looked at once. Raises NoKey."""
     try:
         key = _key(day)
         if key.stamp != days.stamp(key.file):  # lost or replaced since: what is written must be readable by all
@@ -48,8 +54,12 @@ def seal(day: date, value: bytes, about: str) -> bytes:
     except days.Lost as lost:
         logger.error("nothing can be sealed under the key of %s", day)
         raise NoKey(NOT_KEPT) from lost
-    nonce = os.urandom(NONCE)
-    return key.head + nonce + key.cipher.encrypt(nonce, value, about.encode())
+
+    def one(value: bytes, about: str) -> bytes:
+        nonce = os.urandom(NONCE)
+        return key.head + nonce + key.cipher.encrypt(nonce, value, about.encode())
+
+    return one
 
 
 def open(day: date, sealed: bytes | memoryview, about: str, *, today: date) -> bytes:
