@@ -22,13 +22,19 @@ PRODUCTION = {
     "EMAIL_URL": "smtp+tls://user:password@smtp.test:587",
     "EXTRANET_TRUSTED_PROXIES": "127.0.0.1",
     "EXTRANET_HOSTING": "Hébergeur Exemple, 75000 Paris, 01 00 00 00 00",
+    "EXTRANET_KEYS_MASTER": "0123456789abcdef" * 4,
 }
 
 
 def checks(url: str, data: Path) -> list[tuple[str, list[str], dict[str, str]]]:
     """Name, command, environment of what comes before the tests."""
     python = str(BIN / "python")
-    files = {"DATABASE_URL": url, "REDIS_URL": "redis://127.0.0.1:1/0", "EXTRANET_DATA_DIR": str(data / "production")}
+    files = {
+        "DATABASE_URL": url,
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+        "EXTRANET_DATA_DIR": str(data / "production"),
+        "EXTRANET_KEYS_DIR": str(data / "keys"),
+    }
     return [
         ("ruff", [str(BIN / "ruff"), "check", "."], {}),
         ("format", [str(BIN / "ruff"), "format", "--check", "."], {}),
@@ -88,7 +94,8 @@ def run_all(environment: dict[str, str], url: str, home: Path) -> int:
                 print(done.stdout + done.stderr, flush=True)
                 failed.append(name)
     bootstrap.say("tests")
-    cores = str(min(4, os.cpu_count() or 1))
+    # One more than there are cores: much of a test is waiting, for a browser or another process.
+    cores = str(min(4, (os.cpu_count() or 1) + 1))
     spread = [] if arguments else ["-n", cores, "--dist", "loadfile", "--no-loadscope-reorder"]
     command = [str(BIN / "python"), "-m", "pytest", *spread, *arguments]
     tests = subprocess.run(command, cwd=bootstrap.ROOT, env=environment)

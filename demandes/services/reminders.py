@@ -30,24 +30,24 @@ def remind(*, now: datetime) -> int:
     """Post the reminder that is due for each transmission not wholly picked up; returns how many transmissions."""
     today = paris_date(now)
     waiting = queries.transmissions_of(queries.waiting_on(today))
-    recent = list(waiting.filter(notified_at__gte=start_of_day(today - timedelta(days=16))))
-    said = _reminded(now)
+    recent = waiting.filter(notified_at__gte=start_of_day(today - timedelta(days=16)))
+    said, due = _reminded(now), dict[int, int]()
+    # All that waits is read as three values a transmission; the few that are due, whole.
+    for pk, uuid, notified_at in recent.values_list("pk", "uuid", "notified_at"):
+        if notified_at and (day := rules.reminder_day_due(notified_at, today, said.get(str(uuid), ()))):
+            due[pk] = day
 
     def remind_one(transmission: Transmission) -> bool:
-        assert transmission.notified_at is not None
-        day = rules.reminder_day_due(transmission.notified_at, today, said[str(transmission.uuid)])
-        if day is None:
-            return False
         outbox.post(
             "demandes.rappel",
-            key=f"{transmission.uuid}:{day}",
+            key=f"{transmission.uuid}:{due[transmission.pk]}",
             to=_persons_of(transmission, now),
             now=now,
             transmission=transmission.pk,
         )
         return True
 
-    return apart.each(recent, remind_one, what="reminder")
+    return apart.each(Transmission.objects.filter(pk__in=due).select_related("lieu"), remind_one, what="reminder")
 
 
 def _persons_of(transmission: Transmission, now: datetime) -> list[str]:
