@@ -10,7 +10,7 @@ from django.db import transaction
 from demandes import queries
 from demandes.documents import archive, pdf, xml_writer
 from demandes.models import Attribution, Demande, Remise
-from demandes.workflow import DEMANDE
+from demandes.workflow import AT_A_LIEU, DEMANDE
 from extranet.core.accounts.models import User
 from extranet.core.dates import paris_date, start_of_day
 from extranet.core.errors import Refused, WrongState
@@ -106,15 +106,22 @@ def close(wanted: uuid.UUID, *, by: User, now: datetime) -> Demande:
 
 
 @transaction.atomic
-def note_listed(demandes: Collection[Demande], *, by: User, now: datetime, origin: Origin) -> None:
-    """ACC-2: a list shows the families' names; one line a demande and person for each day in Paris."""
+def note_listed(demandes: Collection[Demande], *, by: User, now: datetime, origin: Origin) -> list[Demande]:
+    """ACC-2: a list shows the families' names; one line a demande, lieu and person for each day in Paris.
+
+    Returns those that it may show: what was withdrawn, destroyed or given elsewhere since it was read is left out.
+    """
     today = Remise.objects.filter(user_id=by.pk, at__gte=start_of_day(paris_date(now)))
-    known = set(today.filter(demande_uuid__in=[one.uuid for one in demandes]).values_list("demande_uuid", flat=True))
-    fresh = [demande for demande in demandes if demande.uuid not in known]
-    if fresh:  # held in the order of every other writer
-        rows = Demande.objects.filter(pk__in=[one.pk for one in fresh]).order_by("pk")
-        list(rows.select_for_update(of=("self",)).values_list("pk"))
-    note_access(fresh, mode=Remise.Mode.LISTE, by=by, now=now, origin=origin)
+    seen = today.filter(demande_uuid__in=[one.uuid for one in demandes]).values_list("demande_uuid", "lieu_id")
+    known = set(seen)
+    fresh = [one for one in demandes if (one.uuid, one.lieu_id) not in known]
+    here = set[tuple[int, int | None]]()
+    if fresh:  # held in the order of every other writer, and read again
+        rows = Demande.objects.filter(pk__in=[one.pk for one in fresh], state__in=AT_A_LIEU).order_by("pk")
+        here = set(rows.select_for_update(of=("self",)).values_list("pk", "transmission_id"))
+    gone = {one.pk for one in fresh if (one.pk, one.transmission_id) not in here}
+    note_access([one for one in fresh if one.pk not in gone], mode=Remise.Mode.LISTE, by=by, now=now, origin=origin)
+    return [one for one in demandes if one.pk not in gone]
 
 
 def note_access(demandes: Collection[Demande], *, mode: str, by: User, now: datetime, origin: Origin) -> None:

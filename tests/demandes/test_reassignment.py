@@ -203,6 +203,22 @@ def test_twice_at_one_lieu_it_is_attested_twice_there(lieux, agent):
     assert set(LigneAttestation.objects.values_list("attestation__lieu", flat=True)) == {old.pk}
 
 
+@pytest.mark.rule("CNS-3.a")
+@pytest.mark.rule("ACC-2.a")
+@pytest.mark.parametrize("how", ["withdrawn", "given elsewhere"])
+def test_what_leaves_while_a_list_is_made_is_not_shown_and_not_received(lieux, agent, how):
+    old, new = lieux
+    read, kept = [DemandeFactory(transmise=True, lieu=old) for _ in range(2)]
+    if how == "withdrawn":
+        destruction.withdraw(Demande.objects.get(pk=read.pk), now=NOW)
+    else:
+        give(read, new, agent)
+    assert handover.note_listed([read, kept], by=person_of(old), now=NOW, origin=ORIGIN) == [kept]
+    assert read.attributions.get(lieu=old).seen_at is None
+    assert kept.attributions.get().seen_at == NOW
+    assert list(integrity.all_owed(NOW)) == []
+
+
 @pytest.mark.rule("DEM-4.d")
 @pytest.mark.django_db(transaction=True)
 def test_withdrawn_each_lieu_that_has_a_copy_is_told(lieux, agent, smtp_sink):

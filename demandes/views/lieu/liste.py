@@ -40,9 +40,9 @@ def page(request: HttpRequest, asked: QueryDict, *, status: int = 200) -> HttpRe
     # The order is read from the index, then the rows of one page.
     keys = Paginator(visible.values_list("pk", flat=True), PAGE).get_page(asked.get("page"))
     demandes = list(visible.filter(pk__in=list(keys.object_list)))
-    note_delays(demandes, paris_date(now))
     note_contents(demandes, paris_date(now))
-    handover.note_listed(demandes, by=user, now=now, origin=origin_of(request))
+    demandes = handover.note_listed(demandes, by=user, now=now, origin=origin_of(request))
+    note_delays(demandes, paris_date(now))
     context = {
         "page": keys,
         "demandes": demandes,
