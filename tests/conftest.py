@@ -25,8 +25,9 @@ if not os.environ.get("DATABASE_URL"):
     pytest.exit("Run the tests with `make test`: they need its private PostgreSQL.", returncode=2)
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's loop lives in the thread of the tests
 
-# Without the cache of pages left behind, Back asks the server again: what the tests of forms are about.
-ARGS = ["--no-sandbox", "--disable-features=BackForwardCache"]
+# A list of features of ours would take the place of Playwright's own, which keeps navigations steady. It switches the
+# cache of pages left behind off as well, so that Back asks the server again: what the tests of forms are about.
+ARGS = ["--no-sandbox"]
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}
 
 
