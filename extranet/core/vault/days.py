@@ -147,9 +147,7 @@ def make(days: Collection[date]) -> int:
     with _locked():
         new = absent(days)
         for day in new:
-            wrapped = master.wrap(day, secrets.token_bytes(SIZE))
-            for place in places():
-                _write(_file(place, day), wrapped)
+            _draw(day)
         _settle()
     return len(new)
 
@@ -178,10 +176,15 @@ def restore() -> int:
 def replace(day: date) -> None:
     """A new key for a day whose key is lost for good: an operator's decision, what it sealed is never read again."""
     with _locked():
-        wrapped = master.wrap(day, secrets.token_bytes(SIZE))
-        for place in places():
-            _write(_file(place, day), wrapped)
+        _draw(day)
         _settle()
+
+
+def _draw(day: date) -> None:
+    """A key in every place; under the lock, before `_settle`."""
+    wrapped = master.wrap(day, secrets.token_bytes(SIZE))
+    for place in places():
+        _write(_file(place, day), wrapped)
 
 
 def rewrap() -> tuple[int, list[Path]]:
