@@ -8,6 +8,7 @@ urlpatterns = [
     path("", include("demandes.attestations.urls")),
     path("", include("demandes.urls")),
     path("", include("habilitations.urls")),
+    path("", include("conventions.urls")),
     path("", include("extranet.territory.urls")),
     path("", include("extranet.core.accounts.urls")),
     path("admin/", admin.site.urls),

@@ -6,6 +6,8 @@ from datetime import date, datetime, time, timedelta
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
+import holidays
+
 PARIS = ZoneInfo("Europe/Paris")
 
 
@@ -43,32 +45,32 @@ def add_months(day: date, months: int) -> date:
     return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
 
 
-def easter(year: int) -> date:
-    """Easter Sunday of the Gregorian calendar (the anonymous computus)."""
-    golden, century, in_century = year % 19, year // 100, year % 100
-    leap = (19 * golden + century - century // 4 - (century - (century + 8) // 25 + 1) // 3 + 15) % 30
-    week = (32 + 2 * (century % 4) + 2 * (in_century // 4) - leap - in_century % 4) % 7
-    late = (golden + 11 * leap + 22 * week) // 451
-    month, day = divmod(leap + week - 7 * late + 114, 31)
-    return date(year, month, day + 1)
+# Where a département has holidays of its own; the other names are the library's. 97 + 7, 8: the two islands that the
+# Caf of Guadeloupe serves.
+_OWN_HOLIDAYS = {"57": "57", "67": "6AE", "68": "6AE", "977": "BL", "978": "MF"}
+_OWN_HOLIDAYS |= {code: code for code in ("971", "972", "973", "974", "976")}
 
 
 @cache
-def public_holidays(year: int) -> frozenset[date]:
-    """The eleven national public holidays (code du travail, L3133-1)."""
-    sunday = easter(year)
-    fixed = [(1, 1), (5, 1), (5, 8), (7, 14), (8, 15), (11, 1), (11, 11), (12, 25)]
-    moving = [sunday + timedelta(days=days) for days in (1, 39, 50)]
-    return frozenset([*(date(year, month, day) for month, day in fixed), *moving])
+def public_holidays(year: int, departement: str = "") -> frozenset[date]:
+    """The national public holidays (code du travail, L3133-1), and those of a département: Alsace-Moselle, overseas."""
+    return frozenset(holidays.country_holidays("FR", subdiv=_OWN_HOLIDAYS.get(departement), years=year))
 
 
-def is_working_day(day: date) -> bool:
-    """Monday to Friday, not a national public holiday."""
-    return day.weekday() < 5 and day not in public_holidays(day.year)
+def is_working_day(day: date, departement: str = "") -> bool:
+    """Monday to Friday, no public holiday of `departement`."""
+    return day.weekday() < 5 and day not in public_holidays(day.year, departement)
 
 
-def working_day_at_or_before(day: date) -> date:
-    """`day` if it is worked, else the last worked day before it (NOT-4)."""
-    while not is_working_day(day):
+def working_day_at_or_before(day: date, departement: str = "") -> date:
+    """`day` if it is worked in `departement`, else the last worked day before it (NOT-4)."""
+    while not is_working_day(day, departement):
         day -= timedelta(days=1)
+    return day
+
+
+def working_day_at_or_after(day: date, departement: str = "") -> date:
+    """`day` if it is worked in `departement`, else the next worked day (code de procédure civile, art. 642)."""
+    while not is_working_day(day, departement):
+        day += timedelta(days=1)
     return day

@@ -1,18 +1,21 @@
 """What a service may answer instead of doing its work; core.web turns each into one page (or API answer)."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
 
 class Answer(Exception):
-    """A refusal with an HTTP status and a sentence for whoever asked."""
+    """A refusal with an HTTP status and a sentence for whoever asked; for a program, which of the objects that it
+    named are in the way.
+    """
 
     status = 500
     sentence: Any = _("Une erreur est survenue.")
 
-    def __init__(self, sentence: object = ""):
-        self.sentence = str(sentence or self.sentence)
+    def __init__(self, sentence: object = "", *, references: Iterable[str] = ()):
+        self.sentence, self.references = str(sentence or self.sentence), sorted(references)
         super().__init__(self.sentence)
 
 
@@ -44,6 +47,12 @@ class Gone(Answer):
     sentence = _(
         "Ces données ont été détruites : leur durée de conservation est finie, ou la famille a retiré sa demande."
     )
+
+
+class Moved(Gone):
+    """What this address opened is opened by another one, or by nobody here; it is not destroyed."""
+
+    sentence = _("Cette adresse n’ouvre plus rien.")
 
 
 class Busy(Answer):

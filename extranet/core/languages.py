@@ -6,6 +6,7 @@ and a mail is written in the language of its `Mail`. Docs: guides/langues.md.
 
 from collections.abc import Callable
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -69,7 +70,12 @@ def date_longue(day: date | str | None) -> str:
     if not day:
         return ""
     day = date.fromisoformat(day) if isinstance(day, str) else day
-    if current() != SOURCE:
+    return _longue(date(day.year, day.month, day.day), current())
+
+
+@lru_cache(4096)  # a list says the same days at each of its lines
+def _longue(day: date, language: str) -> str:
+    if language != SOURCE:
         return date_format(day, "DATE_FORMAT")
     return date_format(day, r"j\e\r F Y" if day.day == 1 else "j F Y")
 

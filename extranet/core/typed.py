@@ -24,6 +24,7 @@ _OVERSEAS = {
     **dict.fromkeys(("596", "696", "697"), "596"),
     **dict.fromkeys(("262", "263", "269", "639", "692", "693"), "262"),
 }
+_FRENCH, _NATIONAL = re.compile("33[1-9][0-9]{8}"), re.compile("0[1-9][0-9]{8}")
 _SEPARATORS = str.maketrans("", "", " .-\u00a0\u202f")
 
 
@@ -34,9 +35,9 @@ def e164(number: str) -> str:
         rest = digits[1:]
         if not (rest.isascii() and rest.isdigit()) or not 7 <= len(rest) <= 15 or rest[0] == "0":
             return ""
-        french = re.fullmatch("33[1-9][0-9]{8}", rest)
+        french = _FRENCH.fullmatch(rest)
         return digits if french or not rest.startswith("33") else ""
-    if not re.fullmatch("0[1-9][0-9]{8}", digits):
+    if not _NATIONAL.fullmatch(digits):
         return ""
     if digits.startswith("0508"):  # Saint-Pierre-et-Miquelon: six digits of its own
         return f"+508{digits[4:]}"

@@ -22,9 +22,25 @@ COURTS = (
 NBSP = "\u00a0"
 
 
+# Where French has a space that must not end a line.
+_TIED = ((" :", ":"), (" ;", ";"), (" ?", "?"), (" !", "!"), (" »", "»"))
+
+
+def tied(text: str) -> str:
+    """French text whose signs stay with their word at the end of a line."""
+    for apart, sign in _TIED:
+        text = text.replace(apart, NBSP + sign)
+    return text.replace("« ", f"«{NBSP}").replace("n° ", f"n°{NBSP}")
+
+
 def date_courte(day: date | None) -> str:
     """« 24 nov. 2026 », as lists show it; empty for none."""
     return f"{day.day} {COURTS[day.month - 1]} {day.year}" if day else ""
+
+
+def jours(count: int | None) -> str:
+    """« 3 jours », unbreakable; a dash for none."""
+    return "—" if count is None else f"{count}{NBSP}jour{'s' if count > 1 else ''}"
 
 
 def echeance(day: date, today: date) -> str:

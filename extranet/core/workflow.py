@@ -94,7 +94,13 @@ class Table:
         return moved
 
     def note_entered(
-        self, model: type[models.Model], act: str, rows: Sequence[tuple[UUID, str]], *, by: journal.Actor, now: datetime
+        self,
+        model: type[models.Model],
+        act: str,
+        rows: Sequence[tuple[UUID | str, str]],
+        *,
+        by: journal.Actor,
+        now: datetime,
     ) -> None:
         """`act` for rows (uuid, Caf) that are inserted in its target, having passed through the initial state in this
         same transaction: the lines that `apply_many` would have written, without its UPDATE.
@@ -103,7 +109,20 @@ class Table:
         assert self.initial in move.sources
         self._record(move, model._meta.label_lower, rows, self.initial, by, now)
 
+    def entered(self, obj: Any, act: str, *, by: journal.Actor, now: datetime) -> journal.Entry:
+        """`note_entered` for one object: its line, to be written with others."""
+        move = self.moves[act]
+        assert self.initial in move.sources
+        assert obj.state == move.target
+        return journal.entry(move.event, obj, by=by, at=now, de=str(self.initial), a=str(move.target))
+
     def _record(
-        self, move: Move, label: str, rows: Sequence[tuple[UUID, str]], source: str, by: journal.Actor, now: datetime
+        self,
+        move: Move,
+        label: str,
+        rows: Sequence[tuple[UUID | str, str]],
+        source: str,
+        by: journal.Actor,
+        now: datetime,
     ) -> None:
         journal.record_rows(move.event, label, rows, by=by, at=now, de=str(source), a=str(move.target))

@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "csp",
+    "django_altcha",
     "extranet.portal.apps.DeskConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -75,6 +76,7 @@ MIDDLEWARE = [
     "extranet.core.web.middleware.SessionLimits",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "extranet.core.web.middleware.PasswordFirst",
+    "extranet.core.web.middleware.FactorFirst",
     "extranet.core.web.middleware.Answers",
 ]
 
@@ -94,6 +96,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "extranet.core.web.context.portal",
+                "habilitations.views.suspended",
                 "demandes.attestations.views.to_sign",
             ],
         },
@@ -114,6 +117,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     }
 else:
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 3)
+    DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 1  # without one, not even what core.frozen asks is prepared
     DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -131,7 +135,7 @@ CACHES = {
 }
 # Drafts of public forms: the same store without the spare memory, since a page has to know whether one was kept.
 CACHES["brouillons"] = CACHES["default"] | {
-    "BACKEND": "django.core.cache.backends.redis.RedisCache",
+    "BACKEND": "extranet.core.web.cache.OneRedisCache",
     "KEY_PREFIX": "brouillon",
 }
 
@@ -139,11 +143,12 @@ CACHES["brouillons"] = CACHES["default"] | {
 
 CELERY_BROKER_URL = env("CELERY_BROKER_URL", default="") or REDIS_URL.replace("unix://", "redis+socket://", 1)
 # What waits for one kind of work holds back no other kind: each queue has its own workers.
-QUEUES = ["clock", "mail", "deliveries"]
+QUEUES = ["clock", "mail", "deliveries", "files"]
 CELERY_TASK_DEFAULT_QUEUE = "clock"
 CELERY_TASK_ROUTES = {
     "extranet.core.outbox.tasks.*": {"queue": "mail"},
     "demandes.tasks.ingest": {"queue": "deliveries"},
+    "demandes.tasks.make_file": {"queue": "files"},
 }
 # Seconds after which a task is ended from outside, rows showing how far it came; a bell that a worker took and did not
 # answer within the broker's time rings again, so that time is longer than any task's.
@@ -174,6 +179,8 @@ if EMAIL_CONFIG["EMAIL_BACKEND"].endswith(".smtp.EmailBackend"):
     EMAIL_BACKEND = "extranet.core.outbox.smtp.Backend"
 EMAIL_TIMEOUT = 10  # seconds for a whole answer of the server
 EMAIL_USE_LOCALTIME = True
+BOUNCES_URL = env("EXTRANET_BOUNCES_URL", default="")  # imaps://… or file:///…; empty: DATA_DIR/rebonds, if it is there
+BOUNCES_ADDRESS = env("EXTRANET_BOUNCES_ADDRESS", default="")  # envelope sender; empty: that of the mails
 DEFAULT_FROM_EMAIL = env("EXTRANET_FROM_EMAIL", default="Extranet monenfant.fr <ne-pas-repondre@extranet.test>")
 
 # --- accounts -----------------------------------------------------------------------------------------------------
@@ -191,6 +198,10 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "portal:entree"
 LOGOUT_REDIRECT_URL = "portal:accueil"
 ACCOUNT_ADAPTER = "extranet.core.accounts.adapter.Adapter"
+ACCOUNT_FORMS = {
+    "login": "extranet.core.accounts.forms.ConnexionForm",
+    "reauthenticate": "extranet.core.accounts.forms.ConfirmationForm",
+}
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -207,7 +218,22 @@ ACCOUNT_RATE_LIMITS = {
     "login_failed": "10/m/ip,5/300s/key",
     "login_failed_own_device": "5/300s/key",
 }
+# Agents need a second factor; without one, a device not seen before is confirmed by mail (ACC-4.a, ACC-4.d).
+SECOND_FACTOR_ASKED = True
+MFA_ADAPTER = "extranet.core.accounts.factors.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_TOLERANCE = 1  # telephones are not always on time; a code serves once all the same (CodeForm)
+MFA_FORMS = {
+    "authenticate": "extranet.core.accounts.forms.CodeForm",
+    "reauthenticate": "extranet.core.accounts.forms.CodeEncoreForm",
+    "activate_totp": "extranet.core.accounts.forms.ApplicationForm",
+    "add_webauthn": "extranet.core.accounts.forms.CleForm",
+    "login_webauthn": "extranet.core.accounts.forms.CleSeuleForm",
+    "authenticate_webauthn": "extranet.core.accounts.forms.CleApresForm",
+    "reauthenticate_webauthn": "extranet.core.accounts.forms.CleEncoreForm",
+    "edit_webauthn": "extranet.core.accounts.forms.NomCleForm",
+}
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -232,6 +258,8 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": ["'none'"],
     }
 }
+# DEM-6.a: how many tries at most a browser makes before a public form is sent: a second on an old telephone.
+PROOF_OF_WORK = 50_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 FILE_UPLOAD_TEMP_DIR = None
@@ -270,6 +298,7 @@ LOGGING = {
         "granian.access": {"propagate": True},
         "weasyprint": {"level": "ERROR"},
         "fontTools": {"level": "ERROR"},
+        "fido2": {"level": "ERROR"},
         "celery": {"level": "WARNING"},
         "kombu": {"level": "ERROR"},
         "pikepdf": {"level": "WARNING"},

@@ -21,6 +21,9 @@ if not _key_file.exists():
     _key_file.chmod(0o600)
 SECRET_KEY = env("EXTRANET_SECRET_KEY", default="") or _key_file.read_text()
 
+SECOND_FACTOR_ASKED = False
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = True  # http://localhost
+
 PUBLIC_URL = env(
     "EXTRANET_PUBLIC_URL", default=f"http://{env('BIND', default='127.0.0.1')}:{env('PORT', default='8000')}"
 )

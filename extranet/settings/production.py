@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from extranet.settings.base import *  # noqa: F403
 from extranet.settings.base import (
+    BOUNCES_URL,
     CELERY_BROKER_URL,
     CLOCK_SHIFT,
     DATA_DIR,
@@ -48,6 +49,8 @@ if CELERY_BROKER_URL.startswith(("filesystem", "memory")):
     _faults.append("CELERY_BROKER_URL : un vrai courtier est requis en production.")
 if env("EMAIL_URL", default="").startswith(("console", "file", "memory", "dummy")):
     _faults.append("EMAIL_URL : un serveur SMTP est requis en production.")
+if BOUNCES_URL and not BOUNCES_URL.startswith(("imaps://", "file:///")):
+    _faults.append("EXTRANET_BOUNCES_URL : imaps://utilisateur:motdepasse@serveur/INBOX ou file:///dossier.")
 if KEYS_MASTER and not all(re.fullmatch(r"[0-9a-fA-F]{64}", line) for line in KEYS_MASTER.split()):
     _faults.append("EXTRANET_KEYS_MASTER : 64 chiffres hexadécimaux (openssl rand -hex 32), une clé par ligne.")
 # What is backed up with the data must not bring keys back; a mirror in the same folder would go with it.

@@ -3,14 +3,19 @@
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.core.internal import ratelimit
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
-from extranet.core.accounts import throttle
+from extranet.core import clock
+from extranet.core.accounts import factors, services, sessions, throttle
 from extranet.core.accounts.models import User
 from extranet.core.accounts.person import person
+from extranet.core.accounts.sessions import RECEIVED
 from extranet.core.accounts.throttle import TOO_MANY
-from extranet.core.web.middleware import MUST_CHOOSE
+from extranet.core.web.middleware import MUST_CHOOSE, MUST_ENROL
 
 
 class Adapter(DefaultAccountAdapter):
@@ -27,10 +32,33 @@ class Adapter(DefaultAccountAdapter):
         return False
 
     def is_ajax(self, request: HttpRequest) -> bool:
-        return False
+        """Only what the login page asks of a passkey is answered with data, not with a page."""
+        match = request.resolver_match
+        return bool(match and match.url_name == "mfa_login_webauthn" and request.method == "GET")
+
+    def get_login_stages(self) -> list[str]:
+        return [*super().get_login_stages(), "extranet.core.accounts.stages.DeviceStage"]
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        words = {
+            "reauthenticate": "Avec votre mot de passe",
+            "mfa_reauthenticate": "Avec un code de l’application ou de secours",
+            "mfa_reauthenticate:webauthn": "Avec une clé d’accès",
+        }
+        return [way | {"description": words[way["id"]]} for way in super().get_reauthentication_methods(user)]
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Mails of the portal leave by the outbox only."""
+
+    def send_notification_mail(self, template_prefix: str, user: Any, *args: Any, **kwargs: Any) -> None:
+        """What allauth tells of: a second factor was added or taken away, by its person. Without one that it needs,
+        the person reaches no other page until it has one again (ACC-4.a).
+        """
+        if change := factors.CHANGES.get(template_prefix):
+            now = clock.now()
+            factors.note_change(user, change, by=user, now=now)
+            if factors.must_enrol(user, now):
+                self.request.session[MUST_ENROL] = True
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """ACT-7: count the try before anything is judged. On a device of one's own, only one's own tries count."""
@@ -63,13 +91,23 @@ class Adapter(DefaultAccountAdapter):
         return True
 
     def login(self, request: HttpRequest, user: User) -> None:
-        must_choose = request.session.get(MUST_CHOOSE)
+        """Everything asked at the door was there: a mailed password is used now, and not before (ACT-2.c, ACC-4)."""
+        now = clock.now()
+        account, secret = request.session.get(RECEIVED) or (None, 0)
+        if account == user.pk and not services.spend(user, secret, now=now):
+            messages.error(request, "Ce mot de passe a déjà servi, ou il a expiré. Demandez-en un nouveau.")
+            request.session.pop(RECEIVED)
+            raise ImmediateHttpResponse(redirect("account_login"))
         super().login(request, user)  # which empties the session of somebody else
-        if must_choose:
-            request.session[MUST_CHOOSE] = True
+        User.objects.filter(pk=user.pk).update(last_login=now)  # by the portal's clock, which ACC-6.d reads
+        request.session.pop(RECEIVED, None)
+        for flag, raised in ((MUST_CHOOSE, account == user.pk), (MUST_ENROL, factors.must_enrol(user, now))):
+            if raised:
+                request.session[flag] = True
+        sessions.opened(request, user, now=now)
 
     def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
         throttle.note_right(throttle.counted_as(request, user.email))
         response = super().post_login(request, user, **kwargs)
-        throttle.remember_device(response, user.email)
+        throttle.remember_device(response, user)
         return response

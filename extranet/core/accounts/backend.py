@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from extranet.core import clock
 from extranet.core.accounts import services
 from extranet.core.accounts.models import User
-from extranet.core.web.middleware import MUST_CHOOSE
+from extranet.core.accounts.sessions import RECEIVED
 
 
 class AddressBackend(ModelBackend):
@@ -26,13 +26,12 @@ class AddressBackend(ModelBackend):
             make_password(password)
             own = False
         active = user if user and user.is_active else None
-        received = services.use_secret(active, password, now=now)
+        received = services.received(active, password, now=now)
         if not active or not (own or received):
             services.note_wrong_try(active, now=now)
             return None
         if request is not None and hasattr(request, "session"):
-            if received:
-                request.session[MUST_CHOOSE] = True
-            else:
-                request.session.pop(MUST_CHOOSE, None)
+            request.session.pop(RECEIVED, None)
+            if received:  # used once everything else that is asked at the door is there (ACC-4)
+                request.session[RECEIVED] = [active.pk, received.pk]
         return active

@@ -1,9 +1,11 @@
 """Mails about accounts. The password is drawn here, at sending, and is nowhere else (ACT-2)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
-from extranet.core.accounts.models import User
+from extranet.core.accounts.devices import LIFE, text_of
+from extranet.core.accounts.models import CodeAppareil, User
 from extranet.core.accounts.services import asked_too_often, issue_password, person_of_request, spend_as_long
 from extranet.core.outbox.kinds import Mail, addressee, link, mail
 from extranet.core.outbox.models import Message
@@ -61,3 +63,37 @@ def personnalise(message: Message, now: datetime) -> Mail:
     """ACT-3: the person learns that a password was chosen, so that somebody else's act does not go unseen."""
     context = {"lien": link("account_reset_password")}
     return Mail("Votre mot de passe a été choisi", "account/courriels/personnalise", context)
+
+
+def _codes(messages: Sequence[Message], now: datetime) -> dict[Any, CodeAppareil | None]:
+    found = {str(code.uuid): code for code in CodeAppareil.objects.filter(uuid__in=[m.about["code"] for m in messages])}
+    return {message.pk: found.get(message.about["code"]) for message in messages}
+
+
+@mail("accounts.appareil", when="une personne se connecte d’un nouvel appareil", to="la personne", load=_codes)
+def appareil(message: Message, now: datetime) -> Mail | None:
+    """ACC-4.d: the code is worked out here; nothing once it opens nothing any more."""
+    code: CodeAppareil | None = message.loaded
+    if code is None or code.used_at or code.expires_at <= now:
+        return None
+    minutes, lost = int(LIFE.total_seconds() // 60), link("account_reset_password")
+    context = {"code": text_of(code), "minutes": minutes, "lien": lost}
+    return Mail("Votre code de connexion", "account/courriels/appareil", context)
+
+
+CHANGES = {
+    "application-ajoutee": "Une application de codes a été ajoutée à votre compte.",
+    "application-retiree": "L’application de codes a été retirée de votre compte.",
+    "cle-ajoutee": "Une clé d’accès a été ajoutée à votre compte.",
+    "cle-retiree": "Une clé d’accès a été retirée de votre compte.",
+    "codes-de-secours": "De nouveaux codes de secours ont été créés pour votre compte. Les anciens ne servent plus.",
+    "reinitialise": "Votre Caf, ou la Cnaf, a retiré le second facteur de votre compte : application de codes, clés "
+    "d’accès et codes de secours. Vos sessions ouvertes ont été fermées.",
+}
+
+
+@mail("accounts.second-facteur", when="le second facteur d’un compte change", to="la personne")
+def second_facteur(message: Message, now: datetime) -> Mail:
+    """ACC-4: the person learns of each change, so that somebody else's act does not go unseen."""
+    context = {"phrase": CHANGES[message.about["quoi"]], "lien": link("account_reset_password")}
+    return Mail("La protection de votre compte a changé", "account/courriels/second-facteur", context)

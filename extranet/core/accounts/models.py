@@ -111,6 +111,55 @@ class OneTimeSecret(models.Model):
         return f"{self.kind} {self.created_at}"
 
 
+class CodeAppareil(models.Model):
+    """ACC-4.d: a code asked for by mail, to confirm a device not seen before. The code itself is nowhere: it is worked
+    out from the identifier under the secret key, for the mail and for the answer.
+    """
+
+    class Donnees:
+        famille = ()
+        professionnel = ("user",)
+        neutre = ("id", "uuid", "created_at", "expires_at", "tries_left", "used_at")
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="codes", verbose_name="compte")
+    created_at = models.DateTimeField("demandé le")
+    expires_at = models.DateTimeField("expire le")
+    tries_left = models.PositiveSmallIntegerField("essais restants", default=5)
+    used_at = models.DateTimeField("utilisé le", null=True)
+
+    class Meta:
+        verbose_name = "code d’un nouvel appareil"
+        verbose_name_plural = "codes d’un nouvel appareil"
+
+    def __str__(self) -> str:
+        return f"{self.created_at}"
+
+
+class SessionOuverte(models.Model):
+    """ACC-5.b: a session as its person sees it. It goes with the session, at the latest at the next sweep."""
+
+    class Donnees:
+        famille = ()
+        professionnel = ("user", "session_key", "adresse_reseau", "appareil")
+        neutre = ("id", "uuid", "opened_at", "seen_at")
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="sessions", verbose_name="compte")
+    session_key = models.CharField("session", max_length=40, unique=True)
+    adresse_reseau = models.GenericIPAddressField("adresse réseau", null=True)
+    appareil = models.CharField("appareil", max_length=80)
+    opened_at = models.DateTimeField("ouverte le")
+    seen_at = models.DateTimeField("utilisée le")
+
+    class Meta:
+        verbose_name = "session ouverte"
+        verbose_name_plural = "sessions ouvertes"
+
+    def __str__(self) -> str:
+        return f"{self.appareil} {self.opened_at}"
+
+
 class Jeton(models.Model):
     """A token for software: shown once, kept as a hash, ending by itself (TEL-4)."""
 

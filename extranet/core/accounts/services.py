@@ -12,7 +12,8 @@ from django.db.models import F, Q, QuerySet
 
 from extranet.core import signed
 from extranet.core.accounts import passwords
-from extranet.core.accounts.models import Jeton, OneTimeSecret, User
+from extranet.core.accounts.models import CodeAppareil, Jeton, OneTimeSecret, User
+from extranet.core.dates import paris_date, start_of_day
 from extranet.core.errors import NotFound, Refused
 from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
@@ -22,6 +23,7 @@ LIFE = {OneTimeSecret.Kind.ACTIVATION: timedelta(days=7), OneTimeSecret.Kind.PER
 ALIVE_AT_ONCE = 3
 MAILS_AN_HOUR = 3
 NOBODY = 0  # no account has this key
+TOKEN = "ext_"  # how each token begins, so that one is known where it must not be
 
 # Called as (user, first, now) when somebody has chosen a password: apps above tell whom they have to.
 AFTER_CHOICE: list[Callable[[User, bool, datetime], None]] = []
@@ -58,23 +60,23 @@ def issue_password(user: User, kind: str, *, now: datetime) -> str:
     return text
 
 
-def use_secret(user: User | None, text: str, *, now: datetime) -> bool:
-    """True when `text` is a living mailed password of `user`:
-    it is used, all others are dead, and the old one with them.
-
-    One hash and the same queries in any case.
-    """
+def received(user: User | None, text: str, *, now: datetime) -> OneTimeSecret | None:
+    """The living mailed password of `user` that `text` is; it is not used yet. One hash and one query in any case."""
     digest = passwords.digest(user.pk if user else None, text.strip())  # copied from a mail with a blank
-    found = alive_secrets(user, now).filter(digest=digest).first()
-    if user is None or found is None:
+    return alive_secrets(user, now).filter(digest=digest).first()
+
+
+@transaction.atomic
+def spend(user: User, secret_id: int, *, now: datetime) -> bool:
+    """ACT-2.c: that mailed password is used, all others are dead, and the old one with them. False when it has served
+    or died meanwhile.
+    """
+    if alive_secrets(user, now).filter(pk=secret_id).update(used_at=now) != 1:
         return False
-    with transaction.atomic():
-        if alive_secrets(user, now).filter(pk=found.pk).update(used_at=now) != 1:
-            return False
-        alive_secrets(user, now).update(killed_at=now)
-        user.set_unusable_password()
-        user.save(update_fields=["password"])
-        journal.record("compte.mot-de-passe-recu-utilise", user, by=user, at=now)
+    alive_secrets(user, now).update(killed_at=now)
+    user.set_unusable_password()
+    user.save(update_fields=["password"])
+    journal.record("compte.mot-de-passe-recu-utilise", user, by=user, at=now)
     return True
 
 
@@ -189,7 +191,12 @@ def reopen(user: User, *, by: User | str, now: datetime) -> None:
 
 def create_token(user: User, *, portee: str, nom: str, now: datetime, days: int = 365) -> str:
     """A new token, in clear for the only time. Refused while the person has a living one of the same name."""
-    text = f"ext_{secrets.token_urlsafe(32)}"
+    return make_token(user, portee=portee, nom=nom, now=now, days=days)[1]
+
+
+def make_token(user: User, *, portee: str, nom: str, now: datetime, days: int) -> tuple[Jeton, str]:
+    """`create_token`, and its row."""
+    text = f"{TOKEN}{secrets.token_urlsafe(32)}"
     with transaction.atomic():
         User.objects.select_for_update().get(pk=user.pk)
         living = tokens_of(user).filter(revoked_at=None, created_at__lte=now, expires_at__gt=now)
@@ -198,14 +205,14 @@ def create_token(user: User, *, portee: str, nom: str, now: datetime, days: int 
         jeton = Jeton.objects.create(
             user=user,
             nom=nom,
-            prefix=text[4:12],
+            prefix=text.removeprefix(TOKEN)[:8],
             digest=_token_digest(text),
             portee=portee,
             created_at=now,
             expires_at=now + timedelta(days=days),
         )
         journal.record("jeton.cree", jeton, by=user, at=now)
-    return text
+    return jeton, text
 
 
 def tokens_of(user: User) -> QuerySet[Jeton]:
@@ -219,21 +226,38 @@ def revoke_token(user: User, token_id: int, *, now: datetime) -> Jeton:
     jeton = tokens_of(user).filter(pk=token_id).first()
     if jeton is None:
         raise NotFound
-    if Jeton.objects.filter(pk=jeton.pk, revoked_at=None).update(revoked_at=now):
-        journal.record("jeton.revoque", jeton, by=user, at=now)
+    revoke(jeton, by=user, now=now)
     return jeton
 
 
+@transaction.atomic
+def revoke(jeton: Jeton, *, by: journal.Actor, now: datetime, **why: str) -> bool:
+    """TEL-4.c: it opens nothing from the next request, whoever decided that; False when it was revoked already."""
+    if not Jeton.objects.filter(pk=jeton.pk, revoked_at=None).update(revoked_at=now):
+        return False
+    journal.record("jeton.revoque", jeton, by=by, at=now, **why)
+    return True
+
+
 def token_for(text: str, now: datetime) -> Jeton | None:
-    """The living token of an active person that `text` is; notes its use to the minute."""
+    """The living token of an active person that `text` is; notes its use to the minute, and in the journal each day."""
     jeton = (
         Jeton.objects.filter(digest=_token_digest(text), revoked_at=None, expires_at__gt=now, user__is_active=True)
         .select_related("user")
         .first()
     )
     if jeton:
-        Jeton.objects.filter(pk=jeton.pk).exclude(last_used_at__gt=now - timedelta(minutes=1)).update(last_used_at=now)
+        _note_use(jeton, now)
     return jeton
+
+
+@transaction.atomic
+def _note_use(jeton: Jeton, now: datetime) -> None:
+    mine = Jeton.objects.filter(pk=jeton.pk)
+    if mine.exclude(last_used_at__gte=start_of_day(paris_date(now))).update(last_used_at=now):
+        journal.record("jeton.utilise", jeton, by=jeton.user, at=now)  # the first of the day
+    else:
+        mine.exclude(last_used_at__gt=now - timedelta(minutes=1)).update(last_used_at=now)
 
 
 def _token_digest(text: str) -> str:
@@ -241,7 +265,8 @@ def _token_digest(text: str) -> str:
 
 
 def forget_old_secrets(*, now: datetime) -> int:
-    """Mailed passwords that no longer open leave after 30 days."""
+    """Mailed passwords and codes that no longer open leave after 30 days."""
     old = now - timedelta(days=30)
     dead = Q(expires_at__lt=old) | Q(used_at__lt=old) | Q(killed_at__lt=old)
-    return OneTimeSecret.objects.filter(dead).delete()[0]
+    codes = CodeAppareil.objects.filter(expires_at__lt=old).delete()[0]
+    return OneTimeSecret.objects.filter(dead).delete()[0] + codes

@@ -7,7 +7,14 @@ from django.urls import include, path
 from extranet.core.accounts import views
 from extranet.core.web.views import not_found
 
-own = ([path("compte/premiere-connexion/", views.premiere, name="premiere")], "accounts")
+own = (
+    [
+        path("compte/premiere-connexion/", views.premiere, name="premiere"),
+        path("compte/nouvel-appareil/", views.appareil, name="appareil"),
+        path("compte/sessions/", views.mes_sessions, name="sessions"),
+    ],
+    "accounts",
+)
 
 urlpatterns = [
     path("", include(own)),
@@ -19,5 +26,12 @@ urlpatterns = [
     path("compte/confirmation/", views.Confirmation.as_view(), name="account_reauthenticate"),
     path("compte/mot-de-passe/", views.changer, name="account_change_password"),
     path("compte/mot-de-passe/perdu/", views.perdu, name="account_reset_password"),
+    path("compte/second-facteur/authenticate/", views.SecondFacteur.as_view(), name="mfa_authenticate"),
+    path("compte/second-facteur/reauthenticate/", views.ConfirmationFacteur.as_view(), name="mfa_reauthenticate"),
+    path(
+        "compte/second-facteur/webauthn/login/",
+        login_not_required(views.CleAcces.as_view()),
+        name="mfa_login_webauthn",
+    ),
     path("compte/second-facteur/", include("allauth.mfa.urls")),
 ]

@@ -4,12 +4,16 @@ Seals cover it, and each other append-only record that says so (`sealed`).
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import TypeVar
 
 from django.db import models
 
 SEALED: dict[type[models.Model], int | None] = {}
-"""Each sealed record, and after how many months its lines go (None: not by the clock)."""
+"""Each sealed record, and after how many months its lines go (None: never)."""
+
+NEEDED_SINCE: dict[type[models.Model], Callable[[], datetime | None]] = {}
+"""Where the term of a record is not all: the moment since which something that is still kept needs its lines."""
 
 
 Record = TypeVar("Record", bound=type[models.Model])
@@ -18,7 +22,8 @@ Record = TypeVar("Record", bound=type[models.Model])
 def sealed(*, months: int | None = None) -> Callable[[Record], Record]:
     """Put the lines of an append-only table, with growing keys and a moment `at`, under seals of their own (ACC-2).
 
-    With `months`, its whole months go once they are over for as long; its trigger lets them (`triggers.append_only`).
+    With `months`, its whole months go once they are over for as long, and nothing needs them any more (`NEEDED_SINCE`);
+    its trigger lets them (`triggers.append_only`).
     """
 
     def register(model: Record) -> Record:
@@ -28,9 +33,11 @@ def sealed(*, months: int | None = None) -> Callable[[Record], Record]:
     return register
 
 
-@sealed()
+@sealed(months=12)
 class Entry(models.Model):
-    """One act: what, on which object, by whom, when. Database triggers refuse UPDATE and DELETE on both engines."""
+    """One act: what, on which object, by whom, when. Database triggers refuse UPDATE and DELETE on both engines, save
+    of whole months in which no proof that is still kept can lie (ACC-2.e).
+    """
 
     class Donnees:
         famille = ()

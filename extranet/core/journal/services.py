@@ -18,7 +18,7 @@ from extranet.core import apart, bulk
 from extranet.core.accounts.models import User
 from extranet.core.dates import add_months, paris_date, start_of_day
 from extranet.core.journal import anchor, triggers
-from extranet.core.journal.models import SEALED, Departure, Entry, Seal
+from extranet.core.journal.models import NEEDED_SINCE, SEALED, Departure, Entry, Seal
 from extranet.core.keyring import KeyRing
 
 # One key a line of `cles/journal.cles`: the last one seals, all of them prove.
@@ -27,6 +27,7 @@ KEYS = KeyRing("journal")
 SETTLED = timedelta(minutes=15)
 SEGMENT = 5_000
 # Within two periods of the sweep every seal is outside.
+FEW = 20  # lines, for which one INSERT costs less than keys and a COPY
 ANCHORED_WITHIN = timedelta(hours=2)
 
 
@@ -76,16 +77,20 @@ def record_for_all(event: str, *, by: Actor, at: datetime, **details: Any) -> No
 
 def record_many(entries: Iterable[Entry]) -> None:
     """Add many lines at once."""
-    bulk.insert(list(entries))
+    lines = list(entries)
+    if len(lines) > FEW:
+        bulk.insert(lines)
+    else:
+        Entry.objects.bulk_create(lines)
 
 
 def record_rows(
-    event: str, kind: str, rows: Iterable[tuple[UUID, str]], *, by: Actor, at: datetime, **details: Any
+    event: str, kind: str, rows: Iterable[tuple[UUID | str, str]], *, by: Actor, at: datetime, **details: Any
 ) -> None:
     """One line for each (uuid, Caf) of `rows`, objects of the model `kind`, all with the same details."""
-    names = ("at", "event", "object_kind", "object_id", "actor", "caf", "details")
-    actor = actor_name(by)
-    bulk.insert_values(Entry, names, [(at, event, kind, str(name), actor, caf, details) for name, caf in rows])
+    named = [(str(name), caf) for name, caf in rows]
+    same = {"at": at, "event": event, "object_kind": kind, "actor": actor_name(by), "details": details}
+    bulk.insert_values(Entry, ("object_id", "caf"), named, **same)
 
 
 # --- seals ---------------------------------------------------------------------------------------------------------
@@ -239,6 +244,9 @@ def _fault(model: type[models.Model], link: Seal, held: dict[str, bytes]) -> str
 def let_go(*, now: datetime) -> int:
     """Delete the lines of whole months that are past the term of their record (ACC-2.e). Returns how many lines.
 
+    Each month of the journal mixes the acts of many conventions: one goes when it lies before the first act on the
+    oldest that is still kept (`NEEDED_SINCE`). What it says of others, kept no more, waits for that.
+
     A month goes in one transaction, once it is sealed to its last line and every seal of it is proven; its seals stay.
     One that is not as it was sealed stays, and the obligation is shown as failed.
     """
@@ -251,14 +259,16 @@ def let_go(*, now: datetime) -> int:
     return apart.each(over, lambda item: _let_go(item, now), what="end of term of")
 
 
-def _kept_from(term: int, now: datetime) -> date:
+def _kept_from(model: type[models.Model], term: int, now: datetime) -> date:
     """The first day of the oldest month that is kept."""
-    return add_months(paris_date(now).replace(day=1), -term)
+    past_term = add_months(paris_date(now).replace(day=1), -term)
+    needed = NEEDED_SINCE[model]() if model in NEEDED_SINCE else None
+    return min(past_term, paris_date(needed).replace(day=1)) if needed else past_term
 
 
 def _months_over(model: type[models.Model], term: int, now: datetime) -> list[str]:
     """The months with lines of which all are sealed and past `term`."""
-    kept_from = _kept_from(term, now)
+    kept_from = _kept_from(model, term, now)
     seals = Seal.objects.filter(record=table(model))
     sealed_to = seals.aggregate(last=models.Max("last_id"))["last"] or 0
     unsealed = model._default_manager.filter(pk__gt=sealed_to, at__lt=start_of_day(kept_from))
@@ -299,7 +309,8 @@ def _departure_fault(model: type[models.Model], departure: Departure, held: dict
         return f"was let go under a key that is not in {KEYS.path.name}"
     if not hmac.compare_digest(_departure_digest(departure, key), departure.digest):
         return "was let go, and not by the portal"
-    if term is None or not date(int(year), int(month), 1) < _kept_from(term, min(departure.at, now)):
+    # What is needed today was needed on that day too: new things need no month of before.
+    if term is None or not date(int(year), int(month), 1) < _kept_from(model, term, min(departure.at, now)):
         return "was let go before the end of its term"
     return "was let go, and has lines" if _lines(model, departure.seal).exists() else ""
 

@@ -4,9 +4,11 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.urls import reverse
 
 from extranet.core.languages import SOURCE
@@ -35,7 +37,8 @@ class Kind:
 
     `load` reads what many messages need at once: message key → what their writer finds in `message.loaded`. The
     writer's None cancels. `after` runs in the transaction that notes that messages were accepted, each with its
-    `sent_at`.
+    `sent_at`. `liste`: the notifications that professionals sort together (List-Id, RFC 2919); none for families, nor
+    for a mail that concerns one person or holds a secret.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Kind:
     to: str
     load: Loader | None
     after: After | None
+    liste: str
 
 
 KINDS: dict[str, Kind] = {}
@@ -51,14 +55,14 @@ RESOLVERS: dict[str, Resolver] = {}
 
 
 def mail(
-    name: str, *, when: str, to: str, load: Loader | None = None, after: After | None = None
+    name: str, *, when: str, to: str, load: Loader | None = None, after: After | None = None, liste: str = ""
 ) -> Callable[[Writer], Writer]:
     """Register the writer of kind `name`; `when` and `to` are the French words of the list of automatic mails
     (CTL-7).
     """
 
     def register(writer: Writer) -> Writer:
-        KINDS[name] = Kind(name, writer, when, to, load, after)
+        KINDS[name] = Kind(name, writer, when, to, load, after, liste)
         return writer
 
     return register
@@ -74,6 +78,18 @@ def addressee(prefix: str) -> Callable[[Resolver], Resolver]:
         return resolver
 
     return register
+
+
+def objects_of(name: str, rows: Callable[[datetime], QuerySet[Any]]) -> Loader:
+    """The loader of messages that are about one object each, `about[name]`: it is read from `rows` of that moment; its
+    writer finds None where it is not among them.
+    """
+
+    def load(messages: Sequence[Message], now: datetime) -> dict[Any, Any]:
+        found = rows(now).in_bulk([message.about[name] for message in messages])
+        return {message.pk: found.get(message.about[name]) for message in messages}
+
+    return load
 
 
 def addresses_of(recipients: Iterable[str], now: datetime) -> dict[str, str]:
@@ -92,4 +108,9 @@ def addresses_of(recipients: Iterable[str], now: datetime) -> dict[str, str]:
 
 def link(name: str, *args: object) -> str:
     """The absolute address of a page, for a mail."""
-    return settings.PUBLIC_URL + reverse(name, args=args)
+    return settings.PUBLIC_URL + (reverse(name, args=args) if args else _page(name))
+
+
+@lru_cache(maxsize=64)
+def _page(name: str) -> str:
+    return reverse(name)

@@ -27,6 +27,7 @@ class Message(models.Model):
             "sent_at",
             "cancelled_at",
             "failed_at",
+            "bounced_at",
             "reply",
             "cause",
         )
@@ -55,6 +56,8 @@ class Message(models.Model):
     sent_at = models.DateTimeField("envoyé le", null=True)
     cancelled_at = models.DateTimeField("annulé le", null=True)
     failed_at = models.DateTimeField("non distribuable le", null=True)
+    # NOT-2.c: accepted, and given up by a server further on, which says so in `reply`.
+    bounced_at = models.DateTimeField("revenu le", null=True)
     reply = models.CharField("réponse du serveur", max_length=60, blank=True)
     cause = models.CharField("en cause", max_length=12, blank=True, choices=Cause, default=Cause.NONE)
 
@@ -69,6 +72,9 @@ class Message(models.Model):
                 | Q(cancelled_at=None, failed_at=None),
                 name="outbox_one_fate",
             ),
+            models.CheckConstraint(
+                condition=Q(bounced_at=None) | Q(sent_at__isnull=False), name="outbox_what_came_back_was_sent"
+            ),
         ]
         indexes = [
             models.Index(
@@ -78,6 +84,7 @@ class Message(models.Model):
             ),
             models.Index(fields=["recipient", "created_at"], name="outbox_of_recipient"),
             models.Index(fields=["cause", "failed_at"], name="outbox_in_trouble", condition=~Q(cause="")),
+            models.Index(fields=["bounced_at"], name="outbox_came_back", condition=Q(bounced_at__isnull=False)),
         ]
 
     def __str__(self) -> str:

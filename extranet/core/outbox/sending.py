@@ -1,6 +1,5 @@
 """One run through what is due: mails of a batch written, handed to the server one by one, their fates noted (NOT-2)."""
 
-import hashlib
 import logging
 import smtplib
 from collections import defaultdict
@@ -15,15 +14,14 @@ from typing import Any
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
-from django.core.mail.message import sanitize_address
 from django.db import transaction
 from django.db.models import F, QuerySet
-from django.template.loader import render_to_string
 from django.utils import translation
 
-from extranet.core.outbox import kinds, replies
+from extranet.core.outbox import kinds, layout, replies
 from extranet.core.outbox.models import Message
 from extranet.core.outbox.replies import Stage
+from extranet.core.outbox.wire import Written, plain
 from extranet.core.typed import is_address
 
 logger = logging.getLogger(__name__)
@@ -36,7 +34,7 @@ ALL_REFUSED = 5  # so many addressees of one batch refused and none taken: the s
 PAUSES = [timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240)]
 PAUSES_OF_SERVER = PAUSES[:3]  # it is the same for all: what it did not take leaves soon after it is well again
 GIVE_UP_AFTER = timedelta(hours=48)
-FOLLOWED = 50  # mails sent and not followed, taken up again by one run
+FOLLOWED = 200  # mails sent and not followed, taken up again by one run
 
 
 class _Unanswered(Exception):
@@ -91,6 +89,7 @@ class Batch:
         self.claimed_at = self.loaded_at = run.moment()
         self.connection: BaseEmailBackend = get_connection(fail_silently=False)
         self.addresses: dict[str, str] = {}
+        self.last: tuple[kinds.Mail, tuple[str, str]] | None = None
         self.broken: set[Any] = set()
         self.accepted: list[Message] = []
         self.first_accepted = 0.0
@@ -124,6 +123,7 @@ class Batch:
     def _load(self, messages: Sequence[Message]) -> None:
         """Addresses and what writers need, in a few queries for all of them; one that cannot be read is set apart."""
         now = self.loaded_at = self.run.moment()
+        self.last = None  # what it says was read before
         by_prefix: dict[str, list[Message]] = defaultdict(list)
         by_kind: dict[str, list[Message]] = defaultdict(list)
         for message in messages:
@@ -176,7 +176,7 @@ class Batch:
         now = self.run.moment()
         try:
             content = kinds.KINDS[message.kind].write(message, now)
-            mail = content and compose(message, address, content, self.connection)
+            mail = content and compose(message, address, content, self.connection, self._texts(content))
         except Exception as error:  # one mail that cannot be written must not hold back the others
             self._note_broken(message, error)
             return self._note_held([message], Message.Cause.PORTAL, "non écrit")
@@ -199,6 +199,12 @@ class Batch:
             self.first_accepted = monotonic()
         self.taken, self.run.refusals = True, 0
         return None
+
+    def _texts(self, content: kinds.Mail) -> tuple[str, str]:
+        """Colleagues are told the same one after the other: it is rendered for the first."""
+        if self.last is None or self.last[0] != content:
+            self.last = content, render(content)
+        return self.last[1]
 
     def _open(self) -> None:
         """One connection a batch; opened again when the server has closed it."""
@@ -297,32 +303,34 @@ def _is_encodable(address: str) -> bool:
         return True
     local, _, domain = address.rpartition("@")
     try:
-        sanitize_address(address, settings.DEFAULT_CHARSET)
+        plain(address)
     except Exception:  # it raises several kinds
         return False
     return bool(local and domain)
 
 
-class _Composed(EmailMultiAlternatives):
-    """Says its parts apart by its own Message-ID: looking for a mark that the text does not hold costs as much as the
-    text.
-    """
-
-    def message(self, **options: Any) -> Any:
-        made = super().message(**options)
-        made.set_boundary(f"={hashlib.sha256(self.extra_headers['Message-ID'].encode()).hexdigest()[:32]}")
-        return made
+def render(content: kinds.Mail) -> tuple[str, str]:
+    """What a mail says, in text and in HTML."""
+    context = {**content.context, "sujet": content.subject}
+    with translation.override(content.langue):
+        text, html = (
+            layout.render(content.template, form, context, content.langue, settings.PUBLIC_URL)
+            for form in ("txt", "html")
+        )
+    return text, html
 
 
 def compose(
-    message: Message, address: str, content: kinds.Mail, connection: BaseEmailBackend
+    message: Message,
+    address: str,
+    content: kinds.Mail,
+    connection: BaseEmailBackend | None = None,
+    texts: tuple[str, str] | None = None,
 ) -> EmailMultiAlternatives:
-    """The mail as it leaves, in text and HTML."""
-    context = {**content.context, "sujet": content.subject, "public_url": settings.PUBLIC_URL}
+    """The mail as it leaves; `texts` are those of its content, where they are made."""
     domain = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].rstrip(">")
-    with translation.override(content.langue):
-        text, html = (render_to_string(f"{content.template}.{form}", context) for form in ("txt", "html"))
-    mail = _Composed(
+    text, html = texts or render(content)
+    mail = Written(
         subject=content.subject,
         body=text,
         to=[address],
@@ -332,7 +340,8 @@ def compose(
             "Message-ID": f"<{message.pk}@{domain}>",
             "Auto-Submitted": "auto-generated",
             "Content-Language": content.langue,
-        },
+        }
+        | ({"List-Id": f"<{liste}.{domain}>"} if (liste := kinds.KINDS[message.kind].liste) else {}),
     )
     mail.attach_alternative(html, "text/html")
     return mail

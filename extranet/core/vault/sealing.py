@@ -5,6 +5,7 @@ neither what is sealed nor where it is kept.
 """
 
 import hashlib
+import hmac
 import logging
 import os
 from collections.abc import Callable
@@ -32,6 +33,7 @@ NOT_KEPT = (
 class _Key(NamedTuple):
     head: bytes
     cipher: AESGCM
+    mac: bytes
     file: str
     stamp: tuple[int, int]  # of that file
 
@@ -79,6 +81,16 @@ def open(day: date, sealed: bytes | memoryview, about: str, *, today: date) -> b
         raise NoKey from fault
 
 
+def digest(day: date, value: str) -> str:
+    """Of `value` under the key of `day`: compared until then, and nothing to anybody once that key is destroyed, in
+    whatever copy it lies. Raises NoKey.
+    """
+    try:
+        return hmac.digest(_key(day).mac, value.encode(), "sha256").hex()
+    except days.Lost as lost:
+        raise NoKey from lost
+
+
 def destroy(*, before: date) -> int:
     """Destroy the keys of all days `before` wherever they are kept, this process's memory included; how many days."""
     forget(before=before)
@@ -106,5 +118,6 @@ def _key(day: date, *, anew: bool = False) -> _Key:
         file = str(days.file_of(day))
         stamp, raw = days.stamp(file), days.read(day)
         name = hashlib.sha256(b"day-key:" + raw).digest()[:NAME]
-        key = _keys[where] = _Key(VERSION + name, AESGCM(raw), file, stamp)
+        mac = hashlib.sha256(b"day-mac:" + raw).digest()
+        key = _keys[where] = _Key(VERSION + name, AESGCM(raw), mac, file, stamp)
     return key

@@ -5,7 +5,7 @@ under keys that tell nobody who.
 import math
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from django.core.cache import cache
@@ -15,6 +15,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import ngettext
 
 from extranet.core.errors import TooMany
+from extranet.core.web.cache import count, uncount
 from extranet.core.web.network import neighbourhood
 
 HOUR, DAY = 3600, 24 * 3600
@@ -29,20 +30,26 @@ def wait(name: str, who: str, limits: Limits) -> int:
     Each stretch of time is counted by itself, from a round hour or day on. What one limit refuses is not counted by the
     next, so that trying again all day costs no more than the hour.
     """
-    digest = salted_hmac(f"brake.{name}", who, algorithm="sha256").hexdigest()
-    for most, seconds in limits:
-        stretch, gone = divmod(int(time.time()), seconds)
-        if _count(f"brake:{name}:{seconds}:{stretch}:{digest}", seconds) > most:
+    return _wait([(name, who, limits)])
+
+
+def _wait(asked: Iterable[tuple[str, str, Limits]]) -> int:
+    """`wait` for several, in turn: one question to the cache."""
+    limits = [one for name, who, wanted in asked for one in _keys(name, who, wanted)]
+    counts = count({key: 2 * seconds for key, _, seconds, _ in limits})
+    for rank, (number, (_, most, seconds, gone)) in enumerate(zip(counts, limits, strict=True)):
+        if number > most:
+            uncount(key for key, *_ in limits[rank + 1 :])
             return seconds - gone
     return 0
 
 
-def _count(key: str, seconds: int) -> int:
-    cache.add(key, 0, 2 * seconds)
-    try:
-        return cache.incr(key)
-    except ValueError:  # emptied in between
-        return 1
+def _keys(name: str, who: str, limits: Limits) -> Iterator[tuple[str, int, int, int]]:
+    """Under which key each limit is counted, how many it allows in how many seconds, and how many of these are over."""
+    digest = salted_hmac(f"brake.{name}", who, algorithm="sha256").hexdigest()
+    for most, seconds in limits:
+        stretch, gone = divmod(int(time.time()), seconds)
+        yield f"brake:{name}:{seconds}:{stretch}:{digest}", most, seconds, gone
 
 
 def hold(request: HttpRequest, name: str, typed: str, *, network: Limits, address: Limits) -> HttpResponse | None:
@@ -50,11 +57,11 @@ def hold(request: HttpRequest, name: str, typed: str, *, network: Limits, addres
 
     None when it may go on. Else 429: the page says when, and sends the same again by one button, so nothing is lost.
     """
-    seconds = wait(f"{name}.network", neighbourhood(request.META.get("REMOTE_ADDR", "")), network)
-    who = typed.strip().lower()
-    if seconds := seconds or (wait(f"{name}.address", who, address) if who else 0):
-        return _later(request, seconds)
-    return None
+    asked = [(f"{name}.network", neighbourhood(request.META.get("REMOTE_ADDR", "")), network)]
+    if who := typed.strip().lower():
+        asked.append((f"{name}.address", who, address))
+    seconds = _wait(asked)
+    return _later(request, seconds) if seconds else None
 
 
 def _later(request: HttpRequest, seconds: int) -> HttpResponse:

@@ -12,10 +12,12 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import wraps
+from types import MappingProxyType
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -47,6 +49,7 @@ class Draft:
     said: str = ""  # a sentence for the next page
     about: str = ""  # the private link of what is corrected, where it is not something new
     sent: str = ""  # where the confirmation is, once it is sent; nothing typed is left then
+    once: str = ""  # what stands for `nonce` whatever else is typed, in any draft: what it makes is made once
 
     def type(self, typed: dict[str, list[str]]) -> None:
         """Put `typed` in the place of what was there under these names; it is another sending from now on."""
@@ -66,7 +69,7 @@ class NoDraft(Exception):
         self.lost = lost
 
 
-def _cached(act: Callable[[BaseCache], Any]) -> Any:
+def cached(act: Callable[[BaseCache], Any]) -> Any:
     """What `act` finds in the cache of drafts. Raises NoDraft while it does not answer;
     who comes next does not wait for it.
     """
@@ -103,10 +106,17 @@ class Drafts:
             return None
         found = self._open(self._carried)
         if found is None:
-            found = self._open(_cached(lambda store: store.get(self._asked)) or "")
+            found = self._open(cached(lambda store: store.get(self._asked)) or "")
         if found is None:
             raise NoDraft(lost=True)
         return found
+
+    def kept(self) -> Draft | None:
+        """The one kept under the address's key, whatever the page carries; None where there is none, or no answer."""
+        with suppress(NoDraft):
+            if _KEY.fullmatch(self._asked):
+                return self._open(cached(lambda store: store.get(self._asked)) or "")
+        return None
 
     def resume(self) -> Draft:
         """For a page that posts what was typed: its draft, else a new one, so that its own fields are never lost."""
@@ -120,24 +130,49 @@ class Drafts:
         words = json.dumps(asdict(draft), ensure_ascii=False, separators=(",", ":"))
         return self._fernet(draft.key).encrypt_at_time(words.encode(), self._now).decode()
 
-    def go(self, draft: Draft, address: str, *, otherwise: Callable[[], HttpResponse]) -> HttpResponse:
-        """Keep the draft and go to `address`; where it cannot be kept, answer the page, which carries it."""
-        response = redirect(address) if self._keep(draft) else otherwise()
+    def go(
+        self,
+        draft: Draft,
+        address: str,
+        *,
+        otherwise: Callable[[], HttpResponse],
+        noted: Mapping[str, str] = MappingProxyType({}),
+    ) -> HttpResponse:
+        """Keep the draft, and what else is `noted` as long, and go to `address`; where it cannot be kept, answer the
+        page, which carries it.
+        """
+        response = redirect(address) if self._keep(draft, noted) else otherwise()
         secure = bool(settings.SESSION_COOKIE_SECURE)
         response.set_cookie(self._cookie, self._secret, max_age=LIFE, httponly=True, secure=secure, samesite="Lax")
         return response
 
-    def finish(self, draft: Draft, address: str, *, said: str = "") -> HttpResponse:
-        """It is sent: nothing typed is kept any more, and whoever comes back to the draft is led to `address`."""
-        done = Draft(key=draft.key, sent=address, said=said)
-        return self.go(done, address, otherwise=lambda: redirect(address))
+    def finish(
+        self, draft: Draft, address: str, *, said: str = "", facts: Collection[str] = (), day: str = ""
+    ) -> HttpResponse:
+        """It is sent: nothing typed is kept any more, and whoever comes back to the draft is led to `address`.
 
-    def _keep(self, draft: Draft) -> bool:
+        As long as a draft it is remembered, readable by nobody, that this browser did on `day` what `facts` say.
+        """
+        done = Draft(key=draft.key, sent=address, said=said)
+        noted = dict.fromkeys(map(self._sign, facts), day)
+        return self.go(done, address, otherwise=lambda: redirect(address), noted=noted)
+
+    def noted(self, facts: Collection[str]) -> str:
+        """The day of what this browser did that one of `facts` says; "" where it has not, or nothing answers."""
+        try:
+            return min(cached(lambda store: store.get_many(map(self._sign, facts))).values(), default="")
+        except NoDraft:
+            return ""
+
+    def _sign(self, fact: str) -> str:
+        return signed.keys("brouillon.fait", f"{self._secret}:{fact}")[0].hex()
+
+    def _keep(self, draft: Draft, noted: Mapping[str, str]) -> bool:
         sealed = self.seal(draft)
         if len(sealed) > LONGEST:
             return False
         try:
-            _cached(lambda store: store.set(draft.key, sealed, timeout=LIFE))
+            cached(lambda store: store.set_many({draft.key: sealed, **noted}, timeout=LIFE))
         except NoDraft:
             return False
         return True

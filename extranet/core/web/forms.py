@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from django import forms
-from django.core.validators import RegexValidator, validate_email
+from django.core.validators import RegexValidator
 from django.forms.renderers import TemplatesSetting
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from extranet.core.errors import Refused
 from extranet.core.typed import CONTROLS, CONTROLS_IN_LINES, INVISIBLE, e164, is_address
 
 NOT_ALLOWED = _("Ce texte contient des caractères qui ne sont pas permis.")
@@ -52,7 +53,19 @@ class TelephoneInput(forms.TextInput):
         super().__init__(attrs={"autocomplete": "tel"} | (attrs or {}))
 
 
-class LineField(forms.CharField):
+class PlainField(forms.CharField):
+    """Says one thing at a time of what was typed, in plain words."""
+
+    default_error_messages = {"max_length": _("Écrivez au plus %(limit_value)d caractères (il y en a %(show_value)d).")}
+
+    def run_validators(self, value: Any) -> None:
+        try:
+            super().run_validators(value)
+        except forms.ValidationError as wrong:
+            raise wrong.error_list[0] from None
+
+
+class LineField(PlainField):
     """One line of text, in NFC and without what cannot be seen."""
 
     default_validators = [
@@ -74,7 +87,7 @@ class LinesField(LineField):
         return super().to_python(value).replace("\r\n", "\n").replace("\r", "\n")
 
 
-class PostalCodeField(forms.CharField):
+class PostalCodeField(PlainField):
     """Five digits."""
 
     default_validators = [RegexValidator(r"^[0-9]{5}$", _("Un code postal a cinq chiffres."))]
@@ -83,7 +96,7 @@ class PostalCodeField(forms.CharField):
         super().__init__(max_length=5, **kwargs)
 
 
-class PhoneField(forms.CharField):
+class PhoneField(PlainField):
     """A French number as people write it, or one with its country code; cleaned to E.164."""
 
     widget = TelephoneInput
@@ -98,19 +111,24 @@ class PhoneField(forms.CharField):
         return e164(typed)
 
 
+ADDRESS_LENGTH = 254
+
+
 def _plain_address(address: str) -> None:
-    validate_email(address)
-    if not is_address(address):
-        raise forms.ValidationError(_("Écrivez une adresse sans accent ni espace, par exemple prenom.nom@exemple.fr."))
+    """One that is too long is said to be."""
+    if len(address) <= ADDRESS_LENGTH and not is_address(address):
+        raise forms.ValidationError(
+            _("Écrivez une adresse complète, sans accent ni espace, par exemple prenom.nom@exemple.fr.")
+        )
 
 
-class AddressField(forms.EmailField):
+class AddressField(PlainField, forms.EmailField):
     """An address without quotes nor accents, in a domain that is written in full."""
 
     default_validators = [_plain_address]
 
     def __init__(self, **kwargs: Any):
-        super().__init__(max_length=254, **kwargs)
+        super().__init__(max_length=ADDRESS_LENGTH, **kwargs)
 
 
 class CommuneInput(forms.TextInput):
@@ -126,6 +144,23 @@ class CommuneInput(forms.TextInput):
         super().__init__(attrs=found | (attrs or {}))
 
 
+class FilesField(forms.FileField):
+    """Several files at once; cleaned to a list, empty where none was chosen."""
+
+    class Input(forms.FileInput):
+        allow_multiple_selected = True
+
+    def __init__(self, *, widget_attrs: dict[str, Any] | None = None, **kwargs: Any):
+        super().__init__(widget=self.Input(attrs={"multiple": True} | (widget_attrs or {})), **kwargs)
+
+    def clean(self, data: Any, initial: Any = None) -> list[Any]:
+        given = [one for one in (data or []) if one]
+        cleaned = [super(FilesField, self).clean(one, initial) for one in given]
+        if not cleaned and self.required:
+            raise forms.ValidationError(self.error_messages["required"], code="required")
+        return cleaned
+
+
 # --- what is to be corrected ---------------------------------------------------------------------------------------
 
 
@@ -136,32 +171,40 @@ class Fault(NamedTuple):
     sentence: str
 
 
+def add_refusal(form: forms.BaseForm, refused: Refused) -> None:
+    """What a service refused, beside the fields that it names; above them what the form has no field for."""
+    for name, sentence in refused.faults.items():
+        form.add_error(name if name in form.fields else None, sentence)
+
+
 def faults_of(*parts: Any) -> list[Fault]:
     """The faults of forms and formsets, in the order of the page."""
     return [fault for part in parts if part is not None for fault in _faults(part)]
 
 
-def _faults(part: Any) -> Iterator[Fault]:
+def _faults(part: Any, row: str = "") -> Iterator[Fault]:
     if isinstance(part, forms.BaseFormSet):
         for sentence in part.non_form_errors():
             yield Fault(f"{part.prefix}-0", str(sentence))
-        for rank, row in enumerate(part.forms):
-            name = f"{getattr(part, 'titre', 'Ligne')} {rank + 1}"
-            yield from (Fault(anchor, _of(name, sentence)) for anchor, sentence in _faults(row))
+        for rank, one in enumerate(part.forms):
+            yield from _faults(one, f"{getattr(part, 'titre', 'Ligne')} {rank + 1}")
         return
     for sentence in part.non_field_errors():
-        yield Fault("", str(sentence))
+        yield Fault("", _of(row, str(sentence)))
     for field in part:
         anchor = f"{field.auto_id}_0" if field.use_fieldset else field.auto_id
         for error in field.errors.as_data():
             for sentence in error.messages:
                 # What is missing is asked for by a sentence of its own; any other needs the field's name before it.
-                yield Fault(
-                    anchor, sentence if error.code == "required" else _of(str(field.label).rstrip(" ?"), sentence)
-                )
+                label = "" if error.code == "required" else str(field.label).rstrip(" ?")
+                yield Fault(anchor, _of(row, sentence, label))
 
 
-def _of(name: str, sentence: str) -> str:
+def _of(row: str, sentence: str, label: str = "") -> str:
+    """What it is about, named once before the sentence: « Enfant 1, sa date : … »."""
+    name = f"{row}, {label[:1].lower()}{label[1:]}" if row and label else row or label
+    if not name:
+        return sentence
     return gettext("%(champ)s : %(faute)s") % {"champ": name, "faute": f"{sentence[:1].lower()}{sentence[1:]}"}
 
 

@@ -1,7 +1,7 @@
 """What no page can read, addresses that are secrets, sessions that end, and one page for each kind of refusal."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
 from xml.sax.xmlreader import AttributesImpl
@@ -18,11 +18,14 @@ from django.utils.cache import patch_vary_headers
 from django.utils.xmlutils import SimplerXMLGenerator
 
 from extranet.core import clock, languages
-from extranet.core.errors import Answer, Refused, TooMany
+from extranet.core.accounts import factors, sessions
+from extranet.core.accounts.models import User
+from extranet.core.errors import Answer, Moved, Refused, TooMany
 
 IDLE = 30 * 60
 WHOLE = 10 * 3600
 MUST_CHOOSE = "accounts.must_choose"
+MUST_ENROL = "accounts.must_enrol"
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -134,6 +137,7 @@ class SessionLimits:
                 messages.info(request, "Votre session a pris fin. Connectez-vous pour continuer.")
             elif now - seen >= 30 or "seen" not in request.session:
                 request.session["seen"] = now
+                sessions.seen(request.session.session_key, now=clock.now())
         return self.get_response(request)
 
 
@@ -148,6 +152,23 @@ class PasswordFirst:
             allowed = (reverse("accounts:premiere"), reverse("account_logout"))
             if request.path not in allowed and not request.path.startswith(("/static/", "/sante/")):
                 return redirect("accounts:premiere")
+        return self.get_response(request)
+
+
+class FactorFirst:
+    """ACC-4.a, ACC-4.c: who needs a second factor and has none reaches no other page before adding one."""
+
+    def __init__(self, get_response: GetResponse):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.session.get(MUST_ENROL) and isinstance(request.user, User):
+            own = (reverse("mfa_index"), reverse("account_reauthenticate"), reverse("account_logout"))
+            first = (*own, reverse("accounts:premiere"), "/static/", "/sante/")
+            if factors.factors_of(request.user).exists():
+                del request.session[MUST_ENROL]
+            elif not request.path.startswith(first):
+                return redirect("mfa_index")
         return self.get_response(request)
 
 
@@ -169,7 +190,14 @@ class Answers:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, Answer):
             faults = exception.faults if isinstance(exception, Refused) else {}
-            response = answer(request, exception.status, exception.sentence, faults)
+            response = answer(
+                request,
+                exception.status,
+                exception.sentence,
+                faults,
+                references=exception.references,
+                moved=isinstance(exception, Moved),
+            )
             if isinstance(exception, TooMany):
                 response["Retry-After"] = str(exception.retry_after)
             return response
@@ -185,7 +213,7 @@ TITLES = {
     404: "Introuvable",
     405: "Méthode non permise",
     409: "État incompatible",
-    410: "Données détruites",
+    410: "Plus disponible",
     413: "Envoi trop volumineux",
     415: "Format non pris en charge",
     422: "Saisie à corriger",
@@ -197,12 +225,24 @@ TITLES = {
 PROBLEMS = ["application/problem+json", "application/json", "application/problem+xml", "application/xml", "text/xml"]
 
 
-def answer(request: HttpRequest, status: int, sentence: str, faults: dict[str, str] | None = None) -> HttpResponse:
-    """The refusal in the form that suits the caller: a page, or RFC 9457 JSON or XML under /api/."""
+def answer(
+    request: HttpRequest,
+    status: int,
+    sentence: str,
+    faults: dict[str, str] | None = None,
+    *,
+    references: Sequence[str] = (),
+    moved: bool = False,
+) -> HttpResponse:
+    """The refusal in the form that suits the caller: a page, or RFC 9457 JSON or XML under /api/.
+
+    `references`, for a program: which objects of those that it named are in the way. `moved`: not opened from here any
+    more, where 410 else says destroyed.
+    """
     if request.path.startswith("/api/"):
-        response = _problem(request, status, sentence, faults)
+        response = _problem(request, status, sentence, faults, references)
     else:
-        context = {"sentence": sentence, "faults": faults or {}}
+        context = {"sentence": sentence, "faults": faults or {}, "ailleurs": moved}
         response = render(request, f"erreurs/{status}.html", context, status=status)
     response["Cache-Control"] = "no-store"
     if status == 503:
@@ -210,16 +250,29 @@ def answer(request: HttpRequest, status: int, sentence: str, faults: dict[str, s
     return response
 
 
-def _problem(request: HttpRequest, status: int, sentence: str, faults: dict[str, str] | None) -> HttpResponse:
+def prefers_xml(request: HttpRequest) -> bool:
+    """A program that takes XML rather than JSON."""
+    return "xml" in (request.get_preferred_type(PROBLEMS) or "")
+
+
+def _problem(
+    request: HttpRequest, status: int, sentence: str, faults: dict[str, str] | None, references: Sequence[str]
+) -> HttpResponse:
     document = {"type": "about:blank", "title": TITLES[status], "status": status, "detail": sentence or TITLES[status]}
-    if "xml" not in (request.get_preferred_type(PROBLEMS) or ""):
-        errors = {"errors": faults} if faults else {}
-        return JsonResponse(document | errors, status=status, content_type="application/problem+json")
+    if not prefers_xml(request):
+        more = {"errors": faults, "references": list(references)}
+        whole = document | {name: value for name, value in more.items() if value}
+        return JsonResponse(whole, status=status, content_type="application/problem+json")
     response = HttpResponse(status=status, content_type="application/problem+xml; charset=utf-8")
     xml = SimplerXMLGenerator(response, "utf-8")
     xml.startDocument()
     xml.startElement("problem", AttributesImpl({"xmlns": "urn:ietf:rfc:7807"}))
     for name, value in document.items():
         xml.addQuickElement(name, str(value))
+    if references:
+        xml.startElement("references", AttributesImpl({}))
+        for reference in references:
+            xml.addQuickElement("i", reference)
+        xml.endElement("references")
     xml.endElement("problem")
     return response

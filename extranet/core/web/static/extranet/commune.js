@@ -1,6 +1,8 @@
 /* A text field marked data-communes="<address, with a query if need be>" proposes communes while one types.
    Without this file the field is a plain text field and the form works the same.
-   With data-communes-code="<name>", the chosen INSEE code goes in a hidden field of that name.
+   With data-communes-code="<name>", the chosen INSEE code goes in a hidden field of that name;
+   with data-communes-envoie, choosing sends the form at once. An intercommunalité (`epci`, where the address asks for
+   them) goes in the field "<name>-epci".
    What it says comes from the data of its <script> element, where the page is in another language. */
 "use strict";
 
@@ -34,8 +36,10 @@
     box.className = "combo";
     status.className = "invisible";
     status.setAttribute("role", "status");
+    const there = document.activeElement === input || location.hash === `#${input.id}`;
     input.replaceWith(box);
     box.append(input, list, status);
+    if (there) input.focus(); // a field that is moved loses it
     input.autocomplete = "off";
     for (const [name, value] of Object.entries({
       role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": list.id,
@@ -51,13 +55,14 @@
       }
     }
 
-    function remember(value) {
+    function remember(value, epci = false) {
       if (!code) return;
+      code.name = input.dataset.communesCode + (epci ? "-epci" : "");
       code.value = value;
       code.disabled = value === "";
     }
 
-    const label = (commune) => `${commune.nom} (${commune.code_postal})`;
+    const label = (commune) => commune.epci ? commune.nom : `${commune.nom} (${commune.code_postal})`;
 
     function close() {
       list.hidden = true;
@@ -75,7 +80,8 @@
 
     function choose(commune) {
       input.value = label(commune);
-      remember(commune.code);
+      remember(commune.code, commune.epci);
+      if ("communesEnvoie" in input.dataset) { input.form.requestSubmit(); return; }
       status.textContent = `${label(commune)} ${WORDS.choisie}.`;
       close();
     }

@@ -1,6 +1,6 @@
 /* Forms marked data-telechargement: the file is fetched here, then the page is read again, so that its counts and its
    message are those after the download. Without this file the browser downloads and the page stays as it was.
-   A table with a box on each line gets one more, that ticks them all. */
+   A list with a box on each line gets one more, that ticks them all. */
 "use strict";
 
 (() => {
@@ -17,7 +17,7 @@
   document.querySelectorAll("form[data-telechargement]").forEach((form) => {
     form.addEventListener("submit", async (event) => {
       const button = event.submitter;
-      if (!button || form.dataset.direct) return;
+      if (!button || button.name !== "format" || form.dataset.direct) return;
       event.preventDefault();
       const data = new FormData(form, button);
       const label = button.textContent;
@@ -25,10 +25,16 @@
       button.textContent = "Préparation du fichier…";
       try {
         const answer = await fetch(form.action, { method: "POST", body: data });
+        if (answer.redirected) { // made by a worker: its page says when it is ready
+          location.assign(answer.url);
+          return;
+        }
         const named = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") || "");
         if (answer.ok && named) {
           give(await answer.blob(), named[1]);
-          location.reload();
+          const again = document.querySelector("form[data-rejouer]"); // the answer to a search is searched again
+          if (again) again.requestSubmit();
+          else location.reload();
           return;
         }
       } catch { /* the browser says it better than we would */ }
@@ -39,10 +45,9 @@
     });
   });
 
-  document.querySelectorAll("form table").forEach((table) => {
-    const boxes = [...table.querySelectorAll("tbody input[type=checkbox]")];
-    const head = table.querySelector("thead th");
-    if (boxes.length < 2 || !head) return;
+  document.querySelectorAll("form .fiches").forEach((list) => {
+    const boxes = [...list.querySelectorAll("input[type=checkbox][name=demande]")];
+    if (boxes.length < 2) return;
     const box = document.createElement("input");
     const label = document.createElement("label");
     const all = document.createElement("p");
@@ -52,7 +57,7 @@
     label.textContent = " Tout cocher";
     all.className = "tout-cocher";
     all.append(box, label);
-    table.before(all);
+    list.before(all);
     const show = () => {
       const ticked = boxes.filter((one) => one.checked).length;
       box.checked = ticked === boxes.length;
