@@ -3,16 +3,17 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
+from extranet.core.accounts import factors
 from extranet.core.dates import paris_date
 from extranet.core.words import date_courte
 from extranet.territory import services
 from extranet.territory.acts import Act, ActsMixin
-from extranet.territory.forms import ContactForm, DirectorForm, FourEyesForm
+from extranet.territory.forms import ContactForm, DirectorForm, FourEyesForm, RemindersForm, SecondFactorForm, TextsForm
 from extranet.territory.models import Agent, Caf, Commune, Departement, Epci
-from extranet.territory.queries import search_key
+from extranet.territory.queries import cafs_incomplete, role_of, search_key
 from extranet.territory.scoping import NATIONAL, CafScopedAdmin
 
 
@@ -83,17 +84,35 @@ class DepartementAdmin(ReferenceAdmin):
     list_select_related = ["caf"]
 
 
+class IncompleteFilter(admin.SimpleListFilter):
+    """Which Cafs cannot take applications, refuse any, or name who signs, yet."""
+
+    title = "ce qui manque"
+    parameter_name = "manque"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("oui", "adresse, téléphone, tribunal ou direction")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Caf]) -> QuerySet[Caf]:
+        return queryset.filter(pk__in=cafs_incomplete().values("pk")) if self.value() == "oui" else queryset
+
+
 @admin.register(Caf)
 class CafAdmin(ActsMixin, CafScopedAdmin):
     caf_path = "pk"
-    list_display = ["nom", "code", "siege", "courriel_generique", "telephone"]
-    list_filter = ["type"]
+    list_display = ["nom", "manque", "siege", "courriel_generique", "telephone"]
+    list_filter = ["type", IncompleteFilter]
     search_fields = ["nom", "code", "siege"]
     journal_words = {
         "caf.coordonnees": "Coordonnées modifiées",
+        "caf.textes": "Textes sur l’absence de réponse et les recours modifiés",
         "caf.direction": "Direction modifiée",
+        "caf.rappels": "Jours des rappels modifiés",
         "caf.quatre-yeux": "Deux agents demandés pour ouvrir les accès",
         "caf.quatre-yeux-leves": "Un seul agent suffit pour ouvrir les accès",
+        "acces.exportes": "Registre des accès aux dossiers exporté",
+        "caf.second-facteur": "Second facteur exigé des lieux",
+        "caf.second-facteur-leve": "Second facteur laissé au choix des lieux",
     }
     acts = [
         Act(
@@ -103,6 +122,7 @@ class CafAdmin(ActsMixin, CafScopedAdmin):
             form=ContactForm,
             initial=lambda caf: {
                 "courriel_generique": caf.courriel_generique,
+                "service": caf.service,
                 "adresse": caf.adresse,
                 "telephone": caf.telephone,
             },
@@ -110,6 +130,17 @@ class CafAdmin(ActsMixin, CafScopedAdmin):
             "demandes d’habilitation et, pour l’adresse, sur les conventions.",
             run=lambda caf, data, by, now: services.set_contact(caf_code=caf.pk, by=by, now=now, **data),
             done="Les coordonnées sont enregistrées.",
+        ),
+        Act(
+            slug="textes",
+            label="Régler les textes des réponses",
+            right="set_texts",
+            form=TextsForm,
+            initial=lambda caf: {"silence": caf.silence, "recours": caf.recours, "tribunal": caf.tribunal},
+            explain="Les lieux qui demandent à être habilités lisent ces textes. Faites-les relire par le service "
+            "juridique de votre Caf.",
+            run=lambda caf, data, by, now: services.set_texts(caf_code=caf.pk, by=by, now=now, **data),
+            done="Les textes sont enregistrés.",
         ),
         Act(
             slug="direction",
@@ -123,6 +154,17 @@ class CafAdmin(ActsMixin, CafScopedAdmin):
             done="La direction est enregistrée.",
         ),
         Act(
+            slug="rappels",
+            label="Régler les rappels",
+            right="set_reminders",
+            form=RemindersForm,
+            initial=lambda caf: {"premier_rappel": caf.premier_rappel, "second_rappel": caf.second_rappel},
+            explain="Un lieu qui n’a pas récupéré des demandes reçoit ces rappels avant la fin des quinze jours. Un "
+            "rappel qui tomberait un samedi, un dimanche ou un jour férié du département part le jour ouvré d’avant.",
+            run=lambda caf, data, by, now: services.set_reminders(caf_code=caf.pk, by=by, now=now, **data),
+            done="Les jours des rappels sont enregistrés.",
+        ),
+        Act(
             slug="quatre-yeux",
             label="Régler l’ouverture des accès",
             right="set_four_eyes",
@@ -132,18 +174,90 @@ class CafAdmin(ActsMixin, CafScopedAdmin):
             run=lambda caf, data, by, now: services.set_four_eyes(caf_code=caf.pk, by=by, now=now, **data),
             done="Le réglage est enregistré.",
         ),
+        Act(
+            slug="second-facteur",
+            label="Régler le second facteur des lieux",
+            right="set_second_factor",
+            form=SecondFactorForm,
+            initial=lambda caf: {"second_facteur": caf.second_facteur},
+            explain="Ce réglage vaut pour tous les lieux de la Caf ; l’historique garde qui l’a changé.",
+            run=lambda caf, data, by, now: services.set_second_factor(caf_code=caf.pk, by=by, now=now, **data),
+            done="Le réglage est enregistré.",
+        ),
     ]
+
+    @admin.display(description="à compléter")
+    def manque(self, caf: Caf) -> str:
+        needed = {
+            "adresse": caf.adresse,
+            "téléphone": caf.telephone,
+            "tribunal": caf.tribunal,
+            "direction": caf.directeur,
+        }
+        return ", ".join(name for name, value in needed.items() if not value) or "—"
 
 
 @admin.register(Agent)
-class AgentAdmin(CafScopedAdmin):
+class AgentAdmin(ActsMixin, CafScopedAdmin):
+    """Agents, for the Cnaf and, of its own Caf, for a superviseur."""
+
     caf_path = "caf"
-    cnaf_only = True
-    list_display = ["user", "caf", "role", "is_active", "last_login"]
+    list_display = ["user", "caf", "role", "is_dpo", "is_active", "factor", "last_login"]
     list_filter = ["role", "caf"]
     list_select_related = ["user", "caf"]
     search_fields = ["user__email"]
-    journal_words = {"agent.nomme": "Rôle attribué"}
+    journal_words = {
+        "agent.nomme": "Rôle attribué",
+        "agent.second-facteur-retire": "Second facteur retiré",
+        "agent.dpo": "Désigné à la protection des données",
+        "agent.dpo-retire": "N’est plus désigné à la protection des données",
+    }
+    acts = [
+        Act(
+            slug="dpo",
+            label="Désigner à la protection des données",
+            right="set_dpo",
+            available=lambda agent: agent.caf_id is not None and not agent.dpo,
+            explain="Cette personne pourra lire le registre des accès aux dossiers de sa Caf, quel que soit son rôle.",
+            run=lambda agent, data, by, now: services.set_dpo(agent_id=agent.pk, dpo=True, by=by, now=now),
+            done="La désignation est enregistrée.",
+        ),
+        Act(
+            slug="dpo-retirer",
+            label="Retirer la désignation à la protection des données",
+            right="set_dpo",
+            available=lambda agent: agent.dpo,
+            run=lambda agent, data, by, now: services.set_dpo(agent_id=agent.pk, dpo=False, by=by, now=now),
+            done="La désignation est retirée.",
+        ),
+        Act(
+            slug="second-facteur",
+            label="Retirer le second facteur",
+            right="reset_agent_factor",
+            danger=True,
+            explain="Pour un téléphone perdu, une fois la personne reconnue de vive voix. Application, clés et codes "
+            "de secours sont retirés, ses sessions se ferment, et un courriel le lui dit. Elle en ajoutera un autre "
+            "à sa prochaine connexion.",
+            obstacle=lambda agent, by, now: services.factor_obstacle(agent, by=by, now=now),
+            run=lambda agent, data, by, now: services.reset_factor(agent_id=agent.pk, by=by, now=now),
+            done="Le second facteur est retiré. La personne est prévenue.",
+        ),
+    ]
+
+    def _sees(self, request: HttpRequest) -> bool:
+        return role_of(request.user) in (Agent.Role.SUPERVISEUR, Agent.Role.CNAF)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        held = factors.factors_of_many(OuterRef("user"))
+        return super().get_queryset(request).annotate(with_factor=Exists(held))
+
+    @admin.display(description="DPO", boolean=True, ordering="dpo")
+    def is_dpo(self, agent: Agent) -> bool:
+        return agent.dpo
+
+    @admin.display(description="second facteur", boolean=True)
+    def factor(self, agent: Any) -> bool:
+        return agent.with_factor
 
     @admin.display(description="compte ouvert", boolean=True)
     def is_active(self, agent: Agent) -> bool:

@@ -6,6 +6,9 @@ from datetime import datetime
 from extranet.core.outbox.kinds import addressee
 from extranet.territory.models import Caf
 
+ALERTED = "agents de la Caf et sa boîte de service"
+"""Whom `queries.alerted` finds, in the words of the list of mails."""
+
 
 @addressee("caf")
 def cafs(identifiers: Collection[str], now: datetime) -> dict[str, str]:

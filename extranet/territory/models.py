@@ -20,8 +20,21 @@ class Prefix(models.Lookup):
         return f"{column} {operator} %s", (*column_params, f"{self.rhs}{wildcard}")
 
 
+SILENCE = (
+    "Si la Caf ne vous a pas répondu dans les deux mois qui suivent la date de réception, votre demande est considérée "
+    "comme refusée. Vous pouvez alors lui demander pourquoi. Rien n’est accepté sans une réponse écrite de la Caf."
+)
+RECOURS = (
+    "Vous pouvez contester cette décision dans les deux mois qui suivent le jour où vous la recevez :\n"
+    "- en demandant à la Caf de la revoir, par un courrier ;\n"
+    "- ou en saisissant le tribunal.\n"
+    "Si vous demandez d’abord à la Caf de la revoir, vous avez de nouveau deux mois pour saisir le tribunal : à partir "
+    "de sa réponse ou, si elle ne répond pas, de la fin des deux mois qui suivent votre courrier."
+)
+
+
 class Caf(models.Model):
-    """A departmental fund (or the CSS of Mayotte). Its address, mailbox, telephone and director are its own."""
+    """A departmental fund (or the CSS of Mayotte). Its address, mailbox, telephone, texts and director are its own."""
 
     class Donnees:
         famille = ()
@@ -33,7 +46,21 @@ class Caf(models.Model):
             "directeur_prenom",
             "directeur_qualite",
         )
-        neutre = ("code", "nom", "type", "siege", "adresse", "quatre_yeux")
+        neutre = (
+            "code",
+            "nom",
+            "type",
+            "siege",
+            "service",
+            "adresse",
+            "silence",
+            "recours",
+            "tribunal",
+            "quatre_yeux",
+            "premier_rappel",
+            "second_rappel",
+            "second_facteur",
+        )
 
     class Type(models.TextChoices):
         CAF = "caf", "caisse d’allocations familiales"
@@ -47,9 +74,14 @@ class Caf(models.Model):
     nom = models.CharField("nom", max_length=80)
     type = models.CharField("type", max_length=4, choices=Type)
     siege = models.CharField("commune du siège", max_length=60, blank=True)
+    service = models.CharField("service chargé des lieux d’information", max_length=120, blank=True)
     adresse = models.TextField("adresse postale", max_length=300, blank=True)
     telephone = models.CharField("téléphone", max_length=20, blank=True)
     courriel_generique = models.EmailField("boîte aux lettres du service", blank=True)
+    # HAB-3.e, HAB-6.f: what a lieu is told of silence, of remedies and of the court, in the words of the Caf.
+    silence = models.TextField("ce que signifie l’absence de réponse", max_length=1000, default=SILENCE)
+    recours = models.TextField("voies et délais de recours", max_length=2000, default=RECOURS)
+    tribunal = models.TextField("tribunal compétent", max_length=300, blank=True)
     # CON-2: who signs conventions for the Caf; all four, or none.
     directeur_civilite = models.CharField("civilité de la direction", max_length=3, choices=Civilite, blank=True)
     directeur_nom = models.CharField("nom de la direction", max_length=100, blank=True)
@@ -57,6 +89,11 @@ class Caf(models.Model):
     directeur_qualite = models.CharField("qualité de la direction", max_length=150, blank=True)
     # ACT-1.c: who accepted a lieu does not open its accesses.
     quatre_yeux = models.BooleanField("deux agents pour accepter et pour ouvrir les accès", default=True)
+    # NOT-4.b: days of the fifteen, after the notification.
+    premier_rappel = models.PositiveSmallIntegerField("jour du premier rappel", default=7)
+    second_rappel = models.PositiveSmallIntegerField("jour du second rappel", default=12, null=True)
+    # ACC-4.c: asked of all persons of the Caf's lieux.
+    second_facteur = models.BooleanField("second facteur exigé des lieux", default=False)
 
     class Meta:
         verbose_name = "Caf"
@@ -67,7 +104,12 @@ class Caf(models.Model):
                 condition=Q(directeur_civilite="", directeur_nom="", directeur_prenom="", directeur_qualite="")
                 | ~(Q(directeur_civilite="") | Q(directeur_nom="") | Q(directeur_prenom="") | Q(directeur_qualite="")),
                 name="a_director_is_named_whole",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(premier_rappel__gte=1, premier_rappel__lte=14)
+                & (Q(second_rappel=None) | Q(second_rappel__gt=models.F("premier_rappel"), second_rappel__lte=14)),
+                name="reminders_within_the_fifteen_days",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -76,6 +118,11 @@ class Caf(models.Model):
     @property
     def journal_caf(self) -> str:
         return self.pk
+
+    @property
+    def lignes_adresse(self) -> list[str]:
+        """Its postal address, as an envelope has it."""
+        return [line.strip() for line in self.adresse.splitlines() if line.strip()]
 
     @property
     def directeur(self) -> str:
@@ -159,6 +206,8 @@ class Commune(models.Model):
             "parente",
             "epci",
             "ept",
+            "longitude",
+            "latitude",
             "actuelle",
         )
 
@@ -196,6 +245,9 @@ class Commune(models.Model):
         on_delete=models.PROTECT,
         related_name="communes_ept",
     )
+    # The middle of its contour, where there is one; an arrondissement has that of its town (DEM-2.c).
+    longitude = models.FloatField("longitude", null=True)
+    latitude = models.FloatField("latitude", null=True)
     actuelle = models.BooleanField("existe encore", default=True)
 
     class Meta:
@@ -205,6 +257,21 @@ class Commune(models.Model):
 
     def __str__(self) -> str:
         return f"{self.nom} ({self.departement_id})"
+
+    @property
+    def ville(self) -> "Commune":
+        """The commune itself, or the city of an arrondissement: who has its duties by law (DEM-2.c)."""
+        return self.parente or self
+
+    @property
+    def groupement(self) -> "Epci | None":
+        """What it may have handed these duties to: its group, in Greater Paris its EPT."""
+        return self.ville.ept or self.ville.epci
+
+    @property
+    def informs_by_law(self) -> bool:
+        """DEM-2.c: CASF L. 214-1-3 is the law of metropolitan communes and of the five overseas départements."""
+        return len(self.departement_id) == 2 or self.departement_id in ("971", "972", "973", "974", "976")
 
 
 class CodePostal(models.Model):
@@ -312,7 +379,7 @@ class Agent(models.Model):
 
     class Donnees:
         famille = ()
-        professionnel = ("user", "caf", "role")
+        professionnel = ("user", "caf", "role", "dpo")
         neutre = ("id", "uuid")
 
     class Role(models.TextChoices):
@@ -329,6 +396,8 @@ class Agent(models.Model):
         Caf, verbose_name="Caf", null=True, blank=True, on_delete=models.PROTECT, related_name="agents"
     )
     role = models.CharField("rôle", max_length=12, choices=Role)
+    # ACC-2.g: may read the record of accesses of its Caf, whatever its role.
+    dpo = models.BooleanField("délégué à la protection des données", default=False)
 
     class Meta:
         verbose_name = "agent"

@@ -9,12 +9,13 @@ from pathlib import Path
 from django.db import transaction
 from django.db.models import Model
 
-from extranet.territory import queries
+from extranet.territory import contours, queries
 from extranet.territory.models import AncienneCommune, Caf, CodePostal, Commune, Departement, Epci, NomCherche, Vintage
 from extranet.territory.queries import search_key
 
 DATA = Path(__file__).parent / "data"
 BATCH = 2_000
+NATIONAL_NUMBER = "3230"  # of all Cafs
 
 Row = dict[str, str]
 
@@ -28,7 +29,7 @@ def rows(folder: Path, name: str) -> list[Row]:
 def digest_of(folder: Path) -> str:
     """Changes with any file, and with the code that reads them or works out the search keys."""
     digest = hashlib.sha256()
-    for path in [*sorted(folder.glob("*.csv")), Path(__file__), Path(queries.__file__)]:
+    for path in [*sorted(folder.rglob("*.csv")), Path(__file__), Path(queries.__file__), Path(contours.__file__)]:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
@@ -51,7 +52,7 @@ def load(*, now: datetime, folder: Path = DATA) -> dict[str, int] | None:
     }
     epcis, communes = rows(folder, "epci"), rows(folder, "communes")
     counts["EPCI"] = _load_epcis(epcis)
-    counts["communes"] = _load_communes(communes, epcis, caf_of)
+    counts["communes"] = _load_communes(communes, epcis, caf_of, contours.centres(folder / "contours"))
     counts["codes postaux"] = _load_postal_codes(communes)
     counts["anciennes communes"] = _load_former(rows(folder, "communes_anciennes"))
     _index_names()
@@ -74,7 +75,7 @@ def _upsert(objects: Sequence[Model], *columns: str) -> int:
 
 
 def _load_cafs(cafs: list[Row], seats: list[Row]) -> int:
-    """The postal address is a first value only: afterwards it is the Caf's own (see `services.set_contact`)."""
+    """Address and telephone are first values only: afterwards they are the Caf's own (see `services.set_contact`)."""
     addresses = {row["code_caf"]: f"{row['adresse']}\n{row['code_postal']} {row['commune']}" for row in seats}
     objects = [
         Caf(
@@ -83,6 +84,7 @@ def _load_cafs(cafs: list[Row], seats: list[Row]) -> int:
             type=row["type"],
             siege=row["commune_siege"],
             adresse=addresses.get(row["code_caf"], ""),
+            telephone=NATIONAL_NUMBER if row["type"] == Caf.Type.CAF else "",
         )
         for row in cafs
     ]
@@ -120,7 +122,10 @@ def _load_epcis(epcis: list[Row]) -> int:
     return _upsert(objects, "nom", "nom_recherche", "type", "fiscalite_propre", "actuel")
 
 
-def _load_communes(communes: list[Row], epcis: list[Row], caf_of: dict[str, str]) -> int:
+def _load_communes(
+    communes: list[Row], epcis: list[Row], caf_of: dict[str, str], centres: dict[str, contours.Point]
+) -> int:
+    nowhere = (None, None)
     ept_of = {
         code: row["siren"]
         for row in epcis
@@ -140,9 +145,12 @@ def _load_communes(communes: list[Row], epcis: list[Row], caf_of: dict[str, str]
             parente_id=row["code_commune_parente"] or None,
             epci_id=row["siren_epci"] or None,
             ept_id=ept_of.get(row["code_insee"]),
+            longitude=place[0],
+            latitude=place[1],
             actuelle=True,
         )
         for row in communes
+        for place in [centres.get(row["code_commune_parente"] or row["code_insee"], nowhere)]
     ]
     _mark_gone(Commune, "actuelle", (row["code_insee"] for row in communes))
     columns = [field.name for field in Commune._meta.concrete_fields if not field.primary_key]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from datetime import date, datetime
 from typing import Any, ClassVar, NoReturn
 
 from django.contrib import admin
@@ -16,12 +17,13 @@ from django.utils.html import format_html, format_html_join
 from django.utils.text import capfirst
 
 from extranet.core.accounts.models import User
-from extranet.core.dates import PARIS, paris_date
+from extranet.core.dates import PARIS, paris_date, start_of_day
 from extranet.core.journal.models import Entry
 from extranet.core.journal.services import name_of
 from extranet.core.words import date_courte
 from extranet.territory import rights
 from extranet.territory.models import Agent
+from extranet.territory.pages import FirstPages
 from extranet.territory.queries import agent_of, role_of
 
 NATIONAL = ""
@@ -152,7 +154,9 @@ class _Scoped:
         model = field.remote_field.model
         if not self.admin_site.is_registered(model):
             return model._default_manager.none()
-        return self.admin_site.get_model_admin(model).get_queryset(request)
+        own = self.admin_site.get_model_admin(model)
+        seen = own.get_queryset(request).order_by().values("pk")  # without what its list counts and reads beside
+        return model._default_manager.filter(pk__in=seen).order_by(*own.get_ordering(request))
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         kwargs["queryset"] = self.choices_of(db_field, request)
@@ -182,6 +186,7 @@ class CafScopedAdmin(_Scoped, admin.ModelAdmin):
     """The button of the list, where adding is open."""
 
     list_per_page = 50
+    paginator = FirstPages
     list_max_show_all = 200
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
@@ -282,24 +287,38 @@ class CafScopedAdmin(_Scoped, admin.ModelAdmin):
             fieldsets.append(("Historique", {"fields": ["journal"]}))
         return fieldsets
 
+    def journal_of(self, obj: Any) -> QuerySet[Entry]:
+        """What the journal says of this object."""
+        return Entry.objects.filter(object_kind=obj._meta.label_lower, object_id=name_of(obj))
+
+    def history_facts(self, obj: Any) -> list[tuple[date, str]]:
+        """What happened to this object by its date alone, without anybody or any job to record it."""
+        return []
+
     @admin.display(description="journal")
     def journal(self, obj: Any) -> str:
         """CTL-4: what was done to this object, the latest first."""
-        lines = Entry.objects.filter(object_kind=obj._meta.label_lower, object_id=name_of(obj)).order_by("-at", "-pk")[
-            :100
-        ]
+        lines = self.journal_of(obj).order_by("-at", "-pk")[:100]
         names = actor_names(lines)
-        rows = [
+        dated = [
             (
-                f"{date_courte(paris_date(line.at))} à {line.at.astimezone(PARIS):%H:%M}",
+                line.at,
+                moment_court(line.at),
                 self.journal_words.get(line.event, line.event),
                 names.get(line.actor, "compte supprimé"),
             )
             for line in lines
         ]
+        dated += [(start_of_day(day), date_courte(day), said, "par sa date") for day, said in self.history_facts(obj)]
+        rows = [row[1:] for row in sorted(dated, key=lambda row: row[0], reverse=True)]
         if not rows:
             return "Rien n’a encore été enregistré."
         return format_html('<ul class="journal">{}</ul>', format_html_join("", "<li>{} : {} ({})</li>", rows))
+
+
+def moment_court(at: datetime) -> str:
+    """« 23 nov. 2026 à 10:00 », in Paris."""
+    return f"{date_courte(paris_date(at))} à {at.astimezone(PARIS):%H:%M}"
 
 
 def actor_names(lines: Iterable[Entry]) -> dict[str, str]:
