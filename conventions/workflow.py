@@ -22,7 +22,8 @@ CONVENTION = Table(
             frozenset({EtatConvention.PREPARATION}),
             EtatConvention.SIGNEE,
             "convention.signee",
-            "the portal, when {record_signature} records the last of four signatures",
+            "the portal, when {record_signature} records the last of four signatures, or when {take_over} takes over "
+            "a running convention",
         ),
         Move(
             "abandon",
@@ -51,14 +52,16 @@ ACTE = Table(
             frozenset({EtatActe.PREPARE}),
             EtatActe.APPLIQUE,
             "acte.applique",
-            "the portal, when {record_signature} records the last signature of its pieces",
+            "the portal, when {record_signature} records the last signature of its pieces, or with a convention "
+            "taken over",
         ),
         Move(
             "abandon",
             frozenset({EtatActe.PREPARE}),
             EtatActe.ABANDONNE,
             "acte.abandonne",
-            "{abandon}, with the convention that it founds",
+            "{abandon}, with a reason: an avenant, or with the convention that it founds; {correct}, when another "
+            "paper takes its place",
         ),
     ],
 )

@@ -1,19 +1,19 @@
 """Bringing a lieu into the register, keeping the paper handed over, and making its lines true once signed (CON-1)."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from datetime import datetime
-from types import MappingProxyType
+from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.shortcuts import get_object_or_404
 
 from conventions import queries, rights, rules
-from conventions.documents import convention as document
+from conventions.documents import avenant as avenant_paper
+from conventions.documents import convention as convention_paper
 from conventions.models import (
-    IN_EFFECT,
     Acte,
     Convention,
     Couverture,
@@ -25,8 +25,9 @@ from conventions.models import (
     PersonneInscrite,
     Piece,
 )
+from conventions.queries import standing
 from conventions.rules import GestionnaireDonne, LieuDonne, PersonneDonnee
-from conventions.workflow import ACTE, CONVENTION, EtatActe, EtatConvention
+from conventions.workflow import ACTE, CONVENTION, EtatConvention
 from extranet.core import bell
 from extranet.core.accounts.models import User
 from extranet.core.dates import paris_date
@@ -34,10 +35,13 @@ from extranet.core.documents import store
 from extranet.core.documents.models import StoredFile
 from extranet.core.errors import Refused, WrongState
 from extranet.core.journal import services as journal
-from extranet.territory.models import Caf, Commune
+from extranet.territory.models import Caf
 from extranet.territory.queries import role_of, search_key
 
+PAPERS: dict[str, Any] = {Acte.Nature.CONVENTION: convention_paper, Acte.Nature.AVENANT: avenant_paper}
 SIGNED = "Les deux parties ont signé cette convention : elle ne peut plus être abandonnée."
+
+TAKEN_OVER = "Cette convention a été reprise : son texte est celui du document que les deux parties ont signé."
 
 
 @transaction.atomic
@@ -57,39 +61,39 @@ def prepare(
     Called inside the transaction that accepts an application, which has checked scope, right and state.
     """
     locked = Caf.objects.select_for_update().get(pk=caf)  # one at a time in a Caf: codes and numbers follow each other
-    signer, standing = _signer(caf, gestionnaire.siren)
+    signer, stands = _signer(caf, gestionnaire.siren, paris_date(now))
     lieu_made = Lieu.objects.create(
         caf=locked, gestionnaire=signer, code=lieu_code or _free_code(lieu, caf), created_at=now
     )
     convention = Convention.objects.create(
-        numero=_next_numero(caf, paris_date(now).year),
+        numero=next_numeros(caf, paris_date(now).year, 1)[0],
         lieu=lieu_made,
         gestionnaire=signer,
         created_at=now,
         accepted_by=by,
     )
-    acte = _acte(convention, Acte.Nature.CONVENTION, by, now)
+    acte = open_acte(convention, Acte.Nature.CONVENTION, by, now)
     identify(lieu_made, asdict(lieu), acte=acte, by=by, now=now)
-    if not standing:
+    if not stands:
         identify(signer, _without(asdict(gestionnaire), "siren"), acte=acte, by=by, now=now)
-    _open_lines(acte, lieu_made, communes, [(Personne.objects.create(lieu=lieu_made), line) for line in personnes])
+    open_lines(acte, lieu_made, communes, [(Personne.objects.create(lieu=lieu_made), line) for line in personnes])
     journal.record("convention.preparee", convention, by=by, at=now, numero=convention.numero, lieu=lieu_made.code)
     bell.ring("conventions.tasks.keep_pdf", acte.pk)
     return convention
 
 
-def _acte(convention: Convention, nature: str, by: User, now: datetime) -> Acte:
+def open_acte(convention: Convention, nature: str, by: User, now: datetime) -> Acte:
     """The next acte of a convention, with the pieces that its nature asks for (rules.PIECES)."""
     acte = Acte.objects.create(
         convention=convention, nature=nature, rang=convention.actes.count(), prepared_at=now, prepared_by=by
     )
     Piece.objects.bulk_create(
-        Piece(acte=acte, nature=piece, text_version=document.TEXT_VERSION) for piece in rules.PIECES[nature]
+        Piece(acte=acte, nature=piece, text_version=PAPERS[nature].TEXT_VERSION) for piece in rules.PIECES[nature]
     )
     return acte
 
 
-def _open_lines(
+def open_lines(
     acte: Acte, lieu: Lieu, communes: Iterable[str], personnes: Iterable[tuple[Personne, PersonneDonnee]]
 ) -> None:
     """The lines that `acte` brings into annexe 1, without dates until it is signed."""
@@ -104,11 +108,10 @@ def _open_lines(
     )
 
 
-def _signer(caf: str, siren: str) -> tuple[Gestionnaire, bool]:
+def _signer(caf: str, siren: str, today: date) -> tuple[Gestionnaire, bool]:
     """The gestionnaire of this SIREN, and whether a convention of it stands: then only avenants change it (CON-7)."""
     found, made = Gestionnaire.objects.get_or_create(caf_id=caf, siren=siren)
-    stand = found.conventions.filter(state__in=[EtatConvention.PREPARATION, EtatConvention.SIGNEE], ended_on=None)
-    return found, not made and stand.exists()
+    return found, not made and standing(found, today).exists()
 
 
 def _without(values: dict[str, str], name: str) -> dict[str, str]:
@@ -119,27 +122,42 @@ def identify(
     owner: Lieu | Gestionnaire,
     values: Mapping[str, str],
     *,
-    by: User,
+    by: User | None,
     now: datetime,
     acte: Acte | None = None,
     source: str = "",
 ) -> None:
-    """CON-8.b: what is said of `owner` from today, by an acte or as `source` gives it; what was said before stays.
+    """CON-8.b: what is said of `owner` from today, or from the effect of `acte`; what was said before stays.
 
-    The only writer of these columns, and of the rows that they repeat. Values not given stay as they are.
+    The only writer of these columns, and of the rows that they repeat. Values not given stay as they are; what was said
+    of later days in the meantime keeps its own, and says these too.
     """
     kind, key = (IdentiteLieu, "lieu") if isinstance(owner, Lieu) else (IdentiteGestionnaire, "gestionnaire")
     locked = type(owner)._default_manager.select_for_update(of=("self",)).get(pk=owner.pk)
+    day = (acte.effective_on if acte else None) or paris_date(now)
+    held = owner.identites.filter(Q(until_on=None) | Q(until_on__gte=day)).order_by("from_on", "pk")
+    rows = {row.from_on: row for row in held}  # of two of one day the later holds
     whole = {name: getattr(locked, name) for name in kind.VALUES} | dict(values)
-    day = paris_date(now)
-    if (before := owner.identites.filter(until_on=None).first()) is not None:
-        owner.identites.filter(pk=before.pk).update(until_on=rules.last_day_of_line(before.from_on, day))
-    kind._default_manager.create(
-        **{key: owner}, from_on=day, opened_by=acte, source=source, recorded_at=now, recorded_by=by, **whole
-    )
+    common = {key: owner, "opened_by": acte, "source": source, "recorded_at": now, "recorded_by": by}
+    if not rows:
+        kind._default_manager.create(from_on=day, **common, **whole)
+    for row in rows.values():
+        start, until = max(day, row.from_on), row.until_on
+        whole = {name: getattr(row, name) for name in kind.VALUES} | dict(values)
+        owner.identites.filter(pk=row.pk).update(until_on=rules.last_day_of_line(row.from_on, start))
+        kind._default_manager.create(from_on=start, until_on=until, **common, **whole)
     type(owner)._default_manager.filter(pk=owner.pk).update(**whole)
     for name, value in whole.items():
         setattr(owner, name, value)
+
+
+def _take_back(owner: Lieu | Gestionnaire, acte: Acte) -> None:
+    """What `acte` said of `owner` is no more, and what it took the place of stands again: its date was a mistake."""
+    for row in owner.identites.filter(opened_by=acte).order_by("-from_on", "-pk"):
+        others = owner.identites.filter(from_on__lte=row.from_on, pk__lt=row.pk).exclude(opened_by=acte)
+        before = others.latest("from_on", "pk")
+        row.delete()
+        owner.identites.filter(pk=before.pk).update(until_on=row.until_on)
 
 
 def _free_code(lieu: LieuDonne, caf: str) -> str:
@@ -147,93 +165,38 @@ def _free_code(lieu: LieuDonne, caf: str) -> str:
     return rules.lieu_code(lieu.nature, caf, search_key(lieu.ville).split(), taken)
 
 
-def _next_numero(caf: str, year: int) -> str:
+def next_numeros(caf: str, year: int, count: int) -> list[str]:
+    """The next numbers of conventions of a Caf, in the year in which they come into the portal. The Caf is locked."""
     stem = f"CONV-{caf.removeprefix('caf-').upper()}-{year}-"
-    return f"{stem}{Convention.objects.filter(numero__startswith=stem).count() + 1:04}"
-
-
-@transaction.atomic
-def prepare_avenant(
-    *,
-    convention_uuid: UUID,
-    communes_added: Collection[str] = (),
-    communes_removed: Collection[str] = (),
-    personnes_added: Collection[PersonneDonnee] = (),
-    personnes_changed: Mapping[UUID, PersonneDonnee] = MappingProxyType({}),
-    personnes_removed: Collection[UUID] = (),
-    by: User,
-    now: datetime,
-) -> Acte:
-    """CON-7: an avenant to be signed by both. Until then annexe 1 stays as it is: what the avenant brings has no dates,
-    what it ends is marked. A person changed keeps its row, and so its right. Refused, beside its field, what cannot be.
-    """
-    visible = queries.conventions_visible_to(by).select_for_update(of=("self",))
-    convention = get_object_or_404(visible, uuid=convention_uuid)
-    rights.check(role_of(by), "prepare_avenant")
-    if convention.state != EtatConvention.SIGNEE or convention.ended_on:
-        raise WrongState("Un avenant ne modifie qu’une convention signée, dont aucune fin n’est enregistrée.")
-    if not (communes_added or communes_removed or personnes_added or personnes_changed or personnes_removed):
-        raise Refused({"": "Indiquez au moins un changement."})
-    lieu, acte = convention.lieu, _acte(convention, Acte.Nature.AVENANT, by, now)
-    _mark_closed(acte, lieu.couvertures.all(), "commune_id", communes_removed, "communes_removed")
-    _mark_closed(acte, lieu.inscriptions.all(), "personne__uuid", personnes_removed, "personnes_removed")
-    changed = _mark_closed(acte, lieu.inscriptions.all(), "personne__uuid", personnes_changed, "personnes_changed")
-    named = [(line.personne, personnes_changed[line.personne.uuid]) for line in changed]
-    named += [(Personne.objects.create(lieu=lieu), line) for line in personnes_added]
-    _require_communes(acte, lieu, communes_added)
-    _require_addresses(acte, lieu, [line.courriel.lower() for _, line in named])
-    _open_lines(acte, lieu, communes_added, named)
-    journal.record("convention.avenant-prepare", convention, by=by, at=now, acte=acte.rang)
-    return acte
-
-
-def _mark_closed(acte: Acte, lines: QuerySet, key: str, wanted: Collection, field: str) -> list:
-    """The lines that hold and that no other avenant ends, now to be ended by `acte`."""
-    held = lines.filter(IN_EFFECT, closed_by=None, opened_by__convention=acte.convention, **{f"{key}__in": set(wanted)})
-    found = list(held)
-    if len(found) < len(set(wanted)):
-        raise Refused({field: "Une de ces lignes n’est pas en vigueur, ou un autre avenant la retire déjà."})
-    lines.filter(pk__in=[line.pk for line in found]).update(closed_by=acte)
-    return found
-
-
-def _standing(acte: Acte, lines: QuerySet) -> QuerySet:
-    """Lines that hold and `acte` does not end, and those that another acte, not yet signed, brings."""
-    stay = IN_EFFECT & (Q(closed_by=None) | ~Q(closed_by=acte))
-    return lines.filter(stay | Q(from_on=None, opened_by__state=EtatActe.PREPARE))
-
-
-def _require_communes(acte: Acte, lieu: Lieu, codes: Collection[str]) -> None:
-    own = Commune.objects.filter(pk__in=codes, caf=lieu.caf_id, actuelle=True).count()
-    if own < len(set(codes)):
-        raise Refused({"communes_added": "Choisissez des communes du territoire de cette Caf."})
-    if _standing(acte, lieu.couvertures.all()).filter(commune__in=codes).exists():
-        raise Refused({"communes_added": "Une de ces communes est déjà à l’annexe 1, ou dans un autre avenant."})
-
-
-def _require_addresses(acte: Acte, lieu: Lieu, addresses: list[str]) -> None:
-    taken = _standing(acte, lieu.inscriptions.all()).filter(courriel__in=addresses).exists()
-    if taken or len(set(addresses)) < len(addresses):
-        raise Refused({"personnes_added": "Deux personnes ne peuvent pas avoir la même adresse."})
+    have = Convention.objects.filter(numero__startswith=stem).count()
+    return [f"{stem}{have + rank:04}" for rank in range(1, count + 1)]
 
 
 def keep_pdf(acte: Acte, *, now: datetime) -> StoredFile:
-    """CON-1: render the paper to be signed, once, all pieces in one file, which never changes. No lock meanwhile."""
+    """CON-1: render the paper to be signed, once, all pieces in one file, which never changes. No lock meanwhile.
+
+    The paper of a convention taken over is what both signed: the portal has no text of it (CON-13).
+    """
+    if queries.reprise_of(acte):
+        raise WrongState(TAKEN_OVER)
     if (kept := queries.pieces_of(acte)[0].pdf) is None:
-        content = document.write(acte, now)
+        paper = PAPERS[acte.nature]
+        content = paper.write(acte, now)
+        text = convention_paper.write_publishable(acte) if acte.nature == Acte.Nature.CONVENTION else None
         with transaction.atomic():
             pieces = list(acte.pieces.select_for_update(of=("self",)).select_related("pdf").order_by("pk"))
             if (kept := pieces[0].pdf) is None:
                 kept = store.keep(content, media_type="application/pdf", nature="acte", now=now)
-                acte.pieces.update(pdf=kept, pdf_sha256=kept.sha256, text_version=document.TEXT_VERSION)
+                public = store.keep(text.encode(), media_type="text/html", nature="acte", now=now) if text else None
+                acte.pieces.update(pdf=kept, pdf_sha256=kept.sha256, text_version=paper.TEXT_VERSION, publiable=public)
                 journal.record("convention.pdf", acte.convention, by="systeme", at=now, sha256=kept.sha256)
     return kept
 
 
-def apply_acte(acte: Acte) -> None:
-    """CON-7.d: close and open the lines of a signed acte at its effect, in the transaction of the last signature.
+def apply_acte(acte: Acte, *, by: User, now: datetime) -> None:
+    """CON-7.d: what a signed acte changes becomes true at its effect, in the transaction of the last signature.
 
-    Again after a correction of its date: what it opened and closed moves with it.
+    Again after a correction of its date: what it opened, closed and said moves with it.
     """
     day = acte.effective_on
     assert day is not None
@@ -242,6 +205,13 @@ def apply_acte(acte: Acte) -> None:
             assert since is not None
             lines.filter(pk=pk).update(until_on=rules.last_day_of_line(since, day))
         lines.filter(opened_by=acte).update(from_on=day)
+    owners: dict[str, Lieu | Gestionnaire] = {
+        "lieu": acte.convention.lieu,
+        "gestionnaire": acte.convention.gestionnaire,
+    }
+    for name, said in acte.identite.items():
+        _take_back(owners[name], acte)
+        identify(owners[name], {field: after for field, (_, after) in said.items()}, acte=acte, by=by, now=now)
 
 
 @transaction.atomic

@@ -1,0 +1,17 @@
+"""What the gestionnaire hands in by its link."""
+
+from django import forms
+
+
+class CopyForm(forms.Form):
+    """CON-15.a: the signed paper; what it must be is `store.checked_pdf`'s to say."""
+
+    scan = forms.FileField(
+        label="La copie signée (PDF)",
+        help_text="Toutes les pages, dans un seul fichier PDF de 10 Mo au plus.",
+        widget=forms.FileInput(attrs={"accept": "application/pdf"}),
+        error_messages={
+            "required": "Choisissez le fichier à envoyer.",
+            "empty": "Ce fichier est vide. Numérisez le document à nouveau, puis déposez-le.",
+        },
+    )
