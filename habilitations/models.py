@@ -5,9 +5,9 @@ import uuid
 from django.conf import settings
 from django.db import models
 
-from conventions.models import Civilite, Interruption, Lieu, NatureGestionnaire, NatureLieu, PersonneInscrite
+from conventions.models import Civilite, Interruption, Lieu, NatureGestionnaire, NatureLieu, Partie, PersonneInscrite
 from conventions.rules import GestionnaireDonne, LieuDonne, PersonneDonnee
-from habilitations.workflow import DEMANDE_HABILITATION, EtatDemandeHabilitation
+from habilitations.workflow import DEMANDE_HABILITATION, ECHANGE, EtatDemandeHabilitation, EtatEchange
 
 
 class DemandeHabilitation(models.Model):
@@ -29,6 +29,7 @@ class DemandeHabilitation(models.Model):
             "version",
             "decided_at",
             "motif",
+            "recours",
             "convention",
         )
 
@@ -47,6 +48,8 @@ class DemandeHabilitation(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True, verbose_name="décidée par"
     )
     motif = models.TextField("motif", blank=True)
+    # HAB-6.f: as it was said with the refusal; the Caf may say it otherwise later.
+    recours = models.TextField("voies de recours", blank=True)
     convention = models.OneToOneField("conventions.Convention", models.PROTECT, related_name="+", null=True)
 
     class Meta:
@@ -70,11 +73,17 @@ class DemandeHabilitation(models.Model):
 
 
 class VersionDemande(models.Model):
-    """What the lieu sent, once: the first time (1), then in answer to each complement. Never changed (HAB-6.d)."""
+    """What the lieu sent, once: the first time (1), then in answer to each complement. Never changed (HAB-6.d).
+
+    At the wish of a person whom it names, an agent writes the next one with a reason, or takes the person out of all of
+    them (HAB-8.b).
+    """
 
     class Donnees:
         famille = ()
         professionnel = (
+            "corrected_by",
+            "motif_correction",
             "lieu_courriel",
             "representant_civilite",
             "representant_nom",
@@ -106,6 +115,10 @@ class VersionDemande(models.Model):
     numero = models.PositiveSmallIntegerField("numéro")
     nonce = models.CharField("envoi", max_length=40, unique=True, help_text="un envoi répété ne fait qu’une version")
     sent_at = models.DateTimeField("envoyée le")
+    corrected_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True, verbose_name="corrigée par"
+    )
+    motif_correction = models.TextField("motif de la correction", blank=True)
     lieu_nom = models.CharField("nom du lieu", max_length=200)
     lieu_nature = models.CharField("nature du lieu", max_length=20, choices=NatureLieu)
     lieu_adresse = models.CharField("adresse", max_length=200)
@@ -131,6 +144,11 @@ class VersionDemande(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["demande", "numero"], name="a_version_numbered_once"),
             models.CheckConstraint(condition=models.Q(numero__gte=1), name="versions_numbered_from_one"),
+            models.CheckConstraint(
+                condition=models.Q(corrected_by=None, motif_correction="")
+                | (models.Q(corrected_by__isnull=False) & ~models.Q(motif_correction="")),
+                name="a_correction_has_its_reason",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -233,12 +251,13 @@ class Complement(models.Model):
     class Donnees:
         famille = ()
         professionnel = ("asked_by", "texte")
-        neutre = ("id", "uuid", "demande", "asked_at", "closed_at", "version")
+        neutre = ("id", "uuid", "demande", "asked_at", "awaited_on", "closed_at", "version")
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     demande = models.ForeignKey(DemandeHabilitation, models.CASCADE, related_name="complements")
     texte = models.TextField("ce que la Caf demande")
     asked_at = models.DateTimeField("demandé le")
+    awaited_on = models.DateField("attendu au plus tard le", null=True)
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name="demandé par")
     closed_at = models.DateTimeField("clos le", null=True)
     version = models.OneToOneField(
@@ -361,3 +380,88 @@ class PersonneAActiver(PersonneInscrite):
     def journal_caf(self) -> str:
         """The Caf under which the journal files what concerns this row."""
         return self.lieu.caf_id
+
+
+class Echange(models.Model):
+    """What a lieu and its Caf write to each other about one thing (CTL-5). It changes nothing by itself."""
+
+    class Sujet(models.TextChoices):
+        CHANGEMENT = "changement", "Un changement : communes, personnes, adresse, signataire…"
+        DEPART = "depart", "Le départ d’une personne"
+        APPAREIL = "appareil", "Un appareil ou un mot de passe perdu ou volé"
+        QUESTION = "question", "Une question"
+
+    class Donnees:
+        famille = ()
+        professionnel = ()
+        neutre = ("id", "uuid", "lieu", "sujet", "state", "opened_at", "written_at")
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    lieu = models.ForeignKey(Lieu, models.PROTECT, related_name="+", verbose_name="lieu")
+    sujet = models.CharField("sujet", max_length=20, choices=Sujet)
+    state = models.CharField("état", max_length=20, choices=EtatEchange, default=ECHANGE.initial, editable=False)
+    opened_at = models.DateTimeField("commencé le")
+    written_at = models.DateTimeField("dernier message le")
+
+    class Meta:
+        verbose_name = "échange avec un lieu"
+        verbose_name_plural = "échanges avec les lieux"
+        ordering = ["-written_at", "-pk"]
+        indexes = [models.Index(fields=["lieu", "written_at"], name="echanges_of_lieu")]
+
+    def __str__(self) -> str:
+        return self.objet
+
+    @property
+    def objet(self) -> str:
+        """The subject without its examples."""
+        return str(self.get_sujet_display()).partition(" :")[0]
+
+    @property
+    def journal_caf(self) -> str:
+        """The Caf under which the journal files what concerns this row."""
+        return self.lieu.caf_id
+
+
+class MessageEchange(models.Model):
+    """One text of one party. Never changed nor taken back."""
+
+    class Donnees:
+        famille = ()
+        professionnel = ("by", "texte")
+        neutre = ("id", "echange", "partie", "at", "nonce")
+
+    echange = models.ForeignKey(Echange, models.PROTECT, related_name="messages")
+    partie = models.CharField("écrit par", max_length=20, choices=Partie)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    at = models.DateTimeField("écrit le")
+    texte = models.TextField("texte")
+    nonce = models.UUIDField("envoi", unique=True, help_text="un envoi répété ne fait qu’un message")
+
+    class Meta:
+        verbose_name = "message d’un échange"
+        verbose_name_plural = "messages d’un échange"
+        ordering = ["at", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.echange} ({self.get_partie_display()})"
+
+
+class PieceJointe(models.Model):
+    """A PDF that goes with a message."""
+
+    class Donnees:
+        famille = ()
+        professionnel = ("nom",)
+        neutre = ("id", "message", "fichier")
+
+    message = models.ForeignKey(MessageEchange, models.PROTECT, related_name="pieces")
+    nom = models.CharField("nom du fichier", max_length=100)
+    fichier = models.OneToOneField("documents.StoredFile", models.PROTECT, related_name="+")
+
+    class Meta:
+        verbose_name = "pièce jointe"
+        verbose_name_plural = "pièces jointes"
+
+    def __str__(self) -> str:
+        return self.nom

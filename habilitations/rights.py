@@ -8,9 +8,17 @@ ACTS: dict[str, frozenset[str]] = {
     "refuse": AGENTS,
     "ask_complement": AGENTS,
     "transfer": AGENTS,
+    "access_data": AGENTS,
+    "correct_data": AGENTS,
+    "erase_data": AGENTS,
     "activate": AGENTS,
     "suspend": AGENTS,
+    "lift": AGENTS,
     "resend": AGENTS,
+    "answer_echange": AGENTS,
+    "close_echange": AGENTS,
+    "read_echange_files": AGENTS | {"lecteur"},
+    "reset_factor": AGENTS,
 }
 
 may, check = rights.of(ACTS)

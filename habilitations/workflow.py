@@ -45,3 +45,34 @@ DEMANDE_HABILITATION = Table(
         Move("refuse", frozenset({_E.DEPOSEE, _E.COMPLEMENT}), _E.REFUSEE, "demande-habilitation.refusee", "{refuse}"),
     ],
 )
+
+
+class EtatEchange(TextChoices):
+    A_REPONDRE = "a-repondre", "la Caf doit répondre"
+    REPONDU = "repondu", "la Caf a répondu"
+    CLOS = "clos", "terminé"
+
+
+_M = EtatEchange
+ECHANGE = Table(
+    EtatEchange,
+    initial=_M.A_REPONDRE,
+    final=set(),
+    moves=[
+        Move(
+            "write",
+            frozenset({_M.A_REPONDRE, _M.REPONDU, _M.CLOS}),
+            _M.A_REPONDRE,
+            "echange.relance",
+            "a person of the lieu, by writing again",
+        ),
+        Move(
+            "answer",
+            frozenset({_M.A_REPONDRE, _M.REPONDU, _M.CLOS}),
+            _M.REPONDU,
+            "echange.repondu",
+            "{answer_echange}",
+        ),
+        Move("close", frozenset({_M.A_REPONDRE, _M.REPONDU}), _M.CLOS, "echange.clos", "{close_echange}"),
+    ],
+)

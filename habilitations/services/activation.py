@@ -20,7 +20,7 @@ from habilitations.models import Habilitation
 
 def obstacle(personne: PersonneInscrite, *, by: User, now: datetime) -> Answer | None:
     """Why `by` cannot open this access now, as what `activate` would raise; None when it can."""
-    if Habilitation.objects.filter(personne=personne.personne_id).exists():
+    if Habilitation.objects.filter(personne=personne.personne_id, user__email=personne.courriel.lower()).exists():
         return WrongState("L’accès de cette personne a déjà été ouvert.")
     convention = conventions.convention_of(personne.lieu, now)
     if convention is None:
@@ -30,7 +30,8 @@ def obstacle(personne: PersonneInscrite, *, by: User, now: datetime) -> Answer |
     if not conventions.personnes_in_force(now).filter(pk=personne.pk).exists():
         return WrongState("Cette personne n’est pas dans l’annexe 1 en vigueur aujourd’hui.")
     if personne.lieu.caf.quatre_yeux and convention.accepted_by_id == by.pk:
-        return Forbidden("Vous avez accepté cette demande : une autre personne de la Caf doit ouvrir les accès.")
+        did = "repris cette convention" if hasattr(convention, "reprise") else "accepté cette demande"
+        return Forbidden(f"Vous avez {did} : une autre personne de la Caf doit ouvrir les accès.")
     if personne.lieu.caf.quatre_yeux and personne.opened_by.prepared_by_id == by.pk:
         return Forbidden(
             "Vous avez préparé l’avenant qui la nomme : une autre personne de la Caf doit ouvrir les accès."
@@ -73,15 +74,15 @@ def activate_all(*, personne_ids: Collection[int], by: User, now: datetime) -> l
     if not personnes or len(personnes) < len(set(personne_ids)):
         raise NotFound
     rights.check(role_of(by), "activate")
-    same = [one.personne_id for one in personnes]
-    known = {line.personne_id: line for line in Habilitation.objects.filter(personne__in=same).order_by("pk")}
+    same = Habilitation.objects.filter(personne__in=[one.personne_id for one in personnes]).select_related("user")
+    known = {(line.personne_id, line.user.email): line for line in same.order_by("pk")}
     opened = {
         one.pk: _open(one, by, now)
         for one in sorted(personnes, key=lambda one: one.courriel)
-        if one.personne_id not in known
+        if (one.personne_id, one.courriel.lower()) not in known
     }
     _tell_gestionnaires([one for one in personnes if one.pk in opened], opened, now)
-    return [known.get(one.personne_id) or opened[one.pk] for one in personnes]
+    return [known.get((one.personne_id, one.courriel.lower())) or opened[one.pk] for one in personnes]
 
 
 def _tell_gestionnaires(personnes: list[PersonneInscrite], opened: dict[int, Habilitation], now: datetime) -> None:

@@ -3,22 +3,23 @@
 import secrets
 from collections.abc import Iterable
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.shortcuts import get_object_or_404
 
+from conventions.queries import founding_acte
 from conventions.rules import GestionnaireDonne, LieuDonne, PersonneDonnee
-from conventions.services import register
+from conventions.services import links, register
 from extranet.core.accounts.models import User
 from extranet.core.dates import paris_date
-from extranet.core.errors import Gone, Refused, WrongState
+from extranet.core.errors import Moved, Refused, WrongState
 from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
 from extranet.territory.models import Caf, Commune
-from extranet.territory.queries import alerted, role_of
-from habilitations import queries, rights
+from extranet.territory.queries import alerted, cafs_reachable, role_of
+from habilitations import queries, rights, rules
 from habilitations.models import (
     CommuneDemandee,
     Complement,
@@ -45,10 +46,13 @@ def submit(
 ) -> DemandeHabilitation:
     """HAB-3: keep the application, acknowledge it, tell the Caf's agents. The same nonce is the same application.
 
-    Raises Refused when a commune is not of the Caf (HAB-2) or two persons share an address (HAB-4).
+    Raises Refused when the Caf cannot be reached (HAB-3.d), a commune is not of it (HAB-2) or two persons share an
+    address (HAB-4).
     """
     if known := DemandeHabilitation.objects.filter(versions__nonce=nonce).first():
         return known
+    if not cafs_reachable().filter(pk=caf).exists():
+        raise Refused({"caf": "Cette Caf ne reçoit pas encore de demandes d’habilitation ici : contactez-la."})
     codes, people = _checked(caf, communes, personnes)
     reference = f"H-{paris_date(now).year}-" + "".join(secrets.choice(ALPHABET) for _ in range(6))
     try:
@@ -131,13 +135,21 @@ def _tell_agents(kind: str, demande: DemandeHabilitation, *, key: str, now: date
 
 
 @transaction.atomic
-def ask_complement(*, demande_id: int, texte: str, by: User, now: datetime) -> Complement:
-    """HAB-6.c: ask the lieu to add or correct something, in the words that are mailed. One asked before is replaced."""
+def ask_complement(
+    *, demande_id: int, texte: str, by: User, now: datetime, attendu_le: date | None = None
+) -> Complement:
+    """HAB-6.c: ask the lieu to add or correct something, in the words that are mailed, by a day: in a month, unless
+    said otherwise. One asked before is replaced. Refused beside the day when it is not to come, or too far.
+    """
     demande = _held(demande_id, by)
     rights.check(role_of(by), "ask_complement")
     DEMANDE_HABILITATION.require(demande, "ask_complement")
+    today = paris_date(now)
+    awaited_on = attendu_le or rules.usually_awaited_on(today)
+    if not today < awaited_on <= rules.last_awaited_on(today):
+        raise Refused({"attendu_le": "Choisissez un jour à venir, dans les six mois."})
     _close_complement(demande, now)
-    made = Complement.objects.create(demande=demande, texte=texte, asked_at=now, asked_by=by)
+    made = Complement.objects.create(demande=demande, texte=texte, asked_at=now, asked_by=by, awaited_on=awaited_on)
     DEMANDE_HABILITATION.apply(demande, "ask_complement", by=by, now=now)
     outbox.post("habilitations.complement", key=str(made.uuid), to=_lieu(demande), now=now, complement=made.pk)
     return made
@@ -169,7 +181,7 @@ def complete(
     if asked.closed_at:
         if asked.version and asked.version.nonce == nonce:
             return asked.version
-        raise Gone(queries.LINK_SERVED if asked.version else queries.LINK_REPLACED)
+        raise Moved(queries.LINK_SERVED if asked.version else queries.LINK_REPLACED)
     codes, people = _checked(demande.caf_id, communes, personnes)
     version = _keep(demande, lieu, gestionnaire, codes, people, nonce=nonce, now=now)
     Complement.objects.filter(pk=asked.pk).update(closed_at=now, version=version)
@@ -200,7 +212,11 @@ def transfer(*, demande_id: int, caf: Caf, motif: str, by: User, now: datetime) 
 
 
 def acceptance_obstacle(demande: DemandeHabilitation) -> WrongState | None:
-    """HAB-2.a: communes of the last version that are not of its Caf's territory; None when all are."""
+    """HAB-2.a: communes of the last version that are not of its Caf's territory, or nobody left to habilitate
+    (HAB-8.b); None when neither.
+    """
+    if not demande.latest.personnes.exists():
+        return WrongState("Plus aucune personne à habiliter n’y est nommée. Demandez un complément au lieu.")
     elsewhere = queries.communes_elsewhere(demande)
     if not elsewhere:
         return None
@@ -231,17 +247,31 @@ def accept(*, demande_id: int, by: User, now: datetime) -> DemandeHabilitation:
     )
     _close_complement(demande, now)
     DEMANDE_HABILITATION.apply(demande, "accept", by=by, now=now, convention=convention, decided_at=now, decided_by=by)
+    outbox.post("habilitations.acceptee", key=demande.reference, to=_lieu(demande), now=now, demande=demande.pk)
+    links.invite(founding_acte(convention), by=by, now=now)
     return demande
+
+
+def refusal_obstacle(demande: DemandeHabilitation) -> WrongState | None:
+    """HAB-6.f: a lieu that is refused is told which court it may turn to; None when its Caf has named one."""
+    if demande.caf.tribunal:
+        return None
+    return WrongState("La page de votre Caf n’indique pas encore le tribunal compétent : un superviseur l’y écrit.")
 
 
 @transaction.atomic
 def refuse(*, demande_id: int, motif: str, by: User, now: datetime) -> DemandeHabilitation:
-    """HAB-6: with a reason that the lieu is told."""
+    """HAB-6.e, HAB-6.f: with a reason, remedies and court, all told to the lieu. 409 while its Caf names no court."""
     demande = _held(demande_id, by)
     rights.check(role_of(by), "refuse")
     DEMANDE_HABILITATION.require(demande, "refuse")
+    if fault := refusal_obstacle(demande):
+        raise fault
+    recours = f"{demande.caf.recours}\n\nTribunal compétent :\n{demande.caf.tribunal}"
     _close_complement(demande, now)
-    DEMANDE_HABILITATION.apply(demande, "refuse", by=by, now=now, motif=motif, decided_at=now, decided_by=by)
+    DEMANDE_HABILITATION.apply(
+        demande, "refuse", by=by, now=now, motif=motif, recours=recours, decided_at=now, decided_by=by
+    )
     outbox.post("habilitations.refusee", key=demande.reference, to=_lieu(demande), now=now, demande=demande.pk)
     return demande
 

@@ -9,8 +9,10 @@ from django.db import transaction
 from django.shortcuts import get_object_or_404
 
 from conventions import queries as conventions
+from extranet.core.accounts import factors
 from extranet.core.accounts import services as accounts
 from extranet.core.accounts.models import User
+from extranet.core.dates import paris_date
 from extranet.core.errors import Answer, WrongState
 from extranet.core.journal import services as journal
 from extranet.core.outbox import services as outbox
@@ -35,8 +37,45 @@ def suspend(*, habilitation_id: int, reason: str, by: User, now: datetime) -> Ha
         raise WrongState("Cette habilitation est déjà suspendue.")
     line.suspensions.create(from_at=now, reason=reason, suspended_by=by)
     journal.record("habilitation.suspendue", line, by=by, at=now)
+    close_without_right(user, by=by, now=now)
+    return line
+
+
+def close_without_right(user: User, *, by: journal.Actor, now: datetime) -> None:
+    """ACC-6.b: with its last right, an account is closed. Inside the transaction that took it."""
     if not queries.bound(now).filter(user=user).exists():
         accounts.suspend(user, by=by, now=now)
+
+
+def lift_obstacle(line: Habilitation, now: datetime) -> Answer | None:
+    """Why this person's suspension cannot be lifted, as what `lift` would raise; None when it can."""
+    if line.open_suspension is None:
+        return WrongState("Cette habilitation n’est pas suspendue.")
+    if not conventions.named_on(paris_date(now)).filter(personne=line.personne_id).exists():
+        return WrongState("Cette personne n’est pas dans l’annexe 1 en vigueur aujourd’hui.")
+    if not line.user.is_active and not line.user.suspended_at:
+        return WrongState("Le compte de cette personne est fermé.")
+    return None
+
+
+@transaction.atomic
+def lift(*, habilitation_id: int, by: User, now: datetime) -> Habilitation:
+    """ACC-6: a suspended person is back: its right opens again, and days without use count from today. An account that
+    had been closed opens as a new one, with a password by mail.
+    """
+    line = _held(habilitation_id, by)
+    user = get_user_model()._default_manager.select_for_update().get(pk=line.user_id)
+    rights.check(role_of(by), "lift")
+    if fault := lift_obstacle(line, now):
+        raise fault
+    suspension = line.open_suspension
+    assert suspension is not None  # asked a moment ago, under the lock
+    line.suspensions.filter(pk=suspension.pk).update(until_at=now, lifted_by=by)
+    journal.record("habilitation.retablie", line, by=by, at=now)
+    if user.suspended_at:
+        accounts.reopen(user, by=by, now=now)
+    key = f"{line.pk}:retablie:{suspension.pk}"
+    outbox.post("habilitations.activation", key=key, to=[f"user:{user.pk}"], now=now, habilitation=line.pk)
     return line
 
 
@@ -59,6 +98,24 @@ def resend(*, habilitation_id: int, by: User, now: datetime) -> None:
     key = f"{line.pk}:{now:%Y%m%d%H%M}"
     outbox.post("habilitations.activation", key=key, to=[f"user:{line.user_id}"], now=now, habilitation=line.pk)
     journal.record("habilitation.mot-de-passe-renvoye", line, by=by, at=now)
+
+
+def factor_obstacle(line: Habilitation, now: datetime) -> Answer | None:
+    """Why this person's second factor cannot be taken off; None when it can."""
+    return None if factors.factors_of(line.user).exists() else WrongState("Cette personne n’a pas de second facteur.")
+
+
+@transaction.atomic
+def reset_factor(*, habilitation_id: int, by: User, now: datetime) -> None:
+    """ACC-4: a lost telephone. The person is told; with a mailed password or its own, it comes in again and adds
+    another.
+    """
+    line = _held(habilitation_id, by)
+    rights.check(role_of(by), "reset_factor")
+    if fault := factor_obstacle(line, now):
+        raise fault
+    factors.reset(line.user, by=by, now=now)
+    journal.record("habilitation.second-facteur-retire", line, by=by, at=now)
 
 
 def tell_colleagues(user: User, first: bool, now: datetime) -> None:
