@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Count, Min, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -15,14 +15,15 @@ from django.utils.html import format_html
 
 from conventions.models import Lieu
 from demandes import queries, rights
-from demandes.documents.motifs import said
-from demandes.documents.reading import MODES
-from demandes.models import Attribution, Demande, Livraison
-from demandes.services import deliveries, orientation
+from demandes.documents.motifs import refusal, said
+from demandes.documents.reading import modes_of
+from demandes.models import Attribution, Demande, JetonLieu, Livraison, Rejet, Remise
+from demandes.services import deliveries, jetons, orientation
 from demandes.workflow import ALIVE, DEMANDE, Etat, EtatLivraison, Motif
 from extranet.core import clock
 from extranet.core.accounts.person import person
 from extranet.core.dates import paris_date
+from extranet.core.journal.models import Entry
 from extranet.core.languages import date_longue
 from extranet.core.words import date_courte
 from extranet.territory.acts import Act, ActsMixin
@@ -62,19 +63,25 @@ class LieuForm(forms.Form):
 
 
 class EnRetard(admin.SimpleListFilter):
-    """Late, or with a lieu where nobody can pick it up: worked out from dates."""
+    """Late, or with a lieu where nobody can pick it up, or closed when it is due: worked out from dates."""
 
     title = "à surveiller"
     parameter_name = "delai"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("retard", "en retard"), ("sans-personne", "lieu sans personne")]
+        return [
+            ("retard", "en retard"),
+            ("sans-personne", "lieu sans personne"),
+            ("fermeture", "lieu fermé le quinzième jour"),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Demande]) -> QuerySet[Demande]:
         if self.value() == "retard":
-            return queryset.filter(pk__in=queries.late_on(clock.today()).values("pk"))
+            return queryset.filter(pk__in=queries.late_at(clock.now()).values("pk"))
+        if self.value() == "fermeture":
+            return queryset.filter(pk__in=queries.closed_when_due(clock.today()).values("pk"))
         if self.value() == "sans-personne":
-            return queryset.filter(pk__in=queries.stranded_at(clock.now()).values("pk"))
+            return queries.stranded(queryset, clock.now())
         return queryset
 
 
@@ -83,7 +90,7 @@ class AttributionInline(CafScopedInline):
 
     model = Attribution
     caf_path = "demande__caf"
-    fields = ("lieu", "transmitted_at", "recuperee", "seen_at", "ended_at", "pourquoi")
+    fields = ("lieu", "transmitted_at", "recuperee", "seen_at", "contacted_at", "reponse", "ended_at", "pourquoi")
     readonly_fields = fields
     verbose_name_plural = "lieux qui l’ont eue"
 
@@ -93,6 +100,13 @@ class AttributionInline(CafScopedInline):
             return "—"
         by = attribution.picked_up_by
         return date_courte(paris_date(attribution.picked_up_at)) + (f" par {by.get_full_name()}" if by else "")
+
+    @admin.display(description="réponse du lieu")
+    def reponse(self, attribution: Attribution) -> str:
+        """SUI-1.d: the outcome and its day; never a note nor an appointment (ACC-3)."""
+        if attribution.answered_at is None:
+            return "—"
+        return f"{attribution.get_issue_display()}, le {date_courte(paris_date(attribution.answered_at))}"
 
     @admin.display(description="pourquoi")
     def pourquoi(self, attribution: Attribution) -> str:
@@ -119,8 +133,11 @@ class DemandeAdmin(ActsMixin):
         "demande.transmise": "Transmise au lieu",
         "demande.reprise": "Reprise au lieu",
         "demande.reattribuee": "Confiée à un autre lieu",
+        "demande.confiee-par-la-famille": "Confiée à un autre lieu par la famille, à la fin d’une convention",
         "demande.recuperee": "Récupérée par le lieu",
         "demande.traitee": "Traitée",
+        "demande.rouverte": "Réponse du lieu annulée : de nouveau à suivre",
+        **{f"demande.encore-{value}": f"Téléchargée de nouveau : {label}" for value, label in Remise.Encore.choices},
         "demande.retiree": "Retirée par la famille",
         "demande.purgee": "Données de la famille détruites",
     }
@@ -185,9 +202,13 @@ class DemandeAdmin(ActsMixin):
         national = agent is not None and agent.caf_id is None
         return [one for one in found if not (national and isinstance(one, tuple) and one[0] == "lieu")]
 
+    def journal_of(self, obj: Demande) -> QuerySet[Entry]:
+        """Without what a lieu does day by day: its calls, appointments and notes are its own (ACC-3)."""
+        return super().journal_of(obj).exclude(event__startswith="suivi.")
+
     @admin.display(description="état", ordering="state")
     def etat(self, demande: Demande) -> str:
-        if (delay := demande.delay(clock.today())) and delay.days_late:
+        if (delay := demande.delay(clock.now())) and delay.days_late:
             return format_html('<span class="badge badge--retard">{}</span>', "en retard")
         return format_html('<span class="badge badge--{}">{}</span>', demande.state, demande.get_state_display())
 
@@ -197,7 +218,7 @@ class DemandeAdmin(ActsMixin):
 
     @admin.display(description="à récupérer jusqu’au")
     def limite(self, demande: Demande) -> str:
-        delay = demande.delay(clock.today())
+        delay = demande.delay(clock.now())
         return date_courte(delay.last) if delay else "—"
 
     @admin.display(description="conservée jusqu’au", ordering="last_day")
@@ -211,7 +232,7 @@ class DemandeAdmin(ActsMixin):
 
     @admin.display(description="à récupérer jusqu’au")
     def a_recuperer(self, demande: Demande) -> str:
-        return date_courte(demande.pick_up_by) if demande.pick_up_by else "—"
+        return demande.jusque or "—"
 
     @admin.display(description="lieu prévenu le")
     def notifiee(self, demande: Demande) -> str:
@@ -220,7 +241,76 @@ class DemandeAdmin(ActsMixin):
 
     @admin.display(description="modes d’accueil")
     def modes_voulus(self, demande: Demande) -> str:
-        return ", ".join(str(MODES[mode]) for mode in demande.modes)
+        return modes_of(demande)
+
+
+@admin.register(JetonLieu)
+class JetonLieuAdmin(ActsMixin):
+    """The tokens of the lieux's software, for their Caf to see and revoke (TEL-4.c). None of them in clear."""
+
+    caf_path = "lieu__caf"
+    rights = rights
+    list_display = ("nom", "lieu", "logiciel", "personne", "expire", "derniere", "etat")
+    search_fields = ("jeton__nom", "lieu__nom", "prestataire__nom")
+    search_help_text = "Nom du jeton, lieu ou prestataire"
+    list_select_related = ("lieu", "prestataire", "jeton__user")
+    ordering = ("-pk",)
+    fields = ("nom", "lieu", "logiciel", "personne", "debut", "cree", "expire", "derniere", "etat", "ouvre")
+    readonly_fields = fields
+    journal_words = {"jeton-lieu.cree": "Créé", "jeton-lieu.revoque": "Révoqué par la Caf"}
+    acts = (
+        Act(
+            slug="revoquer",
+            label="Révoquer",
+            right="revoke_jeton",
+            danger=True,
+            available=lambda made: made.is_alive(clock.now()),
+            run=lambda made, data, by, now: jetons.revoke(jeton_id=made.pk, by=by, now=now),
+            done="Le jeton est révoqué : il n’ouvre plus rien.",
+            explain="Le logiciel qui s’en sert ne récupère plus de demandes, dès maintenant. Le lieu peut créer un "
+            "autre jeton.",
+        ),
+    )
+
+    @admin.display(description="nom", ordering="jeton__nom")
+    def nom(self, made: JetonLieu) -> str:
+        return made.jeton.nom
+
+    @admin.display(description="logiciel de", ordering="prestataire__nom")
+    def logiciel(self, made: JetonLieu) -> str:
+        return made.logiciel
+
+    @admin.display(description="créé par", ordering="jeton__user__nom")
+    def personne(self, made: JetonLieu) -> str:
+        return made.jeton.user.get_full_name()
+
+    @admin.display(description="début")
+    def debut(self, made: JetonLieu) -> str:
+        return f"{made.jeton.prefix}…"
+
+    @admin.display(description="créé le")
+    def cree(self, made: JetonLieu) -> str:
+        return date_courte(paris_date(made.jeton.created_at))
+
+    @admin.display(description="expire le", ordering="jeton__expires_at")
+    def expire(self, made: JetonLieu) -> str:
+        return date_courte(paris_date(made.jeton.expires_at))
+
+    @admin.display(description="utilisé en dernier le", ordering="jeton__last_used_at")
+    def derniere(self, made: JetonLieu) -> str:
+        used = made.jeton.last_used_at
+        return date_courte(paris_date(used)) if used else "jamais"
+
+    @admin.display(description="état")
+    def etat(self, made: JetonLieu) -> str:
+        if revoked := made.jeton.revoked_at:
+            return f"révoqué le {date_courte(paris_date(revoked))}"
+        return "en cours" if made.is_alive(clock.now()) else "expiré"
+
+    @admin.display(description="ouvre les demandes du lieu", boolean=True)
+    def ouvre(self, made: JetonLieu) -> bool:
+        """Also by the right of its person, the convention and the engagement, today."""
+        return queries.opens(made, clock.now())
 
 
 class DepotForm(forms.Form):
@@ -233,7 +323,8 @@ class DepotForm(forms.Form):
     )
 
 
-REPORT_SHOWN = 100
+REPORT_SHOWN, REASONS_SHOWN = 100, 20
+FOLLOWED, EVERY = "suivi", 5  # the page loads itself again, where that is asked for: seconds
 
 
 @admin.register(Livraison)
@@ -275,17 +366,26 @@ class LivraisonAdmin(CafScopedAdmin):
 
     @admin.display(description="état", ordering="state")
     def etat(self, livraison: Livraison) -> str:
+        if livraison.state == EtatLivraison.RECUE and livraison.enregistrements is not None:
+            return format_html('<span class="badge badge--recue">{}</span>', "en cours")
         return format_html('<span class="badge badge--{}">{}</span>', livraison.state, livraison.get_state_display())
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         """A reason is shown where there is one."""
-        return [name for name in self.fields if name != "motif" or (obj and obj.motif)]
+        return [name for name in self.fields if name != "motif" or (obj and obj.motifs)]
+
+    @admin.display(description="motif du refus")
+    def motif(self, livraison: Livraison) -> str:
+        """In words."""
+        return refusal(livraison.motifs)
 
     @admin.display(description="bilan")
     def bilan(self, livraison: Livraison) -> str:
         """The counts in words, those that are nothing left out."""
-        if livraison.motif:
-            return livraison.motif
+        if livraison.motifs:
+            return refusal(livraison.motifs)
+        if livraison.state == EtatLivraison.RECUE:
+            return self._progress(livraison) or "en attente"
         counts = [
             (livraison.lues, "enregistrement lu", "enregistrements lus"),
             (livraison.creees, "demande créée", "demandes créées"),
@@ -294,7 +394,14 @@ class LivraisonAdmin(CafScopedAdmin):
             (livraison.ecartees, "enregistrement écarté", "enregistrements écartés"),
         ]
         said = [f"{intcomma(count)} {one if count == 1 else many}" for count, one, many in counts if count]
-        return ", ".join(said) or ("en attente" if livraison.state == EtatLivraison.RECUE else "livraison vide")
+        return ", ".join(said) or "livraison vide"
+
+    @staticmethod
+    def _progress(livraison: Livraison) -> str:
+        """« 3 000 sur 10 000 enregistrements »; empty while how many there are is not known."""
+        if livraison.enregistrements is None:
+            return ""
+        return f"{intcomma(livraison.checkpoint)} sur {intcomma(livraison.enregistrements)} enregistrements"
 
     @admin.display(description="par")
     def auteur(self, livraison: Livraison) -> str:
@@ -305,8 +412,29 @@ class LivraisonAdmin(CafScopedAdmin):
         """ING-1.f: what was set aside or mended, line by line; the first ones here, all of them as CSV."""
         rejets = livraison.rejets.order_by("ligne", "pk")
         shown = [(rejet, said(rejet.motifs)) for rejet in rejets[:REPORT_SHOWN]]
-        context = {"livraison": livraison, "rejets": shown, "nombre": rejets.count()}
+        by_reason = livraison.rejets.values("issue", "motifs").annotate(nombre=Count("pk"), premiere=Min("ligne"))
+        reasons = [
+            (said(row["motifs"]), Rejet.Issue(row["issue"]).label, row["nombre"], row["premiere"])
+            for row in by_reason.order_by("-nombre", "premiere")[:REASONS_SHOWN]
+        ]
+        context = {
+            "livraison": livraison,
+            "rejets": shown,
+            "nombre": rejets.count(),
+            "motifs": reasons,
+            "avancement": self._progress(livraison),
+            "applying": livraison.state == EtatLivraison.RECUE,
+        }
         return render_to_string("demandes/admin/_rapport.html", context)
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
+        """Loads itself again while the file is being applied, for who asks so (RGAA 13.1)."""
+        response = super().change_view(request, object_id, form_url, extra_context)
+        shown = getattr(response, "context_data", None) or {}
+        livraison = shown.get("original")
+        if FOLLOWED in request.GET and livraison and livraison.state == EtatLivraison.RECUE:
+            response["Refresh"] = str(EVERY)
+        return response
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Registers the file and shows its livraison; the same bytes again show the one that they made.

@@ -32,6 +32,10 @@ class Contenu:
     rendez_vous: str = champ("Pour le rendez-vous", "besoin-rendez-vous", default="")
     message: str = champ("Son message", "message", default="")
 
+    def children_days(self) -> set[str]:
+        """The date of each child, of birth or expected: what two demandes are about the same child by (DEM-7)."""
+        return {enfant.get("date_naissance") or enfant["date_prevue"] for enfant in self.enfants}
+
 
 _CHAMPS: dict[type[Contenu], dict[str, dict[str, str]]] = {}
 _VALUES: dict[type[Contenu], Callable[[Contenu], tuple[Any, ...]]] = {}  # thirteen at once: a delivery has many records

@@ -5,6 +5,7 @@ from extranet.core import rights
 ACTS: dict[str, frozenset[str]] = {
     "assign": frozenset({"instructeur", "superviseur"}),
     "deposit": frozenset({"cnaf"}),
+    "revoke_jeton": frozenset({"instructeur", "superviseur"}),
 }
 
 may, check = rights.of(ACTS)

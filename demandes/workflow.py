@@ -35,7 +35,8 @@ DEMANDE = Table(
             frozenset({Etat.TRANSMISE}),
             Etat.A_ORIENTER,
             "demande.reprise",
-            "monenfant.fr, with another commune; {assign}, where its lieu has nobody",
+            "monenfant.fr, with another commune; {assign}, where its lieu has nobody; the portal, at the end of the "
+            "convention of its lieu",
         ),
         Move(
             "reassign",
@@ -49,11 +50,37 @@ DEMANDE = Table(
             frozenset({Etat.TRANSMISE}),
             Etat.RECUPEREE,
             "demande.recuperee",
-            "a person of the lieu, by the first download",
+            "a person of the lieu, by the first download or the first act of follow-up",
         ),
-        Move("close", frozenset({Etat.RECUPEREE}), Etat.TRAITEE, "demande.traitee", "a person of the lieu"),
-        Move("withdraw", ALIVE, Etat.RETIREE, "demande.retiree", "the family, by its private link"),
-        Move("destroy", ALIVE, Etat.PURGEE, "demande.purgee", "the portal, six months after transmission"),
+        Move(
+            "follow",
+            frozenset({Etat.RECUPEREE, Etat.TRAITEE}),
+            Etat.TRANSMISE,
+            "demande.confiee-par-la-famille",
+            "the family, by its private link, when the convention of its lieu ends",
+        ),
+        Move(
+            "close",
+            frozenset({Etat.RECUPEREE}),
+            Etat.TRAITEE,
+            "demande.traitee",
+            "a person of the lieu, with what became of it",
+        ),
+        Move(
+            "reopen",
+            frozenset({Etat.TRAITEE}),
+            Etat.RECUPEREE,
+            "demande.rouverte",
+            "a person of the lieu, whose answer is undone",
+        ),
+        Move(
+            "withdraw",
+            ALIVE,
+            Etat.RETIREE,
+            "demande.retiree",
+            "the family, by its private link or, by a delivery, on monenfant.fr",
+        ),
+        Move("destroy", ALIVE, Etat.PURGEE, "demande.purgee", "the portal, at its last day or at the end of its lieu"),
     ],
 )
 
@@ -78,6 +105,22 @@ class Motif(TextChoices):
     EMPECHE = "empeche", "le lieu ne peut pas répondre"
     ERREUR = "erreur", "elle lui avait été confiée par erreur"
     REPARTITION = "repartition", "répartition entre les lieux de la Caf"
+
+
+class Issue(TextChoices):
+    """SUI-1.d: what became of a demande at a lieu, in the words of the list that closes it."""
+
+    ACCUEIL_COLLECTIF = "accueil-collectif", "orientée vers un accueil collectif"
+    ASSISTANTE_MATERNELLE = "assistante-maternelle", "orientée vers une assistante maternelle"
+    GARDE_A_DOMICILE = "garde-a-domicile", "orientée vers une garde à domicile"
+    AUTRE_LIEU = "autre-lieu", "orientée vers un autre lieu"
+    SANS_SOLUTION = "sans-solution", "sans solution à ce jour"
+    PLACE_TROUVEE = "place-trouvee", "place trouvée par la famille"
+    INJOIGNABLE = "injoignable", "famille injoignable"
+    HORS_CHAMP = "hors-champ", "hors champ"
+
+
+SANS_SUITE = [Issue.INJOIGNABLE, Issue.HORS_CHAMP]  # the family was given no answer, and why (SUI-1.a)
 
 
 class EtatLivraison(TextChoices):

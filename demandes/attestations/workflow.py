@@ -24,3 +24,24 @@ ATTESTATION = Table(
         )
     ],
 )
+
+
+class EtatBilan(TextChoices):
+    OUVERT = "ouvert", "à confirmer"
+    CONFIRME = "confirme", "confirmé"
+
+
+BILAN = Table(
+    EtatBilan,
+    initial=EtatBilan.OUVERT,
+    final={EtatBilan.CONFIRME},
+    moves=[
+        Move(
+            "confirm",
+            frozenset({EtatBilan.OUVERT}),
+            EtatBilan.CONFIRME,
+            "bilan.confirme",
+            "a person of the lieu, with its password",
+        )
+    ],
+)

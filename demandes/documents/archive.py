@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import count
 
@@ -10,13 +10,18 @@ from demandes.documents import pdf, xml_writer
 from demandes.models import Demande
 
 
-def write(demandes: Sequence[Demande], now: datetime, *, apart: bool = False) -> bytes:
-    """The ZIP, its entries named by reference."""
+def write(
+    demandes: Sequence[Demande], now: datetime, *, apart: bool = False, after: Callable[[int], object] | None = None
+) -> bytes:
+    """The ZIP, its entries named by reference; `after` each demande it is said how many are in."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as bundle:
-        for demande, name in zip(demandes, distinct(one.reference for one in demandes), strict=True):
+        names = distinct(one.reference for one in demandes)
+        for rank, (demande, name) in enumerate(zip(demandes, names, strict=True), 1):
             bundle.writestr(f"demande-{name}.pdf", pdf.write([demande], now, apart=apart))
             bundle.writestr(f"demande-{name}.xml", xml_writer.write([demande], now))
+            if after:
+                after(rank)
     return buffer.getvalue()
 
 

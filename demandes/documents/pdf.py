@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from demandes.documents import xml_writer
 from demandes.documents.reading import sections
 from demandes.models import Demande
 from extranet.core.dates import paris_date
+from extranet.core.documents import letters
 from extranet.core.documents.pdf import render
 from extranet.core.languages import date_longue
 
@@ -28,18 +30,24 @@ def attachment(xml: bytes) -> tuple[str, bytes, str, str, str]:
 
 def context(demandes: Sequence[Demande], now: datetime) -> dict[str, object]:
     """What the template shows."""
+    feuilles = [_feuille(demande, now) for demande in demandes]
+    said = (value for one in feuilles for section in one["sections"] for line in section.lignes for value in line)
     return {
-        "feuilles": [
-            {
-                "demande": demande,
-                "sections": sections(demande, demande.dossier.open(paris_date(now))),
-                "a_detruire": date_longue(demande.last_day),
-                "deposee": date_longue(paris_date(demande.deposee_le)),
-                "transmise": date_longue(paris_date(_given_at(demande))),
-            }
-            for demande in demandes
-        ],
+        "feuilles": feuilles,
+        "illisibles": letters.are_missing(said),
         "edite_le": date_longue(paris_date(now)),
+    }
+
+
+def _feuille(demande: Demande, now: datetime) -> dict[str, Any]:
+    contenu = demande.dossier.open(paris_date(now))
+    return {
+        "demande": demande,
+        "sections": sections(demande, contenu),
+        "vers_la_gauche": letters.reads_leftwards(contenu.message),
+        "a_detruire": date_longue(demande.last_day),
+        "deposee": date_longue(paris_date(demande.deposee_le)),
+        "transmise": date_longue(paris_date(_given_at(demande))),
     }
 
 

@@ -104,7 +104,7 @@ def sections(demande: Demande, contenu: Contenu) -> list[Section]:
     ]
     souhait = [
         ("Commune demandée", str(demande.commune)),
-        ("Mode d’accueil", ", ".join(str(MODES[mode]) for mode in demande.modes)),
+        ("Mode d’accueil", modes_of(demande)),
         ("À partir du", date_longue(besoin.get("a_partir_du"))),
         ("Rythme", REGULARITES.get(besoin.get("regularite", ""), "")),
         ("Jours et heures", " ; ".join(heures)),
@@ -125,6 +125,11 @@ def sections_to_family(demande: Demande, contenu: Contenu) -> list[Section]:
         for carte, (titre, said_so) in FAMILLE.items()
         if titre in own
     ]
+
+
+def modes_of(demande: Demande) -> str:
+    """« Crèche collective, Assistante maternelle »."""
+    return ", ".join(str(MODES[mode]) for mode in demande.modes)
 
 
 def _enfant(enfant: dict[str, str]) -> str:

@@ -26,12 +26,14 @@ class Recue(Contenu):
 
 @dataclass(slots=True)
 class Lue:
-    """One record of a delivery: its values, or why it is set aside."""
+    """One record of a delivery: a demande or a withdrawal, or why it is set aside."""
 
     ligne: int
     reference: str
     recue: Recue | None = None
     motif: Motif | None = None
+    retire_le: datetime | None = None
+    """ING-7: it is a withdrawal, and when the family made it."""
 
 
 @dataclass(slots=True)

@@ -1,11 +1,13 @@
 """Reading deliveries as a stream: the whole file is proven sound first, then its records come one by one (ING-2, -3).
 
-expat finds where each record begins and ends, its exact line, and enforces the limits; then the bytes of one record at
-a time are given to lxml and to the schema. So memory depends neither on the file's size nor on that of a record.
+expat finds where each record begins and ends, its exact line, and enforces the limits; then the bytes of a few records
+at a time, or of one that is large, are given to lxml and each to the schema. So memory depends neither on the file's
+size nor on that of a record.
 """
 
 import gzip
 import io
+import itertools
 import re
 import struct
 import zlib
@@ -15,14 +17,14 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any, BinaryIO
+from typing import IO, Any, BinaryIO, NamedTuple
 from xml.parsers import expat
 from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 
 from demandes.contenu import champs
-from demandes.documents.motifs import Motif, sentence
+from demandes.documents.motifs import Motif, refusal
 from demandes.documents.recue import Lue, Recue
 
 NAMESPACE = "urn:extranet-partenaires:demandes:1"
@@ -35,13 +37,19 @@ RECORD_BYTES, RECORD_ELEMENTS = 256 * 1024, 1_000
 # A record may carry comments and blanks beside what is counted; past this it is too large whatever it holds.
 RECORD_SPAN = 4 * 1024**2
 CHUNK = 16 * 1024
+EMITTED = "2000-01-01T00:00:00Z"  # nothing reads it
+GROUP = 64 * 1024  # of the file, read as one: records that lie side by side
 # Of one element. The cost of reading grows with the square of the first two; each record pays for those of the root.
 NAMESPACES, ATTRIBUTES, NAMESPACE_LENGTH = 20, 50, 1_000
 REFERENCE = re.compile(r"[A-Za-z0-9._\-]{1,64}")
 
 
 class Unreadable(Exception):
-    """The file is refused whole; the text says why, and nothing of what it holds."""
+    """The file is refused whole; its motifs say why, and nothing of what it holds."""
+
+    def __init__(self, *motifs: Motif):
+        super().__init__(refusal(motifs))
+        self.motifs = motifs
 
 
 @cache
@@ -54,26 +62,34 @@ def _nothing() -> None:
     """Nobody waits for a sign of life."""
 
 
-def records(path: Path, skip: int = 0, *, alive: Callable[[], None] = _nothing) -> Generator[Lue]:
+def _unheard(count: int) -> None:
+    """Nobody asks how many there are."""
+
+
+def records(
+    path: Path, skip: int = 0, *, alive: Callable[[], None] = _nothing, counted: Callable[[int], None] = _unheard
+) -> Generator[Lue]:
     """The records after the first `skip`, valid by the schema or with the reason why not.
 
     The whole file is proven sound before the first one; raises Unreadable when it must be refused whole. `alive` is
-    called now and then until then.
+    called now and then until then, and `counted` with how many records there are.
     """
     with TemporaryFile(dir=path.parent) as places:
         head, count = _survey(path, places, alive)
+        counted(count)
         places.seek(0)
         with _stream(path) as file:
-            for rank in range(count):
-                start, length, line, fault, named = PLACE.unpack(places.read(PLACE.size))
-                reference = places.read(named).decode()
-                if rank < skip:
-                    continue
-                if fault:
-                    yield Lue(line, reference, None, FAULTS[fault])
+            group: list[_Place] = []
+            for place in itertools.islice(_places(places, count), skip, None):
+                if group and (place.fault in FAULTS or place.start + place.length - group[0].start > GROUP):
+                    yield from _group(group, _bytes(group, file), head)
+                    group = []
+                if place.fault in FAULTS:
+                    yield Lue(place.line, place.reference, None, FAULTS[place.fault])
                 else:
-                    file.seek(start)
-                    yield _record(line, reference, file.read(length), head)
+                    group.append(place)
+            if group:
+                yield from _group(group, _bytes(group, file), head)
 
 
 # --- the stream ----------------------------------------------------------------------------------------------------
@@ -81,18 +97,42 @@ def records(path: Path, skip: int = 0, *, alive: Callable[[], None] = _nothing) 
 # Where a record lies: its first byte, their number up to its closing tag, its line, what is wrong with it, and how long
 # the reference is that follows. Nothing of a family.
 PLACE = struct.Struct("<QQQBB")
-UNKNOWN_CHILD, TOO_LARGE, TOO_MANY_ATTRIBUTES, EMPTY = range(1, 5)
+UNKNOWN_CHILD, TOO_LARGE, TOO_MANY_ATTRIBUTES, EMPTY, TOO_LATE, CLOSED = range(1, 7)
 FAULTS = {
     UNKNOWN_CHILD: Motif("autre-element"),
     TOO_LARGE: Motif("trop-volumineuse"),
     TOO_MANY_ATTRIBUTES: Motif("attributs", {"nombre": ATTRIBUTES}),
     EMPTY: Motif("demande-vide"),
+    TOO_LATE: Motif("apres-un-retrait"),
 }
+# CLOSED is no fault: an element without closing tag (`<retrait …/>`), which lies there whole.
+OWN_END = re.compile(rb"</([^\s:>]+:)?retrait[\s>]")
+
+
+class _Place(NamedTuple):
+    """Where a record lies, as PLACE keeps it."""
+
+    start: int
+    length: int
+    line: int
+    fault: int
+    reference: str
+
+
+def _places(kept: IO[bytes], count: int) -> Iterator[_Place]:
+    for _ in range(count):
+        start, length, line, fault, named = PLACE.unpack(kept.read(PLACE.size))
+        yield _Place(start, length, line, fault, kept.read(named).decode())
+
+
+def _bytes(group: list[_Place], file: IO[bytes]) -> bytes:
+    file.seek(group[0].start)
+    return file.read(group[-1].start + group[-1].length - group[0].start)
 
 
 def _survey(path: Path, places: IO[bytes], alive: Callable[[], None]) -> tuple[bytes, int]:
-    """Read the whole file once and note in `places` where its records lie. Returns the root's namespace declarations,
-    to be put around each record so that it can be read alone, and how many records there are.
+    """Read the whole file once and note in `places` where its records lie. Returns a root with the namespaces of its
+    own, to be put around records so that they can be read apart, and how many records there are.
     """
     scanner = _Scanner(places)
     with _stream(path) as file:
@@ -104,7 +144,9 @@ def _survey(path: Path, places: IO[bytes], alive: Callable[[], None]) -> tuple[b
     declared = (
         f" {'xmlns:' + prefix if prefix else 'xmlns'}={quoteattr(uri)}" for prefix, uri in scanner.prefixes.items()
     )
-    return f"<r{''.join(declared)}>".encode(), scanner.count
+    prefix = next(name for name in map("r{}".format, itertools.count()) if name not in scanner.prefixes)
+    root = f'<{prefix}:demandes xmlns:{prefix}="{NAMESPACE}"{"".join(declared)} version="1.0" emis-le="{EMITTED}">'
+    return root.encode(), scanner.count
 
 
 @contextmanager
@@ -125,15 +167,15 @@ def _chunks(stream: BinaryIO, most: int, step: int) -> Iterator[bytes]:
     try:
         while chunk := stream.read(step):
             if not total and (chunk[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in chunk[:4]):
-                raise Unreadable("codage autre que UTF-8")
+                raise Unreadable(Motif("codage"))
             total += len(chunk)
             if total > most:
-                raise Unreadable("fichier trop volumineux une fois décompressé")
+                raise Unreadable(Motif("decompresse"))
             yield chunk
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise Unreadable("fichier compressé incomplet ou abîmé") from error
+        raise Unreadable(Motif("compresse")) from error
     if not total:
-        raise Unreadable("fichier vide")
+        raise Unreadable(Motif("fichier-vide"))
 
 
 class _Scanner:
@@ -142,50 +184,57 @@ class _Scanner:
     def __init__(self, places: IO[bytes]):
         self.places = places
         self.count = 0
-        self.quiet = 0  # bytes since the last event
-        self.begun = False
-        self.declared = 0  # namespaces, by the element that is about to begin
+        self.elements = self.depth = self.passed = 0  # begun, open, and what else was seen to go by
+        self.quiet, self.seen = 0, (0, 0, 0)  # bytes since one of these moved
+        self.declared, self.declared_at = 0, 0  # namespaces, by the element that is about to begin
+        self.begun = self.withdrawing = False
         self.prefixes: dict[str, str] = {}
         self.parser = self._parser()
 
     def _parser(self) -> Any:
         parser = expat.ParserCreate("UTF-8", " ")
         parser.buffer_text = False
-        depth = elements = start = line = 0
-        state: dict[str, Any] = {}
+        parser.ordered_attributes = True  # names and values in turn
+        depth = elements = first = start = line = 0
+        swollen = False
+        kind = reference = ""
 
-        def begin(name: str, attributes: dict[str, str]) -> None:
-            nonlocal depth, elements, start, line
-            self.declared = 0
-            depth += 1
-            if depth > 2:
-                elements += 1
-                if depth > DEEPEST:
-                    raise Unreadable("éléments imbriqués trop profondément")
-                if len(attributes) > ATTRIBUTES:
-                    state["swollen"] = True
-            elif depth == 2:
-                start, line, elements = parser.CurrentByteIndex, parser.CurrentLineNumber, 1
-                parser.CharacterDataHandler = None
-                wanted = attributes.get("reference", "")
-                state["reference"] = wanted if REFERENCE.fullmatch(wanted) else ""
-                state["known"] = name == DEMANDE
-                state["swollen"] = len(attributes) > ATTRIBUTES
-            else:
-                _check_root(name, attributes)
+        def begin(name: str, attributes: list[str]) -> None:
+            nonlocal depth, elements, swollen
+            self.depth = depth = depth + 1
+            self.elements = elements = elements + 1
+            if depth < 3:
+                outer(name, attributes)
+            elif depth > DEEPEST:
+                raise Unreadable(Motif("imbrique"))
+            elif len(attributes) > 2 * ATTRIBUTES:
+                swollen = True
+
+        def outer(name: str, attributes: list[str]) -> None:
+            nonlocal first, start, line, kind, swollen, reference
+            said = dict(zip(attributes[::2], attributes[1::2], strict=True))
+            if depth == 1:
+                _check_root(name, said)
                 self.begun = True
                 parser.CharacterDataHandler = self._between
-            self.quiet = 0
+                return
+            start, line, first = parser.CurrentByteIndex, parser.CurrentLineNumber, elements
+            parser.CharacterDataHandler = None
+            wanted = said.get("reference", "")
+            reference = wanted if REFERENCE.fullmatch(wanted) else ""
+            kind, swollen = name, len(said) > ATTRIBUTES
 
         def end(name: str) -> None:
             nonlocal depth
-            depth -= 1
+            self.depth = depth = depth - 1
+            if depth > 1:
+                return
             if depth == 1:
-                self._note(start, parser.CurrentByteIndex - start, line, elements, **state)
+                length, inside = parser.CurrentByteIndex - start, elements - first + 1
+                self._note(start, length, line, inside, kind=kind, swollen=swollen, reference=reference)
                 parser.CharacterDataHandler = self._between
-            elif depth == 0:
+            else:
                 parser.CharacterDataHandler = None
-            self.quiet = 0
 
         parser.StartElementHandler = begin
         parser.EndElementHandler = end
@@ -197,88 +246,96 @@ class _Scanner:
         return parser
 
     def _note(
-        self, start: int, length: int, line: int, elements: int, *, known: bool, swollen: bool, reference: str
+        self, start: int, length: int, line: int, elements: int, *, kind: str, swollen: bool, reference: str
     ) -> None:
         """A child of the root: where it lies, and why it is not read, whatever it says."""
         fault = 0
-        if not known:
+        if kind not in (DEMANDE, RETRAIT):
             fault = UNKNOWN_CHILD
         elif elements > RECORD_ELEMENTS or length > RECORD_SPAN:
             fault = TOO_LARGE
         elif swollen:
             fault = TOO_MANY_ATTRIBUTES
+        elif kind == RETRAIT:
+            self.withdrawing = True
+            fault = 0 if OWN_END.match(self.parser.GetInputContext()) else CLOSED
         elif elements == 1:
             fault = EMPTY
+        elif self.withdrawing:
+            fault = TOO_LATE
         name = b"" if fault == UNKNOWN_CHILD else reference.encode()
         self.places.write(PLACE.pack(start, length, line, fault, len(name)) + name)
         self.count += 1
 
     def _between(self, text: str) -> None:
         if text.strip(" \t\r\n"):
-            raise Unreadable("texte en dehors des demandes")
-        self.quiet = 0
+            raise Unreadable(Motif("texte-dehors"))
+        self.passed += 1
 
     def _prefix_declared(self, prefix: str | None, uri: str | None) -> None:
-        self.declared += 1
+        self.declared = self.declared + 1 if self.declared_at == self.elements else 1
+        self.declared_at = self.elements
         if self.declared > NAMESPACES or len(prefix or "") + len(uri or "") > NAMESPACE_LENGTH:
-            raise Unreadable("trop de déclarations d’espaces de noms dans un élément, ou trop longues")
+            raise Unreadable(Motif("espaces-de-noms"))
         if not self.begun:
             self.prefixes[prefix or ""] = uri or ""
 
     def _passed(self, *args: Any) -> None:
-        self.quiet = 0
+        self.passed += 1
 
     def feed(self, chunk: bytes, *, last: bool = False) -> None:
         """Note what ends in this chunk."""
-        self.quiet += len(chunk)
         try:
             self.parser.Parse(chunk, last)
         except expat.ExpatError as error:
             raise Unreadable(_why(error, last)) from None
+        seen = self.elements, self.depth, self.passed
+        self.quiet = self.quiet + len(chunk) if seen == self.seen else 0
+        self.seen = seen
         if self.quiet > LONGEST_TOKEN - 2 * CHUNK:
-            raise Unreadable("texte, nom ou attribut de plus de 10 Mo")
+            raise Unreadable(Motif("demesure"))
 
 
-DEMANDES, DEMANDE = f"{NAMESPACE} demandes", f"{NAMESPACE} demande"
+DEMANDES, DEMANDE, RETRAIT = (f"{NAMESPACE} {name}" for name in ("demandes", "demande", "retrait"))
 
 
 def _check_declaration(version: str, encoding: str | None, standalone: int) -> None:
     if version != "1.0":
-        raise Unreadable("version de XML autre que 1.0")
+        raise Unreadable(Motif("version-xml"))
     if encoding is not None and encoding.upper() != "UTF-8":
-        raise Unreadable("codage autre que UTF-8")
+        raise Unreadable(Motif("codage"))
 
 
 def _refuse_doctype(*args: Any) -> None:
-    raise Unreadable("déclaration DOCTYPE interdite")
+    raise Unreadable(Motif("doctype"))
 
 
 def _check_root(name: str, attributes: dict[str, str]) -> None:
     if name != DEMANDES:
         uri, _, local = name.rpartition(" ")
-        raise Unreadable("élément racine inattendu" if local != "demandes" else "espace de noms inattendu")
+        raise Unreadable(Motif("espace-de-noms") if local == "demandes" else Motif("racine"))
     if attributes.get("version", "1.0") != "1.0":
-        raise Unreadable("version du format autre que 1.0")
+        raise Unreadable(Motif("version-format"))
     root = etree.Element(f"{{{NAMESPACE}}}demandes")
     for key, value in attributes.items():
         uri, _, local = key.rpartition(" ")
         if uri == XSI and local in ("schemaLocation", "noNamespaceSchemaLocation"):
             continue
         if uri or len(attributes) > 20:
-            raise Unreadable("élément racine non conforme au schéma")
+            raise Unreadable(Motif("racine-non-conforme"))
         root.set(local, value)
     if not schema().validate(root):
-        raise Unreadable(f"élément racine non conforme au schéma ({sentence(_reason(schema().error_log))})")
+        raise Unreadable(Motif("racine-non-conforme"), _reason(schema().error_log))
 
 
-def _why(error: expat.ExpatError, last: bool) -> str:
+def _why(error: expat.ExpatError, last: bool) -> Motif:
     cut = last and error.code in (
         expat.errors.codes[expat.errors.XML_ERROR_NO_ELEMENTS],
         expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_TOKEN],
         expat.errors.codes[expat.errors.XML_ERROR_PARTIAL_CHAR],
         expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_CDATA_SECTION],
     )
-    return "fichier incomplet" if cut else f"XML mal formé, ligne {error.lineno}"
+    return Motif("incomplet") if cut else Motif("mal-forme", {"ligne": error.lineno})
 
 
 # --- a record ------------------------------------------------------------------------------------------------------
@@ -312,27 +369,53 @@ def _reader() -> etree.XMLParser:
     return etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
 
 
-def _record(line: int, reference: str, raw: bytes, head: bytes) -> Lue:
-    """One record, from its first byte to its closing tag."""
-    opened = NAME.match(raw)
+def _group(places: list[_Place], raw: bytes, head: bytes) -> Iterator[Lue]:
+    """Records that lie side by side in `raw`, read and validated as one: a document costs lxml more than a record.
+    Where something is wrong with one of them, each is looked at by itself.
+    """
+    first, last = places[0], places[-1]
+    opened = NAME.match(raw, last.start - first.start)
     assert opened is not None
-    whole = head + raw + b"</" + opened[1] + b"></r>"
-    if len(raw) > RECORD_BYTES and _weight(whole) > RECORD_BYTES:
-        return Lue(line, reference, None, FAULTS[TOO_LARGE])
+    closing = b"" if last.fault == CLOSED else b"</" + opened[1] + b">"
+    whole = head + raw + closing + b"</" + NAME.match(head)[1] + b">"  # type: ignore[index]
+    if len(raw) > RECORD_BYTES and _weight(whole) > RECORD_BYTES:  # then it is alone
+        yield Lue(first.line, first.reference, None, FAULTS[TOO_LARGE])
+        return
     try:
-        element = etree.fromstring(whole, _reader())[0]
+        root = etree.fromstring(whole, _reader())
     except etree.XMLSyntaxError:
-        return Lue(line, reference, None, Motif("illisible"))
-    if (b"XMLSchema-instance" in raw or b"XMLSchema-instance" in head) and _has_instance_attribute(element):
-        return Lue(line, reference, None, Motif("attribut-inconnu"))
-    if not schema().validate(element):
-        return Lue(line, reference, None, _reason(schema().error_log))
+        if len(places) == 1:
+            yield Lue(first.line, first.reference, None, Motif("illisible"))
+        for place in places if len(places) > 1 else ():
+            begin = place.start - first.start
+            yield from _group([place], raw[begin : begin + place.length], head)
+        return
+    sound = b"XMLSchema-instance" not in whole and schema().validate(root)
+    for place, element in zip(places, root, strict=True):
+        found = (None if sound else _fault(element)) or _values(element)
+        if isinstance(found, Motif):
+            yield Lue(place.line, place.reference, None, found)
+        elif isinstance(found, datetime):
+            yield Lue(place.line, place.reference, retire_le=found)
+        else:
+            yield Lue(place.line, place.reference, found)
+
+
+def _fault(element: Any) -> Motif | None:
+    """What the schema finds wrong with one record, if anything."""
+    if _has_instance_attribute(element):
+        return Motif("attribut-inconnu")
+    return None if schema().validate(element) else _reason(schema().error_log, element)
+
+
+def _values(element: Any) -> Recue | datetime | Motif:
     try:
-        return Lue(line, reference, _read(element))
+        withdrawn = element.get("retire-le")  # which only a `retrait` has
+        return _moment(withdrawn) if withdrawn else _read(element)
     except _Inbound:
-        return Lue(line, reference, None, Motif("transmission"))
+        return Motif("transmission")
     except (ValueError, OverflowError):
-        return Lue(line, reference, None, Motif("date-impossible"))
+        return Motif("date-impossible")
 
 
 class _Inbound(Exception):
@@ -347,14 +430,43 @@ NAMES = frozenset(one.get(kind) for one in etree.parse(str(SCHEMA)).iter() for k
 _QUOTED = re.compile(r"'(?:\{[^}']*\})?([^']*)'")
 
 
-def _reason(log: Any) -> Motif:
+_EXPECTED = re.compile(r"Expected is (?:one of )?\( \{[^}]*\}([\w-]+)")
+# What a record needs, by the first element that would say it: those that say it, and what is told where none does.
+NEEDED = {
+    "courriel": (("courriel", "telephone"), Motif("injoignable")),
+    "modes": (("mode",), Motif("modes")),
+    "mode": (("mode",), Motif("modes")),
+    "enfants": (("enfant",), Motif("sans-enfant")),
+    "enfant": (("enfant",), Motif("sans-enfant")),
+}
+# A value that is not written as it should be.
+MISWRITTEN = {
+    "reference": Motif("reference"),
+    "telephone": Motif("telephone"),
+    "code-insee": Motif("commune-inconnue"),
+}
+
+
+def _needed(message: str, record: Any) -> Motif | None:
+    """What the record does not say at all, in the words of the rule; None where it is only at another place."""
+    expected = _EXPECTED.search(message)
+    names, motif = NEEDED.get(expected[1] if expected else "", ((), None))
+    found = (record.find(f".//{{{NAMESPACE}}}{name}") for name in names)
+    return None if any(one is not None for one in found) else motif
+
+
+def _reason(log: Any, record: Any = None) -> Motif:
     """The first fault: it names what the schema names, and repeats nothing that was sent."""
     error = log[0]
     quoted = _QUOTED.findall(error.message)
     element = quoted[0] if quoted and quoted[0] in NAMES else ""
     attribute = quoted[1] if ", attribute '" in error.message and len(quoted) > 1 and quoted[1] in NAMES else ""
     kind, where = error.type_name, {"nom": attribute or element}
+    if kind == "SCHEMAV_CVC_PATTERN_VALID" and (attribute or element) in MISWRITTEN:
+        return MISWRITTEN[attribute or element]
     if kind == "SCHEMAV_ELEMENT_CONTENT":
+        if element and record is not None and (needed := _needed(error.message, record)):
+            return needed
         if "Missing child" in error.message:
             return Motif("element-incomplet", where)
         return Motif("element-inattendu", where) if element else Motif("element-inconnu")

@@ -6,6 +6,7 @@ so two workers or a kill cannot apply a record twice.
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -13,12 +14,13 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Self
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Q
 
 from demandes.documents import xml_reader
+from demandes.documents.motifs import Motif
 from demandes.models import Livraison
-from demandes.services import delivery_files, transmission
+from demandes.services import delivery_files, retraits, transmission
 from demandes.services.batch import Ready, prepare, receive_many
 from demandes.services.deliveries import free_at, unapplied
 from demandes.services.delivery_files import bring, folder, path_of, safe_name
@@ -26,7 +28,7 @@ from demandes.services.transmission import Places
 from demandes.workflow import LIVRAISON, EtatLivraison
 from extranet.core import bulk
 
-BATCH = 1_000
+BATCH, AHEAD = 1_000, 1  # read and waiting, besides the one that is being read
 FOLDERS = {EtatLivraison.TRAITEE: delivery_files.DONE, EtatLivraison.REFUSEE: delivery_files.REFUSED}
 # A worker renews its lease while it works; one that was killed is followed by another after this.
 LEASE = timedelta(seconds=30)
@@ -85,7 +87,7 @@ def ingest(livraison_id: int, *, now: datetime, progress: Progress | None = None
                 _apply(livraison, lease, now, progress)
             else:
                 # Without its digest, so that the same bytes may come again.
-                _close(livraison, "refuse", lease, now, motif="fichier absent", sha256=None)
+                _close(livraison, "refuse", lease, now, motifs=[Motif("absent")], sha256=None)
     except _Taken:
         livraison.refresh_from_db()
         return livraison if livraison.state != EtatLivraison.RECUE else None
@@ -94,33 +96,42 @@ def ingest(livraison_id: int, *, now: datetime, progress: Progress | None = None
 
 def _apply(livraison: Livraison, lease: _Lease, now: datetime, progress: Progress | None) -> None:
     places = Places.of(now)
-    records = xml_reader.records(path_of(livraison), skip=livraison.checkpoint, alive=lease.renew)
+
+    def counted(count: int) -> None:
+        livraison.enregistrements = count
+        unapplied().filter(pk=livraison.pk).update(enregistrements=count)
+
+    begun = livraison.checkpoint
+    records = xml_reader.records(path_of(livraison), skip=begun, alive=lease.renew, counted=counted)
 
     def read() -> list[Ready]:
         return prepare(islice(records, BATCH), now, places)
 
-    # While the database writes a batch, a thread reads the next one.
+    # While the database writes a batch, a thread reads the next ones.
     with bulk.fewer_collections(), closing(records), ThreadPoolExecutor(1) as reader:
         try:
             batch = read()
         except xml_reader.Unreadable as reason:
             if livraison.checkpoint:  # it was whole when it was begun
                 raise
-            _close(livraison, "refuse", lease, now, motif=str(reason)[:300])
+            _close(livraison, "refuse", lease, now, motifs=list(reason.motifs))
             return
+        following = deque(reader.submit(read) for _ in range(AHEAD))
         while batch:
-            following = reader.submit(read)
+            following.append(reader.submit(read))
             _apply_batch(livraison, batch, lease, now, places)
             if progress:
                 progress(livraison)
-            batch = following.result()
+            batch = following.popleft().result()
     transmission.transmit_waiting(livraison, now=now, places=places, alive=lease.renew)
     transmission.tell_of_delivery(livraison, now)
     _close(livraison, "finish", lease, now)
 
 
 def _apply_batch(livraison: Livraison, batch: list[Ready], lease: _Lease, now: datetime, places: Places) -> None:
-    """A batch and its checkpoint, together. Once more when another delivery wrote the same reference meanwhile."""
+    """A batch and its checkpoint, together. What fails is tried again by itself, the batches before it stand: another
+    delivery wrote the same reference meanwhile, or the database undid one of two that waited for each other.
+    """
     lease.renew()
     for attempt in range(3):
         try:
@@ -138,11 +149,12 @@ def _apply_batch(livraison: Livraison, batch: list[Ready], lease: _Lease, now: d
                 if rows.update(**changes) != 1:
                     raise _Taken
             break
-        except IntegrityError:
+        except (IntegrityError, OperationalError):
             if attempt == 2:
                 raise
     for name, value in changes.items():
         setattr(livraison, name, value)
+    retraits.say(counts.farewells, now=now, alive=lease.renew)
 
 
 def _close(livraison: Livraison, act: str, lease: _Lease, now: datetime, **changes: Any) -> None:

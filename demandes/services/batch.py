@@ -4,15 +4,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from demandes import rules
 from demandes.contenu import texte
 from demandes.documents.motifs import Motif
 from demandes.documents.recue import Lue, Recue
 from demandes.models import MODES, Demande, Dossier, Livraison, Rejet, Transmission
-from demandes.services import checking, dossiers, transmission
+from demandes.services import checking, dossiers, retraits, transmission
 from demandes.services.checking import Checked
+from demandes.services.retraits import Farewell
 from demandes.services.transmission import Places
 from demandes.workflow import ALIVE, DEMANDE, NOT_PICKED_UP, Etat, Fin
 from extranet.core import bulk
@@ -29,6 +30,8 @@ class Counts:
     updated: int = 0
     unchanged: int = 0
     set_aside: int = 0
+    farewells: list[Farewell] = field(default_factory=list)
+    """Families to be told of their withdrawal once the batch is committed."""
 
 
 @dataclass(slots=True)
@@ -99,6 +102,8 @@ def receive_many(records: Sequence[Ready], livraison: Livraison, now: datetime, 
     }
     for ready in records:
         lue, done = ready.lue, ready.done
+        if lue.retire_le:  # after the demandes, which it may be about
+            continue
         if done is None:
             assert lue.motif is not None
             batch.set_aside(lue, lue.motif)
@@ -115,8 +120,19 @@ def receive_many(records: Sequence[Ready], livraison: Livraison, now: datetime, 
             batch.new[lue.reference] = ready
             batch.counts.created += 1
     _create(batch)
+    _withdraw(batch, [ready.lue for ready in records if ready.lue.retire_le])
     bulk.insert(batch.rejets)
     return batch.counts
+
+
+def _withdraw(batch: _Batch, wanted: Sequence[Lue]) -> None:
+    if wanted:
+        found = retraits.apply(wanted, batch.now)
+        batch.counts.updated += found.done
+        batch.counts.unchanged += found.unchanged
+        batch.counts.farewells = found.farewells
+        for lue, motif in found.refused:
+            batch.set_aside(lue, motif)
 
 
 def _update(batch: _Batch, ready: Ready, done: Checked, known: Demande, places: Places) -> None:
@@ -184,25 +200,25 @@ def _create(batch: _Batch) -> list[str]:
             (
                 row.pk,
                 row.uuid,
-                Demande.Source.MONENFANT.value,
                 row.recue.reference,
                 row.ready.content,
-                str(DEMANDE.initial if row.transmission is None else DEMANDE.moves["transmit"].target),
-                SOURCE,
+                WAITS if row.transmission is None else GONE,
                 row.caf,
                 row.recue.commune,
                 None if row.transmission is None else row.ready.lieu,
                 row.transmission,
-                livraison.pk,
                 row.voulu,
                 row.recue.deposee_le,
                 row.recue.modifiee_le,
-                now,
                 row.last_day,
-                *checking.modes(row.recue).values(),
+                *row.modes,
             )
             for row in rows
         ],
+        source=Demande.Source.MONENFANT.value,
+        langue=SOURCE,
+        livraison_id=livraison.pk,
+        received_at=now,
     )
     bulk.insert_values(
         Dossier,
@@ -210,23 +226,29 @@ def _create(batch: _Batch) -> list[str]:
         [(row.pk, row.last_day, sealers[row.last_day](row.uuid, row.ready.said)) for row in rows],
     )
     origin = {"origine": Demande.Source.MONENFANT.value, "livraison": str(livraison.uuid)}
-    made = [(row.uuid, row.caf) for row in rows]
-    journal.record_rows("demande.recue", "demandes.demande", made, by="source", at=now, **origin)
+    journal.record_rows(
+        "demande.recue", "demandes.demande", [(row.uuid, row.caf) for row in rows], by="source", at=now, **origin
+    )
     gone = [row for row in rows if row.transmission is not None]
     transmission.open_attributions([(row.pk, row.ready.lieu, row.transmission) for row in gone], now)
+    transmission.tell_new_families([(row.pk, row.uuid, row.transmission) for row in gone if row.recue.courriel], now)
     DEMANDE.note_entered(Demande, "transmit", [(row.uuid, row.caf) for row in gone], by="systeme", now=now)
     return [row.recue.reference for row in rows]
+
+
+WAITS, GONE = str(DEMANDE.initial), str(DEMANDE.moves["transmit"].target)
 
 
 class _Row(NamedTuple):
     """A demande about to be inserted."""
 
     pk: int
-    uuid: UUID
+    uuid: str
     last_day: date
     recue: Recue
     caf: str
     voulu: int | None
+    modes: Iterable[bool]
     ready: Ready
     transmission: int | None
 
@@ -238,9 +260,9 @@ def _rows(batch: _Batch, waiting: Sequence[Ready]) -> list[_Row]:
     for key, ready in zip(bulk.new_keys(Demande, len(waiting)), waiting, strict=True):
         done = ready.done
         assert done is not None
-        day = rules.last_day_of_dossier(done.recue.deposee_le, batch.now)
         goal = opened.get(ready.lieu) if ready.lieu else None
-        rows.append(_Row(key, uuid4(), day, done.recue, done.caf, done.voulu, ready, goal))
+        modes = checking.modes(done.recue).values()
+        rows.append(_Row(key, str(uuid4()), done.last_day, done.recue, done.caf, done.voulu, modes, ready, goal))
     dossiers.ensure({row.last_day for row in rows})
     return rows
 
@@ -248,20 +270,16 @@ def _rows(batch: _Batch, waiting: Sequence[Ready]) -> list[_Row]:
 COLUMNS = (
     "id",
     "uuid",
-    "source",
     "reference",
     "content",
     "state",
-    "langue",
     "caf_id",
     "commune_id",
     "lieu_id",
     "transmission_id",
-    "livraison_id",
     "lieu_voulu_id",
     "deposee_le",
     "modifiee_le",
-    "received_at",
     "last_day",
     *MODES,
 )

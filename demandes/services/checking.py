@@ -23,6 +23,8 @@ class Checked:
     recue: Recue
     caf: str = ""
     voulu: int | None = None
+    last_day: date = date.min
+    """Of what it becomes, where nothing is known by its reference."""
     faults: dict[str, Motif] = field(default_factory=dict)
     remarks: list[Motif] = field(default_factory=list)
 
@@ -76,8 +78,10 @@ def _check_dates(done: Checked, now: datetime) -> None:
         done.faults["date"] = Motif("date-a-venir")
     elif recue.modifiee_le and recue.modifiee_le < recue.deposee_le:
         done.faults["date"] = Motif("date-avant-depot")
-    elif rules.last_day_of_dossier(recue.deposee_le, now) < paris_date(now):
-        done.faults["date"] = Motif("trop-ancienne")
+    else:
+        done.last_day = rules.last_day_of_dossier(recue.deposee_le, now)
+        if done.last_day < paris_date(now):
+            done.faults["date"] = Motif("trop-ancienne")
 
 
 def _check_place(done: Checked, places: Places) -> None:
@@ -101,7 +105,7 @@ def _check_place(done: Checked, places: Places) -> None:
 
 def _check_need(done: Checked) -> None:
     recue, day = done.recue, paris_date(done.recue.deposee_le)
-    if not set(recue.modes) <= MODE_NAMES or not recue.modes:
+    if not set(recue.modes) <= MODE_NAMES.keys() or not recue.modes:
         done.faults["modes"] = Motif("modes")
     _check_children(done, day)
     if not rules.is_plausible_start(date.fromisoformat(str(recue.besoin["a_partir_du"])), day):
@@ -134,7 +138,7 @@ def _check_children(done: Checked, day: date) -> None:
     recue.enfants = kept
 
 
-MODE_NAMES = frozenset(mode.replace("_", "-") for mode in MODES)
+MODE_NAMES = {mode.replace("_", "-"): mode for mode in MODES}
 
 
 def digest(recue: Recue, said: str) -> str:
@@ -147,4 +151,4 @@ def digest(recue: Recue, said: str) -> str:
 
 def modes(recue: Recue) -> dict[str, bool]:
     """The modes of care wanted, by column."""
-    return {mode: mode.replace("_", "-") in recue.modes for mode in MODES}
+    return {mode: name in recue.modes for name, mode in MODE_NAMES.items()}

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 
+from demandes.documents.motifs import refusal
 from demandes.models import Livraison
 from demandes.services import delivery_files
 from demandes.services.delivery_files import UPLOAD, folder, path_of, remove, shown_name
@@ -130,7 +131,7 @@ def summary(livraison: Livraison, nom: str = "") -> str:
     if not livraison.is_new:
         return f"{nom}: already received"
     if livraison.state == EtatLivraison.REFUSEE:
-        return f"{nom}: refused ({livraison.motif})"
+        return f"{nom}: refused ({refusal(livraison.motifs)})"
     return f"{nom}: " + " ".join(f"{name}={count}" for name, count in livraison.summary.items())
 
 

@@ -9,10 +9,12 @@ from typing import Any
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Least
 
+from conventions import queries as conventions
 from demandes import queries
-from demandes.models import Attribution, ClockMark, Demande, Dossier
+from demandes.models import Attribution, ClockMark, Demande
+from demandes.services import dossiers, files
 from demandes.workflow import DEMANDE, Fin
 from extranet.core import apart, bulk
 from extranet.core.dates import Reading, paris_date
@@ -24,7 +26,7 @@ from habilitations import queries as habilitations
 
 logger = logging.getLogger(__name__)
 
-BATCH, READ = 1_000, 10_000
+BATCH, READ = 5_000, 10_000
 WHAT = "destruction of demande"
 # The brake (CNS-6.c, docs/decisions/0007): what no usual day destroys, or follows a leap of the clock, waits.
 TIMES, FEW = 5, 20
@@ -55,6 +57,7 @@ def destroy_due(*, now: datetime, confirmed: bool = False) -> int:
         return 0
     day, done, failed = paris_date(now), 0, list[int]()
     while keys := list(queries.due_for_destruction(day).exclude(pk__in=failed).values_list("pk", flat=True)[:READ]):
+        keys.sort()  # as they lie in the tables, which is not the order of days
         before = done + len(failed)
         for start in range(0, len(keys), BATCH):
             try:
@@ -89,6 +92,11 @@ def destroy_keys(*, now: datetime, confirmed: bool = False) -> int:
     return sealing.destroy(before=today)
 
 
+def clock_leapt() -> bool:
+    """CNS-6.c: a machine's calendar leapt two days, which no operator has confirmed yet."""
+    return ClockMark.objects.filter(leapt_at__isnull=False).exists()
+
+
 def keys_held(*, now: datetime) -> bool:
     """CNS-6.c: whether the brake holds the keys of days that are over: a clock leapt, or these days alone ended for
     five times a usual day's dossiers. Days whose keys are gone do not count: rows that wait for a worker hold no key
@@ -98,7 +106,7 @@ def keys_held(*, now: datetime) -> bool:
     over = days.overdue(today)
     if not over:
         return False
-    if ClockMark.objects.filter(leapt_at__isnull=False).exists():
+    if clock_leapt():
         return True
     due = queries.due_for_destruction(today).filter(last_day__gte=over[0]).count()
     return due > FEW and not settings.CLOCK_SHIFT and due >= TIMES * queries.usual_day(today)
@@ -111,7 +119,7 @@ def held(*, now: datetime) -> Held | None:
     """
     day = paris_date(now)
     due = queries.due_for_destruction(day).count()
-    leapt = ClockMark.objects.filter(leapt_at__isnull=False).exists()
+    leapt = clock_leapt()
     if not due or (not leapt and (due <= FEW or settings.CLOCK_SHIFT)):
         return None
     usual = queries.usual_day(day)
@@ -172,13 +180,34 @@ def destroy(pks: Collection[int], *, now: datetime) -> int:
 
     Each lieu that has the demande, or had received it, owes an attestation of it from now on (CNS-3).
     """
+    return len(_destroy(Demande.objects.filter(bulk.AnyOf(F("pk"), pks), last_day__lt=paris_date(now)), now))
+
+
+def destroy_of_ended(*, now: datetime) -> int:
+    """CON-6.e: what a lieu had picked up when its convention ended, once the family has had its days to answer.
+
+    Waits, as all destructions, while a clock has leapt (CNS-6.c); by date it is out of everybody's reach.
+    """
     today = paris_date(now)
-    past = Demande.objects.filter(bulk.AnyOf(F("pk"), pks), last_day__lt=today)
-    done = DEMANDE.apply_many(past, "destroy", by="systeme", now=now, destroyed_at=now, content="")
-    Dossier.objects.filter(bulk.AnyOf(F("demande_id"), done)).delete()
+    if ClockMark.objects.filter(leapt_at__isnull=False).exists():
+        return 0
+
+    def destroy_theirs(end: conventions.Fin) -> int:
+        theirs = Demande.objects.filter(lieu=end.lieu, state__in=queries.FAMILY_DECIDES)
+        return len(_destroy(theirs, now, last_day=Least(F("last_day"), Value(end.families_until))))
+
+    over = [end for end in queries.ends_with_demandes(today) if end.families_until < today]
+    return apart.each(over, destroy_theirs, what="dossiers of an ended convention")
+
+
+def _destroy(rows: QuerySet[Demande], now: datetime, **changes: Any) -> list[int]:
+    today = paris_date(now)
+    done = DEMANDE.apply_many(rows, "destroy", by="systeme", now=now, destroyed_at=now, content="", **changes)
+    dossiers.destroy(done)
+    files.forget_with(done, now=now)
     theirs = Attribution.objects.filter(queries.RECEIVED | Q(ended_at=None), bulk.AnyOf(F("demande_id"), done))
     _end(theirs, Fin.DETRUITE, now, attest_from=today)
-    return len(done)
+    return done
 
 
 def _end(attributions: QuerySet[Attribution], fin: Fin, now: datetime, **owed: Any) -> None:
@@ -197,21 +226,33 @@ def withdraw(demande: Demande, *, now: datetime) -> Demande:
     # Read again under lock: the lieu may have picked it up since the family's page was read.
     demande = Demande.objects.select_for_update(of=("self",)).get(pk=demande.pk)
     DEMANDE.require(demande, "withdraw")
-    DEMANDE.apply(demande, "withdraw", by="famille", now=now, destroyed_at=now, content="")
-    Dossier.objects.filter(demande=demande).delete()
-    theirs = Attribution.objects.filter(demande=demande)
-    _end(theirs.filter(ended_at=None), Fin.RETIREE, now)
-    theirs.filter(queries.RECEIVED).update(attest_from=demande.last_day + timedelta(days=1))
-    copied = theirs.filter(picked_up_at__isnull=False).order_by("lieu").values_list("lieu", flat=True).distinct()
-    persons = [line for lieu in copied for line in habilitations.signers_of(lieu, now)]
-    outbox.post(
-        "demandes.retrait",
-        key=str(demande.uuid),
-        to=list(dict.fromkeys(f"user:{line.user_id}" for line in persons)),
-        now=now,
-        demande=demande.pk,
-    )
+    withdraw_many(Demande.objects.filter(pk=demande.pk), by="famille", now=now)
+    demande.refresh_from_db()
     return demande
+
+
+def withdraw_many(rows: QuerySet[Demande], *, by: str, now: datetime) -> list[int]:
+    """`withdraw` for those of `rows` that are not withdrawn or destroyed yet; returns their keys. In a transaction."""
+    done = DEMANDE.apply_many(rows, "withdraw", by=by, now=now, destroyed_at=now, content="")
+    theirs = Attribution.objects.filter(bulk.AnyOf(F("demande_id"), done))
+    dossiers.destroy(done)
+    files.forget_with(done, now=now)
+    _end(theirs.filter(ended_at=None), Fin.RETIREE, now)
+    gone = Demande.objects.filter(bulk.AnyOf(F("pk"), done))
+    for day in gone.order_by().values_list("last_day", flat=True).distinct():
+        theirs.filter(queries.RECEIVED, demande__last_day=day).update(attest_from=day + timedelta(days=1))
+    copied = theirs.filter(picked_up_at__isnull=False).order_by("pk").values_list("lieu", "demande", "demande__uuid")
+    persons = {lieu: habilitations.signers_of(lieu, now) for lieu, *_ in copied}
+    to = {lieu: [f"user:{line.user_id}" for line in lines] for lieu, lines in persons.items()}
+    outbox.post_many(
+        [
+            ("demandes.retrait", str(name), person, {"demande": demande})
+            for lieu, demande, name in copied
+            for person in to[lieu]
+        ],
+        now=now,
+    )
+    return done
 
 
 def withdraw_and_confirm(demande: Demande, *, now: datetime) -> bool:

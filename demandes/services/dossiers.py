@@ -6,11 +6,12 @@ from contextlib import suppress
 from datetime import date, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, F
 from django.db.models.functions import Substr
 
 from demandes.contenu import Contenu
-from demandes.models import Demande, Dossier
+from demandes.models import Demande, Dossier, Note, Suivi
+from extranet.core.bulk import AnyOf
 from extranet.core.dates import add_months, paris_date
 from extranet.core.errors import NoKey, Refused
 from extranet.core.journal import services as journal
@@ -28,8 +29,30 @@ def keep(demande: Demande, contenu: Contenu) -> None:
     """
     ensure([demande.last_day])
     sealed = {"jour": demande.last_day, "scelle": Dossier.sealed(demande.uuid, contenu, demande.last_day)}
+    if demande.source == Demande.Source.FORMULAIRE:
+        sealed |= Dossier.marks(demande.commune_id, contenu, demande.last_day)
     if not Dossier.objects.filter(demande=demande).update(**sealed):
         Dossier.objects.create(demande=demande, **sealed)
+
+
+def keep_new(demande: Demande, contenu: Contenu) -> None:
+    """`keep`, for a demande that was made in this transaction."""
+    ensure([demande.last_day])
+    day = demande.last_day
+    marks = Dossier.marks(demande.commune_id, contenu, day)
+    Dossier.objects.create(demande=demande, jour=day, scelle=Dossier.sealed(demande.uuid, contenu, day), **marks)
+
+
+def destroy(demandes: Collection[int]) -> None:
+    """The dossiers of these demandes, and what their lieux noted of them, in three statements (CNS-1)."""
+    forget_notes(demandes)
+    Dossier.objects.filter(AnyOf(F("demande_id"), demandes)).delete()
+
+
+def forget_notes(demandes: Collection[int]) -> None:
+    """The agenda and the notes of the lieux that have these demandes (SUI-1.c)."""
+    for model in (Note, Suivi):
+        model._default_manager.filter(AnyOf(F("dossier__demande_id"), demandes)).delete()
 
 
 def ensure(wanted: Collection[date]) -> None:

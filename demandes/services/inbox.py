@@ -18,6 +18,7 @@ from pathlib import Path
 
 from django.db import IntegrityError, transaction
 
+from demandes.documents.motifs import Motif
 from demandes.models import Livraison
 from demandes.services import deliveries
 from demandes.services.delivery_files import (
@@ -46,16 +47,20 @@ SETTLED_SECONDS = 10
 # RGP-5: two periods of ingestion; what nobody has touched for so long stands still.
 STALE = 2 * deliveries.RING_AGAIN
 
-KINDS: list[tuple[Callable[[int], bool], str]] = [
-    (stat.S_ISDIR, "un dossier"),
-    (stat.S_ISLNK, "un lien symbolique"),
-    (stat.S_ISFIFO, "un tube (FIFO)"),
-    (stat.S_ISSOCK, "un connecteur (socket)"),
+KINDS: list[tuple[Callable[[int], bool], Motif]] = [
+    (stat.S_ISDIR, Motif("pas-un-dossier")),
+    (stat.S_ISLNK, Motif("pas-un-lien")),
+    (stat.S_ISFIFO, Motif("pas-un-tube")),
+    (stat.S_ISSOCK, Motif("pas-un-connecteur")),
 ]
 
 
 class Unreadable(Exception):
-    """It cannot be a delivery; the text says why."""
+    """It cannot be a delivery; the motif says why."""
+
+    def __init__(self, motif: Motif):
+        super().__init__(motif.code)
+        self.motif = motif
 
 
 def take_inbox(*, now: datetime, ring: bool = True) -> list[Livraison]:
@@ -165,7 +170,7 @@ def _record(claim: Path, key: uuid.UUID, nom: str, now: datetime, ring: bool) ->
     try:
         digest = _digest(path)
     except Unreadable as reason:
-        return _set_apart(path, key, nom, str(reason), now)
+        return _set_apart(path, key, nom, reason.motif, now)
     livraison = deliveries.admit(
         path, key=key, sha256=digest, nom=nom, origine=Livraison.Origine.DOSSIER, by=None, now=now, ring=ring
     )
@@ -178,19 +183,19 @@ def _digest(path: Path) -> str:
     """Raises Unreadable for whatever is not a regular file of a delivery's size that this process may read."""
     found = path.lstat()
     if not stat.S_ISREG(found.st_mode):
-        kind = next((words for is_kind, words in KINDS if is_kind(found.st_mode)), "un périphérique")
-        raise Unreadable(f"ce n’est pas un fichier mais {kind}")
+        other = Motif("pas-un-peripherique")
+        raise Unreadable(next((motif for is_kind, motif in KINDS if is_kind(found.st_mode)), other))
     if found.st_size > deliveries.LARGEST:
-        raise Unreadable("fichier de plus de 2 Gio")
+        raise Unreadable(Motif("trop-gros"))
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except PermissionError:
-        raise Unreadable("le portail n’a pas le droit de lire ce fichier") from None
+        raise Unreadable(Motif("illisible-ici")) from None
     with open(descriptor, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _set_apart(path: Path, key: uuid.UUID, nom: str, motif: str, now: datetime) -> Livraison | None:
+def _set_apart(path: Path, key: uuid.UUID, nom: str, motif: Motif, now: datetime) -> Livraison | None:
     """A refused livraison for what cannot be read, and its bytes beside the inbox."""
     try:
         with transaction.atomic():
@@ -202,7 +207,7 @@ def _set_apart(path: Path, key: uuid.UUID, nom: str, motif: str, now: datetime) 
                 fichier=f"{REFUSED}/{key}-{safe_name(nom)}",
             )
             journal.record("livraison.recue", livraison, by="systeme", at=now)
-            LIVRAISON.apply(livraison, "refuse", by="systeme", now=now, motif=motif, finished_at=now)
+            LIVRAISON.apply(livraison, "refuse", by="systeme", now=now, motifs=[motif], finished_at=now)
     except IntegrityError:  # another worker was quicker
         return None
     folder(REFUSED)

@@ -29,7 +29,8 @@ def lieux_for(demandes: Collection[Demande], now: datetime) -> QuerySet[Lieu]:
     found = Lieu.objects.exclude(pk__in={one.lieu_id for one in demandes if one.lieu_id})
     for commune, caf in {(one.commune_id, one.caf_id) for one in demandes}:
         found = found.filter(pk__in=conventions.lieux_covering(commune, now).values("pk"), caf=caf)
-    return found.exclude(pk__in=habilitations.lieux_without_anybody(now).values("pk")).order_by("nom", "pk")
+    nobody = habilitations.without_anybody(list(found.values_list("pk", flat=True)), now)
+    return found.exclude(pk__in=nobody).order_by("nom", "pk")
 
 
 def obstacle(demande: Demande, now: datetime) -> Answer | None:
@@ -38,6 +39,10 @@ def obstacle(demande: Demande, now: datetime) -> Answer | None:
         return WrongState(f"L’état est « {demande.get_state_display()} » : elle ne change plus de lieu.")
     if demande.last_day < paris_date(now):
         return WrongState("Cette demande est arrivée à la fin de sa conservation.")
+    if demande.state == Etat.RECUPEREE and queries.end_of(demande, now):
+        return WrongState(
+            "La convention de son lieu prend fin : la famille est consultée, et elle seule peut la confier à un autre."
+        )
     if not lieux_for([demande], now).exists():
         other = "autre " if demande.lieu_id else ""
         return WrongState(
@@ -48,18 +53,18 @@ def obstacle(demande: Demande, now: datetime) -> Answer | None:
 
 def is_stranded(demande: Demande, now: datetime) -> bool:
     """CTL-9: its lieu has nobody who can pick it up."""
-    return queries.stranded_at(now).filter(pk=demande.pk).exists()
+    return queries.stranded(Demande.objects.filter(pk=demande.pk), now).exists()
 
 
 def why_asked(demandes: Collection[Demande], now: datetime) -> str:
     """The sentence that asks for a reason, where one of `demandes` is taken from a lieu that has done nothing wrong;
     empty where none is needed (NOT-4.k, CTL-9.b).
     """
-    today, here = paris_date(now), [one for one in demandes if one.lieu_id]
+    here = [one for one in demandes if one.lieu_id]
     if any(one.state == Etat.RECUPEREE for one in here):
         return "Le lieu l’a récupérée : dites pourquoi elle va à un autre."
-    in_time = [one.pk for one in here if not ((delay := one.delay(today)) and delay.days_late)]
-    if len(in_time) > queries.stranded_at(now).filter(pk__in=in_time).count():
+    in_time = [one.pk for one in here if not ((delay := one.delay(now)) and delay.days_late)]
+    if len(in_time) > queries.stranded(Demande.objects.filter(pk__in=in_time), now).count():
         return "Le lieu a encore le temps de la récupérer : dites pourquoi elle va à un autre."
     return ""
 
@@ -83,7 +88,7 @@ def give(*, demande_ids: Collection[int], lieu_id: int, by: User, now: datetime,
         raise Refused(
             {"lieu": "Ce lieu ne peut pas les recevoir : il doit couvrir leur commune et avoir une personne active."}
         )
-    _leave(demandes, Fin.REATTRIBUEE, now, motif=motif if asked else "")
+    leave(demandes, Fin.REATTRIBUEE, now, motif=motif if asked else "")
     batch = transmit(_rows(demandes), lieu_id=lieu_id, now=now, by=by, reassign=True)
     if batch is None:  # its last person left since the line above was read
         raise Refused({"lieu": "Ce lieu n’a plus aucune personne active : il ne pourrait pas être prévenu."})
@@ -100,7 +105,7 @@ def put_back(*, demande_ids: Collection[int], by: User, now: datetime) -> int:
     demandes = _held(demande_ids, by)
     if faults := {one: fault for one in demandes if (fault := put_back_obstacle(one, now))}:
         raise WrongState(_sentence(faults))
-    _leave(demandes, Fin.REPRISE, now)
+    leave(demandes, Fin.REPRISE, now)
     nowhere = {"lieu_id": None, "transmission_id": None, "pick_up_day": None}
     DEMANDE.apply_many(_rows(demandes), "take_back", by=by, now=now, **nowhere)
     return len(demandes)
@@ -136,7 +141,7 @@ def _sentence(faults: dict[Demande, Answer]) -> str:
     return " ".join(f"{demande.reference} : {fault}" for demande, fault in faults.items())
 
 
-def _leave(demandes: Collection[Demande], fin: Fin, now: datetime, *, motif: str = "") -> None:
+def leave(demandes: Collection[Demande], fin: Fin, now: datetime, *, motif: str = "") -> None:
     """Out of the lieux that had them, each of which is told; where its convention is over, that is why."""
     lost: dict[Lieu, list[int]] = defaultdict(list)
     for demande in demandes:
@@ -144,5 +149,5 @@ def _leave(demandes: Collection[Demande], fin: Fin, now: datetime, *, motif: str
             lost[demande.lieu].append(demande.pk)
     for lieu, pks in lost.items():
         end_attributions(pks, fin if conventions.convention_of(lieu, now) else Fin.CONVENTION, now, motif=motif)
-        persons = [f"user:{line.user_id}" for line in habilitations.persons_of(lieu.pk, now)]
+        persons = [f"user:{account}" for account in habilitations.accounts_of(lieu.pk, now)]
         outbox.post("demandes.reprise", key=str(uuid.uuid4()), to=persons, now=now, lieu=lieu.pk, demandes=pks)

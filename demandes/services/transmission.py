@@ -1,17 +1,19 @@
 """Making demandes available to their lieu, and telling it (ING-6, NOT-1 to NOT-3)."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from conventions import queries as conventions
 from conventions.models import Lieu
 from demandes import rules
 from demandes.models import Attribution, Demande, Livraison, Transmission
+from demandes.services import dossiers
 from demandes.workflow import AT_A_LIEU, DEMANDE, Etat, EtatLivraison, Fin
 from extranet.core import bulk
 from extranet.core.dates import paris_date
@@ -30,13 +32,16 @@ class Places:
     codes: dict[str, CodeEntry] = field(default_factory=dict)
     lieux: dict[str, list[int]] = field(default_factory=dict)
     lieu_by_code: dict[str, int] = field(default_factory=dict)
+    ending: frozenset[int] = frozenset()
+    """CON-6.f: those in the last days of their convention."""
 
     @classmethod
     def of(cls, now: datetime, *, commune: str = "") -> "Places":
         """All of France, or one commune only."""
         if not commune:
             codes = dict(Lieu.objects.values_list("code", "pk"))
-            return cls(territory.codes_index(), conventions.lieux_by_commune(now), codes)
+            ending = frozenset(conventions.lieux_ending(now).values_list("lieu", flat=True))
+            return cls(territory.codes_index(), conventions.lieux_by_commune(now), codes, ending)
         found = territory.commune_by_code(commune)
         if found is None:
             return cls()
@@ -50,11 +55,13 @@ class Places:
         return cls({code or own: entry}, {own: [lieu.pk for lieu in lieux]}, {lieu.code: lieu.pk for lieu in lieux})
 
     def covering(self, code: str) -> list[int]:
-        """The lieux of a commune; an arrondissement also has those of its city."""
-        own, entry = self.lieux.get(code, []), self.codes.get(code)
-        if entry is None or not entry.parente:
-            return own
-        return list(dict.fromkeys([*own, *self.lieux.get(entry.parente, [])]))
+        """The lieux of a commune; an arrondissement also has those of its city. Those that end, where no other does."""
+        found, entry = self.lieux.get(code, []), self.codes.get(code)
+        if entry is not None and entry.parente:
+            found = list(dict.fromkeys([*found, *self.lieux.get(entry.parente, [])]))
+        if self.ending.isdisjoint(found):
+            return found
+        return [lieu for lieu in found if lieu not in self.ending] or found
 
     def target(self, code: str, wanted: int | None) -> int | None:
         """ING-6: the only lieu of the commune, or the one named among several; None: an agent decides."""
@@ -72,41 +79,74 @@ def transmit(
     livraison: Livraison | None = None,
     by: journal.Actor = "systeme",
     reassign: bool = False,
+    act: str = "transmit",
 ) -> Transmission | None:
     """Give `demandes` that wait to one lieu: one transmission, one mail a person (NOT-1). Call inside a transaction.
 
-    With `reassign`, those too that another lieu had and that are open there no more. None, and nothing changes, when
-    the lieu has no active person to tell, or nothing waits any more.
+    With `reassign`, those too that another lieu had and that are open there no more; or those that another `act` may
+    move. None, and nothing changes, when the lieu has no active person to tell, or nothing waits any more.
     """
-    persons = [f"user:{line.user_id}" for line in habilitations.persons_of(lieu_id, now)]
-    acts = (
-        ["reassign", "transmit"] if reassign else ["transmit"]
-    )  # what waits ends in a state that the other starts from
+    persons = [f"user:{account}" for account in habilitations.accounts_of(lieu_id, now)]
+    acts = ["reassign", "transmit"] if reassign else [act]  # what waits ends in a state that the other starts from
     sources = frozenset[str]().union(*(DEMANDE.moves[act].sources for act in acts))
     if not persons or not demandes.filter(state__in=sources).exists():
         return None
     batch, moved = _batch_for(lieu_id, livraison, now), list[int]()
     for act in acts:
         moved += DEMANDE.apply_many(
-            demandes, act, by=by, now=now, lieu_id=lieu_id, transmission_id=batch.pk, pick_up_day=None
+            demandes,
+            act,
+            by=by,
+            now=now,
+            lieu_id=lieu_id,
+            transmission_id=batch.pk,
+            pick_up_day=None,
+            closed_at=None,
         )
     open_attributions([(pk, lieu_id, batch.pk) for pk in moved], now)
     outbox.post(ANNOUNCED, key=str(batch.uuid), to=persons, now=now, transmission=batch.pk)
     return batch
 
 
-OPENED = ("demande_id", "lieu_id", "transmission_id", "transmitted_at", "fin", "motif")
+class Opening(NamedTuple):
+    """A transmission for a demande that is about to be inserted at its lieu."""
+
+    place: dict[str, Any]
+    """What its columns say of that."""
+    mails: list[outbox.Row]
 
 
-def open_attributions(rows: Iterable[tuple[int, int | None, int | None]], now: datetime) -> None:
+def open_for_new(lieu: Lieu, now: datetime) -> Opening | None:
+    """`transmit` for a demande that is not there yet; None when the lieu has no active person to tell (CTL-9).
+
+    Call inside its transaction, which then notes the passage (`DEMANDE.entered`), opens the attribution and posts.
+    """
+    persons = habilitations.accounts_of(lieu.pk, now)
+    if not persons:
+        return None
+    batch = Transmission.objects.create(lieu=lieu, transmitted_at=now)
+    mails: list[outbox.Row] = [
+        (ANNOUNCED, str(batch.uuid), f"user:{user}", {"transmission": batch.pk}) for user in persons
+    ]
+    return Opening({"state": DEMANDE.moves["transmit"].target, "lieu": lieu, "transmission": batch}, mails)
+
+
+OPENED = ("demande_id", "lieu_id", "transmission_id")
+
+
+def open_attributions(rows: Sequence[tuple[int, int | None, int | None]], now: datetime) -> None:
     """From now on each of these demandes is at its lieu, by its transmission."""
-    bulk.insert_values(Attribution, OPENED, [(*row, now, "", "") for row in rows])
+    bulk.insert_values(Attribution, OPENED, rows, transmitted_at=now, fin="", motif="")
 
 
 def end_attributions(demande_ids: Collection[int], fin: Fin, now: datetime, *, motif: str = "") -> None:
-    """These demandes are at their lieu no more; what it received stays on record, to be attested in the end (CNS-3)."""
+    """These demandes are at their lieu no more; what it received stays on record, to be attested in the end (CNS-3).
+
+    What it had noted of them goes with it: the next lieu does not read it (SUI-1.c).
+    """
     there = Attribution.objects.filter(demande__in=demande_ids, ended_at=None)
     there.update(ended_at=now, fin=fin, motif=motif)
+    dossiers.forget_notes(demande_ids)
 
 
 def _batch_for(lieu_id: int, livraison: Livraison | None, now: datetime) -> Transmission:
@@ -161,6 +201,7 @@ def tell_of_delivery(livraison: Livraison, now: datetime) -> None:
 
 
 ANNOUNCED = "demandes.transmission"
+TOLD = "demandes.orientee"
 # No delivery takes as long.
 HELD = timedelta(hours=1)
 
@@ -182,7 +223,7 @@ def transmit_waiting_all(*, now: datetime) -> int:
     waiting = Demande.objects.filter(settled)
     if not waiting.filter(state=Etat.A_ORIENTER).exists():
         return 0
-    return _transmit_by_lieu(waiting, None, now, Places.of(now), families_too=True)
+    return _transmit_by_lieu(waiting, None, now, Places.of(now))
 
 
 def _transmit_by_lieu(
@@ -191,7 +232,6 @@ def _transmit_by_lieu(
     now: datetime,
     places: Places,
     *,
-    families_too: bool = False,
     alive: Callable[[], None] = lambda: None,
 ) -> int:
     waiting = demandes.filter(state=Etat.A_ORIENTER, last_day__gte=paris_date(now))
@@ -206,21 +246,36 @@ def _transmit_by_lieu(
             mine |= Q(lieu_voulu=wanted, commune__in=communes)
         alive()
         with transaction.atomic():
-            batch = transmit(waiting.filter(mine), lieu_id=lieu_id, now=now, livraison=livraison)
-            if batch and families_too:
-                tell_families_of(batch, now)
+            moving = list(waiting.filter(mine).values_list("pk", flat=True))
+            theirs = Demande.objects.filter(bulk.AnyOf(F("pk"), moving))
+            batch = transmit(theirs, lieu_id=lieu_id, now=now, livraison=livraison)
+            if batch:
+                tell_families_of(batch, now, among=theirs)
         done += batch is not None
     return done
 
 
-def tell_families_of(batch: Transmission, now: datetime) -> None:
-    """ING-6.c: each family of this batch learns which lieu has its demande; a mail without address is cancelled."""
-    told = Demande.objects.filter(transmission=batch, dossier__isnull=False)
+def tell_families_of(batch: Transmission, now: datetime, *, among: QuerySet[Demande] | None = None) -> None:
+    """ING-6.c: each family of this batch learns which lieu has its demande; a mail without address is cancelled.
+
+    `among`, where others of the batch know already.
+    """
+    told = (Demande.objects.all() if among is None else among).filter(transmission=batch, dossier__isnull=False)
     outbox.post_many(
-        [
-            ("demandes.orientee", str(batch.uuid), f"demande:{uuid}", {"demande": pk})
-            for pk, uuid in told.values_list("pk", "uuid")
-        ],
+        [(TOLD, str(batch.uuid), f"demande:{uuid}", {"demande": pk}) for pk, uuid in told.values_list("pk", "uuid")],
+        now=now,
+    )
+
+
+def tell_new_families(rows: Sequence[tuple[int, str, int | None]], now: datetime) -> None:
+    """ING-7.c: the same for demandes (key, uuid, transmission) that a delivery has inserted at their lieu and whose
+    family left an address. Once: a record that comes again is no new demande.
+    """
+    batches = {batch for _, _, batch in rows if batch}
+    names = dict(Transmission.objects.filter(pk__in=batches).values_list("pk", "uuid"))
+    outbox.post_new(
+        TOLD,
+        [(str(names[batch]), f"demande:{uuid}", {"demande": pk}) for pk, uuid, batch in rows if batch],
         now=now,
     )
 

@@ -15,13 +15,14 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from demandes import rights
-from demandes.documents.motifs import said
+from demandes.documents.motifs import refusal, said
 from demandes.documents.xml_reader import SCHEMA
 from demandes.models import Livraison, Rejet
 from demandes.services import deliveries
+from demandes.views.bearer import token_of, unauthorised
 from extranet.core import clock
 from extranet.core.accounts.models import Jeton
-from extranet.core.accounts.services import token_for
+from extranet.core.documents import sheet
 from extranet.core.errors import Forbidden, NotFound
 from extranet.core.web.middleware import answer
 from extranet.territory.queries import role_of
@@ -30,14 +31,7 @@ EXAMPLE = Path(SCHEMA).with_name("exemple.xml")
 
 
 def _unauthorised(request: HttpRequest) -> HttpResponse:
-    response = answer(request, 401, "Un jeton de la Cnaf est nécessaire : Authorization: Bearer …")
-    response["WWW-Authenticate"] = 'Bearer realm="livraisons"'
-    return response
-
-
-def _jeton(request: HttpRequest) -> Jeton | None:
-    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-    return token_for(text.strip(), clock.now()) if scheme.lower() == "bearer" and text.strip() else None
+    return unauthorised(request, "livraisons", "Un jeton de la Cnaf est nécessaire : Authorization: Bearer …")
 
 
 def _check_cnaf(jeton: Jeton) -> None:
@@ -52,7 +46,7 @@ def _check_cnaf(jeton: Jeton) -> None:
 @require_http_methods(["POST"])
 def livraisons(request: HttpRequest) -> HttpResponse:
     """A delivery file, as the body or as one file of a form: 202 and its address; 200 for the same bytes again."""
-    jeton = _jeton(request)
+    jeton = token_of(request)
     if jeton is None:
         return _unauthorised(request)
     _check_cnaf(jeton)
@@ -78,7 +72,7 @@ def _body(request: HttpRequest) -> tuple[Any, str]:
 
 def _visible(request: HttpRequest, identifier: uuid.UUID) -> Livraison | HttpResponse:
     """For a Cnaf token, or a Cnaf user's session."""
-    if jeton := _jeton(request):
+    if jeton := token_of(request):
         _check_cnaf(jeton)
     elif not request.user.is_authenticated:
         return _unauthorised(request)
@@ -96,7 +90,7 @@ def _document(livraison: Livraison) -> dict[str, Any]:
         "name": livraison.nom,
         "sha256": livraison.sha256,
         "state": livraison.state,
-        "reason": livraison.motif,
+        "reason": refusal(livraison.motifs),
         "received_at": livraison.received_at.isoformat(),
         "finished_at": livraison.finished_at.isoformat() if livraison.finished_at else None,
         "counts": livraison.summary,
@@ -132,14 +126,14 @@ def rapport(request: HttpRequest, identifier: uuid.UUID) -> HttpResponse:
     writer.writerow(["line", "reference", "outcome", "reason"])
     for rejet in found.rejets.order_by("ligne", "pk").iterator():
         writer.writerow(
-            [rejet.ligne, _inert(rejet.reference), OUTCOMES[Rejet.Issue(rejet.issue)], _inert(said(rejet.motifs))]
+            [
+                rejet.ligne,
+                sheet.inert(rejet.reference),
+                OUTCOMES[Rejet.Issue(rejet.issue)],
+                sheet.inert(said(rejet.motifs)),
+            ]
         )
     return response
-
-
-def _inert(text: str) -> str:
-    """`text` that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 @login_not_required

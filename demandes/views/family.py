@@ -1,96 +1,53 @@
-"""What families see: the form, its summary, and their private link (DEM-1 to DEM-4). Each page answers a GET."""
+"""The family's form: a question group a page, then the summary and the sending (DEM-1 to DEM-4).
 
+Each page answers a GET; what is typed is a sealed draft, which every page carries too.
+"""
+
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from functools import cached_property
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.forms.utils import ErrorDict, ErrorList
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
-from conventions import queries as conventions
-from conventions.models import Lieu
 from demandes import queries
-from demandes.contenu import Contenu, champs
+from demandes.contenu import champs
 from demandes.documents.motifs import sentence
 from demandes.documents.reading import sections_to_family
 from demandes.documents.recue import Recue
-from demandes.forms import DemandeForm, Enfants, RetraitForm, as_typed
-from demandes.models import Demande
-from demandes.services import checking, destruction, intake
+from demandes.forms import BesoinForm, Enfants, EnfantsFormSet, VousForm
+from demandes.services import checking, intake
 from demandes.services.transmission import Places
-from demandes.workflow import DEMANDE, NOT_PICKED_UP, Etat
+from demandes.views.place import FIRST, Overtaken, Place, address, choose, place_of
 from extranet.core import clock, languages
 from extranet.core.dates import paris_date
-from extranet.core.errors import Refused, WrongState
-from extranet.core.languages import date_longue, for_families
-from extranet.core.web import brakes
+from extranet.core.errors import Gone, Refused, WrongState
+from extranet.core.languages import for_families
+from extranet.core.web import brakes, sending
 from extranet.core.web.brakes import DAY, HOUR
 from extranet.core.web.drafts import Draft, Drafts, NoDraft, needs_draft
-from extranet.core.web.forms import faults_of
-from extranet.territory import queries as territory
-from extranet.territory.queries import Match
+from extranet.core.web.forms import Fault, faults_of
 
-CHILDREN = "enfants"
-CORRECTED = "corrigee"
+CHILDREN = "enfants"  # the prefix of their rows
+LAST = "relire"
+STEPS = {
+    FIRST: gettext_noop("Votre enfant"),
+    "besoin": gettext_noop("Votre besoin"),
+    "vous": gettext_noop("Vous"),
+    LAST: gettext_noop("Relire et envoyer"),
+}
+FILLED = [name for name in STEPS if name != LAST]
+SEEN = "relu"  # in a draft whose summary was reached: from then on each step leads back to it
+AGAIN = {"revoir": "1"}  # in the address of a page that says what is to be corrected
+CORRECTED, MOVED = "corrigee", "autre-lien"
 PROGRAM = "-"  # in the place of a token: the page that a program gets
-CARDS = ("enfants", "besoin", "vous")  # of the form's page, in its order
-
-
-class Place(NamedTuple):
-    """Where the family asks, and the lieu that it has chosen, or the only one."""
-
-    found: Match
-    lieux: list[Lieu]
-    lieu: Lieu | None
-    corrects: Demande | None = None
-
-    @property
-    def query(self) -> dict[str, str]:
-        """For addresses."""
-        if self.corrects:
-            return {"corriger": "1"}
-        commune = {"commune": self.found.commune.pk}
-        return commune if self.lieu is None or len(self.lieux) == 1 else commune | {"lieu": str(self.lieu.uuid)}
-
-    @property
-    def is_settled(self) -> bool:
-        """Where it goes is known: chosen, or where it is already."""
-        return self.lieu is not None or self.corrects is not None
-
-    @property
-    def pour(self) -> str:
-        """The lieu, as the summary names it to the sending."""
-        return str(self.lieu.uuid) if self.lieu else ""
-
-
-def _place(request: HttpRequest, draft: Draft | None, now: datetime) -> Place | None:
-    """What the address says, or what the draft corrects. Raises WrongState once that is picked up."""
-    if draft and draft.about:
-        demande = queries.demande_by_token(draft.about, now)
-        if demande.state not in NOT_PICKED_UP:
-            raise WrongState(intake.TOO_LATE)
-        lieux = [demande.lieu] if demande.lieu else []
-        return Place(Match(demande.commune), lieux, demande.lieu, corrects=demande)
-    code = request.GET.get("commune", "")
-    found = territory.commune_by_code(code) if code.isalnum() else None
-    if found is None:
-        return None
-    lieux = list(conventions.lieux_covering(found.commune.pk, now))
-    wanted = request.GET.get("lieu", "")
-    lieu = lieux[0] if len(lieux) == 1 else next((one for one in lieux if str(one.uuid) == wanted), None)
-    return Place(found, lieux, lieu)
-
-
-def _address(step: str, place: Place | None, draft: Draft | None, anchor: str = "", **more: str) -> str:
-    asked = (place.query if place else {}) | ({"brouillon": draft.key} if draft else {}) | more
-    return reverse(f"demandes:{step}") + (f"?{urlencode(asked)}" if asked else "") + (f"#{anchor}" if anchor else "")
 
 
 @for_families
@@ -99,341 +56,320 @@ def _address(step: str, place: Place | None, draft: Draft | None, anchor: str = 
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs_draft
 def nouvelle(request: HttpRequest) -> HttpResponse:
-    """First the commune and the lieu, then the rest on one page. What is posted is kept as a draft, whatever it is."""
-    now = clock.now()
-    drafts = Drafts(request, now)
-    if request.method == "POST":
-        return _take(request, drafts, now)
-    draft = drafts.read()
-    place = _place(request, draft, now)
-    if place is None:
-        return _choose_commune(request, draft)
-    if not place.is_settled:
-        near = [] if place.lieux else conventions.covered_near(place.found.commune, now)[:6]
-        context = _context(place, draft) | {"caf": place.found.commune.caf, "voisines": near}
-        return render(request, "demandes/famille/lieux.html", context)
-    return _form_page(request, drafts, place, draft, now)
-
-
-def _choose_commune(request: HttpRequest, draft: Draft | None) -> HttpResponse:
-    text = request.GET.get("q", "").strip()[:100]
-    found = territory.communes_matching(text) if text else []
-    if len(found) == 1:
-        return redirect(_address("nouvelle", Place(found[0], [], None), draft))
-    context = {"q": text, "communes": found, "brouillon": draft.key if draft else ""}
-    return render(request, "demandes/famille/commune.html", context)
-
-
-def _context(place: Place, draft: Draft | None) -> dict[str, Any]:
-    return {
-        "commune": place.found.commune,
-        "lieux": place.lieux,
-        "lieu": place.lieu,
-        "pour": place.pour,
-        "corrige": place.corrects is not None,
-        "brouillon": draft.key if draft else "",
-    }
-
-
-def _take(request: HttpRequest, drafts: Drafts, now: datetime) -> HttpResponse:
-    """Keep what was typed, then lead to the page that comes next."""
-    data = request.POST
-    draft = drafts.resume()
-    if "corriger" in request.GET and not draft.about:
-        raise NoDraft(lost=True)  # it would become another demande
-    place = _place(request, draft, now)
-    names = Enfants.names(CHILDREN)
-    typed = {name: data.getlist(name) for name in data if name in DemandeForm.base_fields or names.fullmatch(name)}
-    row = Enfants.change(typed, CHILDREN, data)
-    draft.typed = {}
-    draft.type(typed)
-    if place is None or not place.is_settled:  # no longer there, or another commune is wanted: nothing typed is lost
-        there = _address("nouvelle", place, draft)
-        return drafts.go(draft, there, otherwise=lambda: _without_place(request, drafts, draft))
-    here = place
-    if "langue" in data:
-        languages.choose(request, data["langue"])
-        there = _address("nouvelle", place, draft)
-        return drafts.go(draft, there, otherwise=lambda: _form_page(request, drafts, here, draft, now))
-    if "changer" in data:
-        there = _address("nouvelle", None, draft)
-        return drafts.go(draft, there, otherwise=lambda: _form_page(request, drafts, here, draft, now))
-    if row:
-        there = _address("nouvelle", place, draft, row)
-        return drafts.go(draft, there, otherwise=lambda: _form_page(request, drafts, here, draft, now))
-    return _judge(request, drafts, here, draft, now)
-
-
-def _judge(request: HttpRequest, drafts: Drafts, place: Place, draft: Draft, now: datetime) -> HttpResponse:
-    """To the summary where nothing is wrong, else back to the form."""
-    if _Filled(draft, place, now).faults:
-        there = _address("nouvelle", place, draft, "erreurs", revoir="1")
-        return drafts.go(draft, there, otherwise=lambda: _form_page(request, drafts, place, draft, now, again=True))
-    there = _address("relire", place, draft)
-    return drafts.go(draft, there, otherwise=lambda: _summary_page(request, drafts, place, draft, now))
-
-
-class _Filled:
-    """The form and the children of a draft, held against every rule: here, and those of the service."""
-
-    def __init__(self, draft: Draft, place: Place, now: datetime):
-        self.form = DemandeForm(draft.data, now=now)
-        self.enfants = Enfants(draft.data, prefix=CHILDREN, form_kwargs={"now": now})
-        self.places = Places.at(place.found, place.lieux)
-        self.recue: Recue | None = None
-        if self.form.is_valid() and self.enfants.is_valid():
-            self.recue = _recue(self.form, self.enfants, place, now)
-            # What the service would refuse is said here, before the family reads everything again.
-            for name, motif in checking.check(self.recue, now, self.places).faults.items():
-                self.form.add_error(name if name in self.form.fields else None, sentence(motif))
-        self.faults = faults_of(self.enfants, self.form)
-
-
-def _form_page(
-    request: HttpRequest, drafts: Drafts, place: Place, draft: Draft | None, now: datetime, *, again: bool = False
-) -> HttpResponse:
-    """The form with what was typed; what is wrong is said only once the family has asked to go on."""
-    if draft is None or not draft.typed:
-        form, enfants = DemandeForm(now=now), Enfants(prefix=CHILDREN, form_kwargs={"now": now})
-        faults = []
-    elif again or "revoir" in request.GET:
-        filled = _Filled(draft, place, now)
-        form, enfants, faults = filled.form, filled.enfants, filled.faults
-    else:
-        form = DemandeForm(draft.data, now=now)
-        enfants = Enfants(draft.data, prefix=CHILDREN, form_kwargs={"now": now})
-        said: list[ErrorDict | ErrorList] = [form.errors, *enfants.errors, enfants.non_form_errors()]
-        for errors in said:
-            errors.clear()
-        faults = []
-    context = _context(place, draft) | {
-        "form": form,
-        "enfants": enfants,
-        "fautes": faults,
-        "action": _address("nouvelle", place, draft),
-        "scelle": drafts.seal(draft) if draft else "",
-    }
-    return render(request, "demandes/famille/formulaire.html", context, status=422 if again and faults else 200)
-
-
-def _without_place(request: HttpRequest, drafts: Drafts, draft: Draft) -> HttpResponse:
-    """Nobody answers for this commune any more, and the draft cannot be kept: the browser's page still has it."""
-    return render(request, "erreurs/brouillon.html", {"perdu": False}, status=503)
+    """The commune and the lieu, then the first step."""
+    return _step(request, FIRST)
 
 
 @for_families
 @never_cache
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@sending.with_proof
 @needs_draft
-def relire(request: HttpRequest) -> HttpResponse:
-    """DEM-4.a: everything on one page, then sending."""
+def etape(request: HttpRequest, nom: str) -> HttpResponse:
+    """Any other step; the last is the summary (DEM-4.a)."""
+    if nom not in STEPS or nom == FIRST:
+        raise Http404
+    return _step(request, nom)
+
+
+def _step(request: HttpRequest, step: str) -> HttpResponse:
     now = clock.now()
     drafts = Drafts(request, now)
-    draft = drafts.read()
-    if draft is not None and draft.sent and request.method != "POST":
-        return redirect(draft.sent)
-    place = _place(request, draft, now)
-    if draft is None or place is None or not place.is_settled:
-        return redirect(_address("nouvelle", place, draft))
-    if request.method != "POST":
-        if _Filled(draft, place, now).faults:
-            return redirect(_address("nouvelle", place, draft, "erreurs", revoir="1"))
-        return _summary_page(request, drafts, place, draft, now)
-    if "langue" in request.POST:
-        languages.choose(request, request.POST["langue"])
-        there, here = _address("relire", place, draft), place
-        return drafts.go(draft, there, otherwise=lambda: _summary_page(request, drafts, here, draft, now))
-    if (card := request.POST.get("modifier", "")) in CARDS:
-        there = _address("nouvelle", place, draft, card)
-        return drafts.go(draft, there, otherwise=lambda: _form_page(request, drafts, place, draft, now))
-    # Sent only to the lieu that the family has read: another may have come in its place since.
-    if request.POST.get("pour", "") != place.pour:
-        return _judge(request, drafts, place, draft, now)
-    return _send(request, drafts, place, draft, now)
+    try:
+        return _answer(request, drafts, step, now)
+    except Overtaken as late:  # the private link says what now, and whom to call
+        messages.warning(request, str(late))
+        return redirect("demandes:suivi", token=late.token)
+    except Gone:
+        done = drafts.kept()  # a correction that went through, pressed twice: its link is another since
+        if done and done.said == MOVED:
+            return redirect(done.sent)
+        raise
 
 
-def _summary_page(request: HttpRequest, drafts: Drafts, place: Place, draft: Draft, now: datetime) -> HttpResponse:
-    filled = _Filled(draft, place, now)
-    if filled.recue is None:
-        return _form_page(request, drafts, place, draft, now, again=True)
-    langue = place.corrects.langue if place.corrects else languages.current()
-    context = _context(place, draft) | {
-        "sections": sections_to_family(*intake.preview(filled.recue, place.found.commune, langue)),
-        "action": _address("relire", place, draft),
-        "scelle": drafts.seal(draft),
-    }
-    return render(request, "demandes/famille/recapitulatif.html", context)
+def _answer(request: HttpRequest, drafts: Drafts, step: str, now: datetime) -> HttpResponse:
+    if request.method == "POST" and step != LAST:
+        draft = drafts.resume()
+        if "corriger" in request.GET and not draft.about:
+            raise NoDraft(lost=True)  # it would become another demande
+        return _Post(request, drafts, draft, step, now).answer()
+    read = drafts.read()
+    if request.method == "POST" and read is not None:
+        return _Post(request, drafts, read, step, now).answer()
+    if read is not None and read.sent and step != FIRST:
+        return redirect(read.sent)
+    place = place_of(request, read, now)
+    if step == FIRST and (place is None or not place.is_settled):
+        return choose(request, place, read, now)
+    if place is None or not place.is_settled or (read is None and step != FIRST):
+        return redirect(address(FIRST, place, read))
+    filled = _Filled(read, place, now)
+    if step == LAST and (wrong := filled.first_wrong()):
+        return redirect(address(wrong, place, read, "erreurs", revoir="1"))
+    return _page(request, drafts, filled, step, request.GET)
+
+
+class _Post:
+    """What was posted from a step: kept whatever it is, then led to the page that comes next."""
+
+    def __init__(self, request: HttpRequest, drafts: Drafts, draft: Draft, step: str, now: datetime):
+        self.request, self.drafts, self.draft, self.step, self.now = request, drafts, draft, step, now
+        self.data = request.POST
+
+    def answer(self) -> HttpResponse:
+        anchor = "" if self.step == LAST else self._keep()
+        place = place_of(self.request, self.draft, self.now)
+        if place is None or not place.is_settled:  # no longer there, or another commune: nothing typed is lost
+            there = address(FIRST, place, self.draft)
+            return self.drafts.go(self.draft, there, otherwise=lambda: _without_place(self.request))
+        if "langue" in self.data:
+            languages.choose(self.request, self.data["langue"])
+            return self._go(place, self.step)
+        if "changer" in self.data:
+            here = place
+            there = address(FIRST, place._replace(lieu=None) if self.data["changer"] == "lieu" else None, self.draft)
+            return self.drafts.go(self.draft, there, otherwise=lambda: self._page(here, self.step, {}))
+        if (wanted := self.data.get("aller", "")) in FILLED:
+            return self._go(place, wanted)
+        if anchor:
+            return self._go(place, self.step, anchor)
+        # Sent only to the lieu that the family has read: another may have come in its place since.
+        if self.step == LAST and self.data.get("pour", "") == place.pour:
+            return self._send(place)
+        return self._judge(place)
+
+    def _keep(self) -> str:
+        """Keep what the step's page has; where to look on it when one of its own buttons was pressed."""
+        data, typed = self.data, self.draft.typed
+        if self.step == FIRST:
+            names = [name for name in {*data, *typed} if Enfants.names(CHILDREN).fullmatch(name)]
+        else:
+            names = BesoinForm.names() if self.step == "besoin" else list(VousForm.base_fields)
+        for name in names:
+            typed.pop(name, None)
+        own = {name: data.getlist(name) for name in names if name in data}
+        anchor = ""
+        if self.step == FIRST:
+            anchor = Enfants.change(own, CHILDREN, data)
+        elif self.step == "besoin":
+            anchor = BesoinForm.change(own, data)
+        self.draft.type(own)
+        return anchor
+
+    def _page(self, place: Place, step: str, asked: Mapping[str, str]) -> HttpResponse:
+        return _page(self.request, self.drafts, _Filled(self.draft, place, self.now), step, asked)
+
+    def _go(self, place: Place, step: str, anchor: str = "", **more: str) -> HttpResponse:
+        there = address(step, place, self.draft, anchor, **more)
+        return self.drafts.go(self.draft, there, otherwise=lambda: self._page(place, step, more))
+
+    def _judge(self, place: Place) -> HttpResponse:
+        """The next step where this one and those before are right, else the first that is not. Once the summary was
+        reached, what was changed leads back to it.
+        """
+        names, seen = list(STEPS), SEEN in self.draft.typed or self.step == LAST
+        rank = names.index(self.step) + 1
+        if wrong := _Filled(self.draft, place, self.now).first_wrong(None if seen else names[:rank]):
+            if wrong != self.step and not self.draft.typed.keys() & _Filled.names(wrong):
+                self.draft.said = gettext(
+                    "Cette page est restée ouverte trop longtemps : remplissez aussi cette étape."
+                )
+            return self._go(place, wrong, "erreurs", **AGAIN)
+        there = LAST if seen else names[rank]
+        if there == LAST:
+            self.draft.typed[SEEN] = ["1"]
+        return self._go(place, there)
+
+    def _send(self, place: Place) -> HttpResponse:
+        filled = _Filled(self.draft, place, self.now)
+        if filled.first_wrong() or filled.recue is None:
+            return self._judge(place)
+        if filled.vous.cleaned_data["site_web"]:
+            # A program filled the hidden field: it gets the page of a person, and nothing is kept (DEM-6).
+            return self.drafts.finish(self.draft, reverse("demandes:envoyee", args=[PROGRAM]))
+        if not place.corrects:
+            if not sending.is_verified(self.request, self.draft.nonce):
+                anchor, more = sending.asks(self.request)
+                return self._go(place, LAST, anchor, **more)
+            if held := brakes.hold(self.request, "demande", filled.recue.courriel, **BRAKES):
+                return held
+        try:
+            if place.corrects:
+                try:
+                    done = intake.correct(place.corrects, filled.recue, now=self.now, places=filled.places)
+                except WrongState as late:
+                    raise Overtaken(self.draft.about) from late
+                token = queries.link_of(done)
+                there = f"{reverse('demandes:suivi', args=[token])}?brouillon={self.draft.key}"
+                return self.drafts.finish(self.draft, there, said=CORRECTED if token == self.draft.about else MOVED)
+            demande = intake.receive(
+                filled.recue,
+                lieu=place.lieu,
+                nonce=self.draft.once or self.draft.nonce,
+                now=self.now,
+                places=filled.places,
+                langue=languages.current(),
+            )
+        except Refused:  # changed in between: the page says what now
+            return redirect(address(LAST, place, self.draft))
+        there = reverse("demandes:envoyee", args=[queries.link_of(demande)])
+        return self.drafts.finish(self.draft, there, facts=filled.facts, day=paris_date(self.now).isoformat())
 
 
 # DEM-6.b: a maison de quartier may help twenty families in an hour; a program is stopped within a minute.
 BRAKES: dict[str, brakes.Limits] = {"network": [(20, HOUR), (100, DAY)], "address": [(10, DAY)]}
 
 
-def _send(request: HttpRequest, drafts: Drafts, place: Place, draft: Draft, now: datetime) -> HttpResponse:
-    filled = _Filled(draft, place, now)
-    if filled.recue is None or filled.faults:
-        return _judge(request, drafts, place, draft, now)
-    if filled.form.cleaned_data["site_web"]:
-        # A program filled the hidden field: it gets the page of a person, and nothing is kept (DEM-6).
-        return drafts.finish(draft, reverse("demandes:envoyee", args=[PROGRAM]))
-    if not place.corrects and (held := brakes.hold(request, "demande", filled.recue.courriel, **BRAKES)):
-        return held
-    try:
-        if place.corrects:
-            intake.correct(place.corrects, filled.recue, now=now, places=filled.places)
-            there = reverse("demandes:suivi", args=[draft.about]) + f"?{urlencode({'brouillon': draft.key})}"
-            return drafts.finish(draft, there, said=CORRECTED)
-        demande = intake.receive(
-            filled.recue, lieu=place.lieu, nonce=draft.nonce, now=now, places=filled.places, langue=languages.current()
+class _Filled:
+    """The steps of a draft, each read once; whole, they are held against every rule of the service too."""
+
+    def __init__(self, draft: Draft | None, place: Place, now: datetime):
+        self.draft, self.place, self.now = draft, place, now
+        self.places = Places.at(place.found, place.lieux)
+
+    @staticmethod
+    def names(step: str) -> set[str]:
+        """Of the fields that a step's page always sends."""
+        return {FIRST: {f"{CHILDREN}-TOTAL_FORMS"}, "besoin": {"a_partir_du"}, "vous": {"nom"}}[step]
+
+    def _data(self, step: str) -> Any:
+        return self.draft.data if self.draft and self.names(step) & self.draft.typed.keys() else None
+
+    @cached_property
+    def enfants(self) -> EnfantsFormSet:
+        return Enfants(self._data(FIRST), prefix=CHILDREN, form_kwargs={"now": self.now})
+
+    @cached_property
+    def besoin(self) -> BesoinForm:
+        return BesoinForm(self._data("besoin"), now=self.now)
+
+    @cached_property
+    def vous(self) -> VousForm:
+        return VousForm(self._data("vous"), now=self.now)
+
+    def parts(self, step: str) -> list[Any]:
+        """The forms of a step's page, in its order."""
+        if step == "besoin":
+            return [self.besoin, *self.besoin.shown]
+        return [self.enfants] if step == FIRST else [self.vous]
+
+    def is_right(self, step: str) -> bool:
+        return all(part.is_bound and part.is_valid() for part in self.parts(step))
+
+    def first_wrong(self, steps: list[str] | None = None) -> str | None:
+        """The first of `steps`, or of all, that is not right."""
+        wanted = steps or FILLED
+        wrong = next((step for step in FILLED if step in wanted and not self.is_right(step)), None)
+        return wrong or next((step for step in self.refused if step in wanted), None)
+
+    @cached_property
+    def recue(self) -> Recue | None:
+        """What would be sent, where every step is right."""
+        if not all(self.is_right(step) for step in FILLED):
+            return None
+        besoin, vous = self.besoin.cleaned_data, self.vous.cleaned_data
+        said = {name: vous[name] for name in champs(Recue) if name in vous} | {
+            "allocataire": {"oui": True, "non": False}.get(vous["allocataire"]),
+            "enfants": self.enfants.enfants(),
+            "besoin": {
+                "a_partir_du": str(besoin["a_partir_du"]),
+                "regularite": besoin["regularite"],
+                "horaires": self.besoin.horaires(),
+                "atypiques": besoin["atypiques"],
+            },
+        }
+        return Recue(
+            reference="",
+            deposee_le=self.now,
+            modifiee_le=None,
+            commune=self.place.found.commune.pk,
+            lieu=self.place.lieu.code if self.place.lieu else "",
+            modes=besoin["modes"],
+            **said,
         )
-    except Refused:  # changed in between: the page says what now
-        return redirect(_address("relire", place, draft))
-    return drafts.finish(draft, reverse("demandes:envoyee", args=[queries.link_token(demande.uuid)]))
+
+    @property
+    def facts(self) -> list[str]:
+        """DEM-7.a: what two demandes are the same by: commune, child, and address or telephone."""
+        assert self.recue is not None
+        contacts = [one for one in (self.recue.courriel.lower(), self.recue.telephone) if one]
+        days = sorted(self.recue.children_days())
+        return [f"{self.recue.commune}|{day}|{contact}" for day in days for contact in contacts]
+
+    @cached_property
+    def refused(self) -> list[str]:
+        """The steps where the service would refuse what is sent; said there, before the family reads it all again."""
+        if self.recue is None:
+            return []
+        found = []
+        for name, motif in checking.check(self.recue, self.now, self.places).faults.items():
+            step = "vous" if name in self.vous.fields else "besoin" if name in self.besoin.fields else FIRST
+            if step == FIRST:
+                self.enfants.non_form_errors().append(sentence(motif))
+            else:
+                self.parts(step)[0].add_error(name, sentence(motif))
+            found.append(step)
+        return [step for step in FILLED if step in found]
+
+    def errors(self, step: str) -> Iterator[Any]:
+        """What says what is wrong on a step's page."""
+        if step == FIRST:
+            yield from (*self.enfants.errors, self.enfants.non_form_errors())
+        else:
+            yield from (part.errors for part in self.parts(step))
 
 
-def _recue(form: DemandeForm, enfants: Any, place: Place, now: datetime) -> Recue:
-    v = form.cleaned_data
-    said = {name: v[name] for name in champs(Recue) if name in v} | {
-        "allocataire": {"oui": True, "non": False}.get(v["allocataire"]),
-        "enfants": enfants.enfants(),
-        "besoin": {
-            "a_partir_du": str(v["a_partir_du"]),
-            "regularite": v["regularite"],
-            "horaires": form.horaires(),
-            "atypiques": v["atypiques"],
-        },
+def _page(request: HttpRequest, drafts: Drafts, filled: _Filled, step: str, asked: Mapping[str, str]) -> HttpResponse:
+    """The page of a step with what was typed; what is wrong is said only once the family has asked to go on."""
+    names, place, draft = list(STEPS), filled.place, filled.draft
+    if step == LAST and filled.recue is None:
+        step, asked = filled.first_wrong() or FIRST, AGAIN
+    rank = names.index(step)
+    fautes: list[Fault] = []
+    if step != LAST and filled.parts(step)[0].is_bound:
+        if "revoir" in asked:
+            filled.first_wrong()
+            fautes = faults_of(*filled.parts(step))
+        else:
+            for errors in filled.errors(step):
+                errors.clear()
+    context = place.context(draft) | {
+        "etapes": [gettext(name) for name in STEPS.values()],
+        "etape": rank + 1,
+        "avant": names[rank - 1] if rank else "",
+        "relu": bool(draft and SEEN in draft.typed),
+        "fautes": fautes,
+        "dit": draft.said if draft else "",
+        "action": address(step, place, draft),
+        "scelle": drafts.seal(draft) if draft else "",
     }
-    return Recue(
-        reference="",
-        deposee_le=now,
-        modifiee_le=None,
-        commune=place.found.commune.pk,
-        lieu=place.lieu.code if place.lieu else "",
-        modes=v["modes"],
-        **said,
-    )
+    if step == LAST and filled.recue is not None:
+        langue = place.corrects.langue if place.corrects else languages.current()
+        context["sections"] = sections_to_family(*intake.preview(filled.recue, place.found.commune, langue))
+        if not place.corrects:
+            # Only what this very browser has sent: to anybody else it would tell that somebody asked.
+            context |= sending.context(asked) | {"deja": drafts.noted(filled.facts)}
+    else:
+        context |= {"form": filled.parts(step)[0], "enfants": filled.enfants}
+    status = 422 if request.method == "POST" and fautes else 200
+    return render(request, f"demandes/famille/{step}.html", context, status=status)
 
 
-@for_families
-@never_cache
-@login_not_required
-@require_safe
-def envoyee(request: HttpRequest, token: str) -> HttpResponse:
-    """Said once it is done: the reference, who answers, what comes next."""
-    if token == PROGRAM:
-        return render(request, "demandes/famille/envoyee.html", {"reference": "—"})
-    now = clock.now()
-    demande = queries.demande_by_token(token, now)
-    return render(
-        request,
-        "demandes/famille/envoyee.html",
-        {
-            "demande": demande,
-            "reference": demande.reference,
-            "lieu": demande.lieu,
-            "token": token,
-            "courriel": demande.dossier.open(paris_date(now)).courriel,
-            "prevenue": queries.is_acknowledged(demande),
-        },
-    )
+def _without_place(request: HttpRequest) -> HttpResponse:
+    """Nobody answers for this commune any more, and the draft cannot be kept: the browser's page still has it."""
+    return render(request, "erreurs/brouillon.html", {"perdu": False}, status=503)
 
 
-@for_families
-@never_cache
-@login_not_required
-@require_http_methods(["GET", "HEAD", "POST"])
-def suivi(request: HttpRequest, token: str) -> HttpResponse:
-    """The private link. Opening it changes nothing; correcting and withdrawing are POSTs with typed words (DEM-4)."""
-    now = clock.now()
-    demande, drafts = queries.demande_by_token(token, now), Drafts(request, now)
-    contenu = demande.dossier.open(paris_date(now))
-    languages.speak(request, demande.langue)
-    if request.method == "POST" and "corriger" in request.POST:
-        return _begin_correction(request, drafts, as_typed(demande, contenu), token, now)
-    if request.method == "POST" and "langue" in request.POST:
-        languages.choose(request, request.POST["langue"])
-        draft = Draft(typed={"courriel": request.POST.getlist("courriel")[:1]})
-        there = f"{request.path}?{urlencode({'brouillon': draft.key})}"
-        form = _withdrawal(contenu, None, typed=draft.data)
-        return drafts.go(draft, there, otherwise=lambda: _link_page(request, demande, contenu, form))
-    if request.method == "POST":
-        form = _withdrawal(contenu, request.POST)
-        if form.is_valid():
-            confirmed = destruction.withdraw_and_confirm(demande, now=now)
-            done = _("Demande %(reference)s.") % {"reference": demande.reference}
-            messages.info(request, f"{done} {_said_after(confirmed)}")
-            return redirect("demandes:retiree")
-        draft = Draft(typed={"courriel": request.POST.getlist("courriel")[:1], "revoir": ["1"]})
-        there = f"{request.path}?{urlencode({'brouillon': draft.key})}#erreurs"
-        return drafts.go(draft, there, otherwise=lambda: _link_page(request, demande, contenu, form))
-    kept = drafts.resume()  # the link opens whatever became of what was typed on it
-    form = _withdrawal(contenu, kept.data if "revoir" in kept.typed else None, typed=kept.data)
-    return _link_page(request, demande, contenu, form, said=kept.said)
-
-
-def _begin_correction(
+def begin_correction(
     request: HttpRequest, drafts: Drafts, typed: dict[str, list[str]] | None, token: str, now: datetime
 ) -> HttpResponse:
-    """DEM-4.c: the form with what the demande says, until the lieu has picked it up."""
+    """DEM-4.c: the summary of what the demande says, each part of which can be changed, until it is picked up."""
     if typed is None:
         return redirect(request.path)
     draft = Draft(about=token)
-    draft.type(typed)
-    place = _place(request, draft, now)
+    draft.type(typed | {SEEN: ["1"]})
+    place = place_of(request, draft, now)
     assert place is not None
-    there = _address("nouvelle", place, draft)
-    return drafts.go(draft, there, otherwise=lambda: _form_page(request, drafts, place, draft, now))
-
-
-def _withdrawal(contenu: Contenu, data: Any, *, typed: Any = None) -> RetraitForm:
-    shown = {"courriel": (typed or {}).get("courriel", "")}
-    return RetraitForm(data, initial=shown, attendu=contenu.courriel or contenu.telephone)
-
-
-def _link_page(
-    request: HttpRequest, demande: Demande, contenu: Contenu, form: RetraitForm, *, said: str = ""
-) -> HttpResponse:
-    context = {
-        "dit": said,
-        "corrigeable": demande.state in NOT_PICKED_UP and as_typed(demande, contenu) is not None,
-        "demande": demande,
-        "sections": sections_to_family(demande, contenu),
-        "form": form,
-        "etape": _etape(demande),
-        "retirable": DEMANDE.may(demande, "withdraw"),
-        "action": request.path,
-    }
-    refused = request.method == "POST" and form.errors
-    return render(request, "demandes/famille/suivi.html", context, status=422 if refused else 200)
-
-
-def _said_after(confirmed: bool) -> str:
-    if confirmed:
-        return _("Un courriel vous le confirme.")
-    return _("Aucun courriel ne vous le confirmera : notez cette référence.")
-
-
-def _etape(demande: Demande) -> str:
-    """Where the demande stands, in the family's words: what the portal knows, no more."""
-    if demande.state == Etat.A_ORIENTER:
-        return _("Votre demande n’est pas encore confiée à un lieu d’information : la Caf en choisit un.")
-    if demande.state == Etat.TRANSMISE:
-        return _("Votre demande est transmise au lieu d’information, qui ne l’a pas encore récupérée.")
-    if demande.state == Etat.RECUPEREE:
-        return _("Le lieu d’information a récupéré votre demande le %(jour)s.") % {"jour": _picked_up(demande)}
-    return _("Le lieu d’information a indiqué qu’il a traité votre demande.")
-
-
-def _picked_up(demande: Demande) -> str:
-    at = queries.open_attribution(demande).picked_up_at
-    return date_longue(paris_date(at)) if at else ""
-
-
-@for_families
-@never_cache
-@login_not_required
-@require_safe
-def retiree(request: HttpRequest) -> HttpResponse:
-    """Said once a demande is withdrawn: nothing of it is left to show."""
-    return render(request, "demandes/famille/retiree.html")
+    there = address(LAST, place, draft)
+    return drafts.go(draft, there, otherwise=lambda: _page(request, drafts, _Filled(draft, place, now), LAST, {}))

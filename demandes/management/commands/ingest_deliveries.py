@@ -13,6 +13,8 @@ from demandes.services.delivery_files import shown_name
 from demandes.workflow import EtatLivraison
 from extranet.core import clock
 
+BAR = 30  # characters
+
 
 class Command(BaseCommand):
     help = (
@@ -68,7 +70,11 @@ class Command(BaseCommand):
 
     def _progress(self, livraison: Livraison) -> None:
         if self.stdout.isatty():
-            self.stdout.write(f"\r{livraison.nom}: {livraison.lues}", ending="")
+            done, whole = livraison.checkpoint, livraison.enregistrements or livraison.checkpoint
+            bar = "#" * (BAR * done // max(whole, 1))
+            ending = "\n" if done == whole else ""
+            self.stdout.write(f"\r{livraison.nom}: [{bar:<{BAR}}] {done}/{whole}", ending=ending)
+            self.stdout.flush()
 
 
 def _open(path: Path) -> BinaryIO:

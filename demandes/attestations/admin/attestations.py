@@ -4,18 +4,16 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Count, QuerySet
-from django.http import FileResponse, Http404, HttpRequest
-from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
+from django.http import HttpRequest
 
 from demandes import rights
+from demandes.attestations import queries
+from demandes.attestations.admin.papers import PaperAdmin
 from demandes.attestations.models import Attestation, LigneAttestation
-from demandes.attestations.workflow import EtatAttestation
 from extranet.core import clock
 from extranet.core.dates import paris_date
-from extranet.core.documents import store
 from extranet.core.words import date_courte
-from extranet.territory.scoping import CafScopedAdmin, CafScopedInline
+from extranet.territory.scoping import CafScopedInline
 
 
 class LigneInline(CafScopedInline):
@@ -28,7 +26,9 @@ class LigneInline(CafScopedInline):
 
     @admin.display(description="pourquoi")
     def comment(self, ligne: LigneAttestation) -> str:
-        return "retirée par la famille" if ligne.retiree else "fin des six mois"
+        if ligne.fin_convention:
+            return "fin de la convention"
+        return "retirée par la famille" if ligne.retiree else "fin de la conservation"
 
 
 class EcheanceFilter(admin.SimpleListFilter):
@@ -43,15 +43,16 @@ class EcheanceFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Attestation]) -> QuerySet[Attestation]:
         if self.value() != "retard":
             return queryset
-        return queryset.filter(state=EtatAttestation.OUVERTE, due_on__lt=clock.today())
+        return queryset.filter(pk__in=queries.overdue(clock.now()).values("pk"))
 
 
 @admin.register(Attestation)
-class AttestationAdmin(CafScopedAdmin):
+class AttestationAdmin(PaperAdmin):
     """Who has attested, who owes it."""
 
     caf_path = "lieu__caf"
     rights = rights
+    paper = "Attestation signée"
     journal_words = {"attestation.ouverte": "Attestation demandée au lieu", "attestation.signee": "Signée"}
     inlines = [LigneInline]
     list_display = ["lieu", "state", "nombre", "ouverte", "due_on", "signee", "signataire"]
@@ -59,10 +60,25 @@ class AttestationAdmin(CafScopedAdmin):
     search_fields = ["lieu__nom", "lignes__reference"]
     search_help_text = "Lieu ou référence d’une demande"
     ordering = ["due_on"]
-    fields = ["lieu", "state", "opened_at", "due_on", "signed_at", "signataire", "qualite", "visa_archives", "document"]
+    fields = [
+        "lieu",
+        "convention",
+        "state",
+        "opened_at",
+        "due_on",
+        "signed_at",
+        "signataire",
+        "qualite",
+        "visa_archives",
+        "document",
+    ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Attestation]:
         return super().get_queryset(request).annotate(lines=Count("lignes"))
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """The convention is shown where it has ended."""
+        return [name for name in self.fields if name != "convention" or (obj and obj.convention_id)]
 
     @admin.display(description="ouverte le", ordering="opened_at")
     def ouverte(self, attestation: Attestation) -> str:
@@ -76,27 +92,5 @@ class AttestationAdmin(CafScopedAdmin):
     def nombre(self, attestation: Any) -> int:
         return int(attestation.lines)
 
-    @admin.display(description="document")
-    def document(self, attestation: Attestation) -> str:
-        if not attestation.pdf_id:
-            return "—"
-        url = reverse("admin:attestations_attestation_pdf", args=[attestation.pk])
-        return format_html('<a href="{}">Attestation signée (PDF)</a>', url)
-
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.pdf_view)
-        return [path("<path:object_id>/pdf/", view, name="attestations_attestation_pdf"), *super().get_urls()]
-
-    def pdf_view(self, request: HttpRequest, object_id: str) -> FileResponse:
-        """The sealed PDF, to agents of the lieu's Caf."""
-        attestation = self.visible_or_404(request, object_id)
-        if not attestation.pdf_id:
-            raise Http404
-        response = FileResponse(
-            store.open_file(attestation.pdf),
-            as_attachment=True,
-            filename="attestation.pdf",
-            content_type="application/pdf",
-        )
-        response["Content-Security-Policy"] = "sandbox"
-        return response
+    def file_name(self, attestation: Attestation) -> str:
+        return "attestation.pdf"

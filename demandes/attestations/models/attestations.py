@@ -1,6 +1,7 @@
 """The lieux' statements that their copies are gone: proof, kept as it was signed (CNS-3, CNS-4)."""
 
 import uuid
+from datetime import datetime
 
 from django.conf import settings
 from django.db import models
@@ -9,6 +10,8 @@ from django.db.models import Q
 from demandes.attestations.workflow import ATTESTATION, EtatAttestation
 from demandes.models import Attribution
 from extranet.core.words import date_courte
+from extranet.territory.limits import until
+from extranet.territory.zones import day_at
 
 
 class Attestation(models.Model):
@@ -21,6 +24,7 @@ class Attestation(models.Model):
             "id",
             "uuid",
             "lieu",
+            "convention",
             "state",
             "opened_at",
             "due_on",
@@ -38,6 +42,10 @@ class Attestation(models.Model):
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     lieu = models.ForeignKey("conventions.Lieu", models.PROTECT, related_name="+")
+    # CON-6.g: the convention whose end it is the final one of.
+    convention = models.OneToOneField(
+        "conventions.Convention", models.PROTECT, related_name="+", null=True, verbose_name="finale, de la convention"
+    )
     state = models.CharField(
         "état", max_length=20, choices=EtatAttestation, default=ATTESTATION.initial, editable=False
     )
@@ -74,6 +82,15 @@ class Attestation(models.Model):
         """The Caf under which the journal files what concerns this row."""
         return self.lieu.caf_id
 
+    @property
+    def jusque(self) -> str:
+        """The last day to sign it in words, overseas with both times (NOT-4.i)."""
+        return until(self.due_on, self.lieu.caf_id)
+
+    def is_late(self, now: datetime) -> bool:
+        """Not signed, and its month is over, in Paris and at its lieu (NOT-4.i)."""
+        return self.state == EtatAttestation.OUVERTE and self.due_on < day_at(now, self.lieu.caf_id)
+
 
 class LigneAttestation(models.Model):
     """One demande of an attestation, as its lieu had it: references and dates, nothing of the family (CNS-3)."""
@@ -90,6 +107,7 @@ class LigneAttestation(models.Model):
             "picked_up_on",
             "destroyed_on",
             "retiree",
+            "fin_convention",
         )
 
     attestation = models.ForeignKey(Attestation, models.PROTECT, related_name="lignes")
@@ -101,6 +119,8 @@ class LigneAttestation(models.Model):
     picked_up_by = models.CharField("récupérée par", max_length=200, blank=True)
     destroyed_on = models.DateField("détruite le")
     retiree = models.BooleanField("retirée par la famille", default=False)
+    # CON-6.g: not destroyed by the portal, but at the lieu no more since the end of its convention.
+    fin_convention = models.BooleanField("fin de la convention", default=False)
 
     class Meta:
         verbose_name = "ligne d’attestation"

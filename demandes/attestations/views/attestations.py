@@ -7,47 +7,39 @@ from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
-from demandes.attestations import queries, services
+from demandes.attestations import queries
 from demandes.attestations.forms import AttestationForm
+from demandes.attestations.services import copies
 from demandes.attestations.workflow import ATTESTATION
-from demandes.views.lieu import require_person
 from extranet.core import clock
-from extranet.core.accounts.confirmation import answered
-from extranet.core.accounts.person import person
-from extranet.core.documents import store
+from extranet.core.accounts.confirmation import answered, other_ways, use_confirmation
+from extranet.core.accounts.person import person_of_a_lieu
+from extranet.core.web.files import attachment
 from habilitations import queries as habilitations
-
-
-def to_sign(request: HttpRequest) -> dict[str, object]:
-    """How many attestations wait for this person's signature: counted only where a page says it."""
-    return {"attestations_a_signer": lambda: queries.to_sign(person(request), clock.now())}
 
 
 @require_GET
 def liste(request: HttpRequest) -> HttpResponse:
-    """Attestations to sign, then signed."""
-    user = require_person(request)
-    return render(
-        request,
-        "attestations/liste.html",
-        {
-            "attestations": queries.attestations_of(user, clock.now()).order_by("state", "due_on"),
-            "today": clock.today(),
-        },
-    )
+    """Attestations to sign, then signed; and the yearly statements."""
+    user = person_of_a_lieu(request)
+    now = clock.now()
+    rows = [(one, one.is_late(now)) for one in queries.attestations_of(user, now).order_by("state", "due_on")]
+    context = {"attestations": rows, "bilans": queries.bilans_of(user, now), "today": clock.today()}
+    return render(request, "attestations/liste.html", context)
 
 
 @require_http_methods(["GET", "POST"])
 def attestation(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Read the list, tick the four kinds of copies, give one's password again, sign."""
-    user = require_person(request)
+    """Read the list, tick the four kinds of copies, give one's password or second factor again, sign."""
+    user = person_of_a_lieu(request)
     found = get_object_or_404(queries.attestations_of(user, clock.now()), uuid=uuid)
     form = AttestationForm(request.POST or None, request=request)
     status = 200
     if request.method == "POST":
         ATTESTATION.require(found, "sign")
         if form.is_valid():
-            services.sign(uuid, copies=form.copies, visa=form.cleaned_data["visa_archives"], by=user, now=clock.now())
+            copies.sign(uuid, copies=form.copies, visa=form.cleaned_data["visa_archives"], by=user, now=clock.now())
+            use_confirmation(request)
             messages.success(request, "L’attestation est signée. La Caf peut la consulter.")
             return redirect("attestations:attestation", uuid=uuid)
         status = 422
@@ -58,9 +50,10 @@ def attestation(request: HttpRequest, uuid: UUID) -> HttpResponse:
             "attestation": found,
             "lignes": found.lignes.all(),
             "form": form,
+            "autres_facons": [] if form.confirmed else other_ways(request),
             "signable": ATTESTATION.may(found, "sign"),
             "qualite": habilitations.qualite_of(user, found.lieu, clock.now()),
-            "today": clock.today(),
+            "en_retard": found.is_late(clock.now()),
         },
         status=status,
     )
@@ -70,11 +63,7 @@ def attestation(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @require_GET
 def attestation_pdf(request: HttpRequest, uuid: UUID) -> FileResponse:
     """The sealed PDF, to the lieu's persons."""
-    user = require_person(request)
+    user = person_of_a_lieu(request)
     found = get_object_or_404(queries.attestations_of(user, clock.now()), uuid=uuid, state="signee")
     assert found.pdf is not None  # kept with the signature
-    response = FileResponse(
-        store.open_file(found.pdf), as_attachment=True, filename="attestation.pdf", content_type="application/pdf"
-    )
-    response["Content-Security-Policy"] = "sandbox"
-    return response
+    return attachment(found.pdf, "attestation.pdf")

@@ -1,131 +1,19 @@
-"""Families' requests: what survives (Demande) apart from what is destroyed (Dossier), and the proof around them."""
+"""What survives of a family's request: the demande, at which lieux it was, in which batches."""
 
-import json
 import uuid
-from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 
-from demandes.contenu import Contenu, champs, texte
+from demandes.contenu import Contenu
+from demandes.models.livraisons import Livraison
 from demandes.rules import Delay
-from demandes.workflow import ALIVE, AT_A_LIEU, DEMANDE, LEFT, LIVRAISON, Etat, EtatLivraison, Fin, Motif
+from demandes.workflow import ALIVE, AT_A_LIEU, DEMANDE, LEFT, Etat, Fin, Issue, Motif
 from extranet.core import languages
-from extranet.core.journal.models import sealed
-from extranet.core.vault import sealing
-
-
-class Livraison(models.Model):
-    """One delivery file of monenfant.fr (ING-1). Its bytes go 24 hours after success, 15 days after refusal (ING-5)."""
-
-    class Donnees:
-        famille = ("fichier",)
-        professionnel = ("received_by",)
-        neutre = (
-            "id",
-            "uuid",
-            "nom",
-            "sha256",
-            "origine",
-            "state",
-            "received_at",
-            "finished_at",
-            "motif",
-            "lues",
-            "creees",
-            "mises_a_jour",
-            "inchangees",
-            "ecartees",
-            "checkpoint",
-            "rung_at",
-            "lease_until",
-        )
-
-    class Origine(models.TextChoices):
-        DOSSIER = "dossier", "dossier d’arrivée"
-        DEPOT = "depot", "déposée par la Cnaf"
-        API = "api", "envoyée par l’API"
-        COMMANDE = "commande", "donnée en ligne de commande"
-
-    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    nom = models.CharField("nom du fichier", max_length=255)
-    # None for what came into the inbox and could not be read.
-    sha256 = models.CharField("empreinte SHA-256", max_length=64, unique=True, null=True)
-    origine = models.CharField("origine", max_length=20, choices=Origine)
-    state = models.CharField("état", max_length=20, choices=EtatLivraison, default=LIVRAISON.initial, editable=False)
-    received_at = models.DateTimeField("reçue le")
-    received_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True, verbose_name="déposée par"
-    )
-    finished_at = models.DateTimeField("terminée le", null=True)
-    motif = models.CharField("motif du refus", max_length=300, blank=True)
-    lues = models.PositiveIntegerField("enregistrements lus", default=0)
-    creees = models.PositiveIntegerField("demandes créées", default=0)
-    mises_a_jour = models.PositiveIntegerField("demandes mises à jour", default=0)
-    inchangees = models.PositiveIntegerField("demandes inchangées", default=0)
-    ecartees = models.PositiveIntegerField("enregistrements écartés", default=0)
-    checkpoint = models.PositiveIntegerField("enregistrements appliqués", default=0)
-    # The last bell rung for it, and until when a worker is at it: both lapse, so that another is found after a kill.
-    rung_at = models.DateTimeField(null=True)
-    lease_until = models.DateTimeField(null=True)
-    # Where its bytes are, below DATA_DIR/livraisons; empty once they are destroyed.
-    fichier = models.CharField(max_length=300, blank=True)
-    # False on the row that `register` answers for bytes received before.
-    is_new = True
-
-    class Meta:
-        verbose_name = "livraison"
-        constraints = [
-            # ING-4
-            models.CheckConstraint(
-                condition=Q(lues=F("creees") + F("mises_a_jour") + F("inchangees") + F("ecartees")),
-                name="counts_balance",
-            ),
-            models.UniqueConstraint(fields=["fichier"], condition=~Q(fichier=""), name="one_livraison_a_file"),
-        ]
-
-    def __str__(self) -> str:
-        return self.nom
-
-    @property
-    def summary(self) -> dict[str, int]:
-        """The counts, by the names that scripts rely on."""
-        return {
-            "read": self.lues,
-            "created": self.creees,
-            "updated": self.mises_a_jour,
-            "unchanged": self.inchangees,
-            "set-aside": self.ecartees,
-        }
-
-
-class Rejet(models.Model):
-    """A record set aside, or accepted with a remark: line, reference, reason. Nothing personal (ING-3)."""
-
-    class Issue(models.TextChoices):
-        ECARTEE = "ecartee", "écartée"
-        REMARQUE = "remarque", "acceptée avec remarque"
-
-    class Donnees:
-        famille = ()
-        professionnel = ()
-        neutre = ("id", "livraison", "ligne", "reference", "issue", "motifs")
-
-    livraison = models.ForeignKey(Livraison, models.CASCADE, related_name="rejets")
-    ligne = models.PositiveIntegerField("ligne")
-    reference = models.CharField("référence", max_length=64, blank=True)
-    issue = models.CharField("issue", max_length=20, choices=Issue)
-    # [[code, {name: value}]]: their sentences are in documents.motifs.
-    motifs = models.JSONField("motifs")
-
-    class Meta:
-        verbose_name = "enregistrement à signaler"
-        verbose_name_plural = "enregistrements à signaler"
-
-    def __str__(self) -> str:
-        return f"{self.ligne} {self.motifs[0][0]}"
+from extranet.territory.limits import until
+from extranet.territory.zones import day_at
 
 
 class Transmission(models.Model):
@@ -180,6 +68,7 @@ class Demande(models.Model):
             "livraison",
             "lieu_voulu",
             "nonce",
+            "rang_lien",
             "langue",
             "deposee_le",
             "modifiee_le",
@@ -209,6 +98,8 @@ class Demande(models.Model):
     lieu_voulu = models.ForeignKey("conventions.Lieu", models.PROTECT, related_name="+", db_index=False, null=True)
     # One sending of the form, so that a double click makes one demande (DEM-6).
     nonce = models.CharField(max_length=40, null=True, editable=False)
+    # How often its private link was replaced: the address that had the former one was corrected (DEM-4.c).
+    rang_lien = models.PositiveSmallIntegerField("rang du lien", default=0, db_default=0, editable=False)
     # In which it was made, and its mails are (DEM-9.b).
     langue = models.CharField("langue", max_length=10, choices=languages.choices, default=languages.SOURCE)
     deposee_le = models.DateTimeField("déposée le")
@@ -252,11 +143,9 @@ class Demande(models.Model):
                 name="demandes_of_lieu",
             ),
             models.Index(fields=["pick_up_day"], condition=Q(state=Etat.TRANSMISE), name="demandes_to_pick_up"),
-            models.Index(fields=["caf", "state"], name="demandes_of_caf"),
+            # Counted by state, and by lieu for the choices of a list, without its rows.
+            models.Index(fields=["caf", "state", "lieu"], name="demandes_of_caf"),
             models.Index(fields=["caf", "id"], name="demandes_of_caf_in_order"),
-            # Agents' lists: the last received first, of one Caf or of all.
-            models.Index(fields=["caf", "received_at", "id"], name="demandes_of_caf_by_arrival"),
-            models.Index(fields=["received_at", "id"], name="demandes_by_arrival"),
             models.Index(fields=["last_day", "id"], condition=Q(state__in=sorted(ALIVE)), name="demandes_to_destroy"),
             models.Index(fields=["last_day"], condition=Q(state=Etat.PURGEE), name="demandes_destroyed"),
             models.Index(fields=["livraison"], condition=Q(state=Etat.A_ORIENTER), name="demandes_to_transmit"),
@@ -275,9 +164,17 @@ class Demande(models.Model):
         """NOT-3, NOT-4.g: the last day for its lieu to pick it up; None while the lieu has not been told."""
         return min(self.pick_up_day, self.last_day) if self.pick_up_day else None
 
-    def delay(self, today: date) -> Delay | None:
+    def delay(self, now: datetime) -> Delay | None:
         """Where its lieu stands in its fifteen days; None when nothing is to be picked up, or nobody was told yet."""
-        return Delay(self.pick_up_by, today) if self.state == Etat.TRANSMISE and self.pick_up_by else None
+        if self.state != Etat.TRANSMISE or self.pick_up_by is None:
+            return None
+        return Delay(self.pick_up_by, day_at(now, self.caf_id))
+
+    @property
+    def jusque(self) -> str:
+        """NOT-4.i: `pick_up_by` in words, overseas with both times."""
+        by = self.pick_up_by
+        return until(by, self.caf_id, at_paris=by == self.last_day) if by else ""
 
     @property
     def modes(self) -> list[str]:
@@ -306,6 +203,12 @@ class Attribution(models.Model):
             "fin",
             "motif",
             "attest_from",
+            "contacted_at",
+            "answered_at",
+            "issue",
+            "atypique",
+            "urgente",
+            "accessibilite",
         )
 
     demande = models.ForeignKey(Demande, models.PROTECT, related_name="attributions")
@@ -327,6 +230,15 @@ class Attribution(models.Model):
     fin = models.CharField("fin", max_length=20, choices=Fin, blank=True)
     # Why an agent took it from a lieu that had it in time.
     motif = models.CharField("motif", max_length=20, choices=Motif, blank=True)
+    # SUI-1: what its lieu did of it. Neutral, so that its figures outlive the dossier. With defaults of the database:
+    # a transmission inserts the columns that it knows (`bulk.insert_values`).
+    contacted_at = models.DateTimeField("famille jointe le", null=True)
+    answered_at = models.DateTimeField("réponse donnée le", null=True)
+    issue = models.CharField("issue", max_length=24, choices=Issue, blank=True, db_default="")
+    # Traits of a need that was not met (SUI-1.f), set with that outcome only.
+    atypique = models.BooleanField("horaires atypiques", default=False, db_default=False)
+    urgente = models.BooleanField("besoin urgent", default=False, db_default=False)
+    accessibilite = models.BooleanField("besoin d’accessibilité", default=False, db_default=False)
     # The day from which its lieu owes an attestation of it; empty again once that has its line (CNS-3).
     attest_from = models.DateField("à attester à partir du", null=True)
 
@@ -340,111 +252,25 @@ class Attribution(models.Model):
                 condition=Q(ended_at=None, fin="") | (Q(ended_at__isnull=False) & ~Q(fin="")),
                 name="an_end_says_which",
             ),
+            # SUI-1.d: an answer says which; SUI-1.f: only an unmet need has traits.
+            models.CheckConstraint(
+                condition=Q(answered_at=None, issue="") | (Q(answered_at__isnull=False) & ~Q(issue="")),
+                name="an_answer_says_which",
+            ),
+            models.CheckConstraint(
+                condition=Q(issue=Issue.SANS_SOLUTION) | Q(atypique=False, urgente=False, accessibilite=False),
+                name="traits_of_an_unmet_need",
+            ),
         ]
         indexes = [
+            # What a lieu received over a year (SUI-2).
+            models.Index(fields=["lieu", "transmitted_at"], name="attributions_of_lieu"),
             models.Index(fields=["lieu", "id"], condition=Q(fin__in=LEFT), name="attributions_left"),
             models.Index(fields=["lieu", "id"], condition=Q(attest_from__isnull=False), name="attributions_to_attest"),
+            models.Index(
+                fields=["lieu", "answered_at"], condition=Q(issue=Issue.SANS_SOLUTION), name="attributions_unmet"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.demande_id} {self.lieu}"
-
-
-class Dossier(models.Model):
-    """The family's personal data of one demande, sealed under the key of its last day (CNS-10).
-
-    Destroyed by deleting this row (CNS-1); what a copy of the database keeps of it dies with that key.
-    """
-
-    class Donnees:
-        famille = ("scelle",)
-        professionnel = ()
-        neutre = ("id", "demande", "jour")
-
-    demande = models.OneToOneField(Demande, models.CASCADE, related_name="dossier")
-    # The demande's last day when it was sealed; that day only comes nearer, and the dossier is sealed again with it.
-    jour = models.DateField("jour de la clé", db_index=True)
-    scelle = models.BinaryField("contenu scellé")
-
-    class Meta:
-        verbose_name = "dossier"
-
-    def __str__(self) -> str:
-        return f"dossier {self.demande_id}"
-
-    @staticmethod
-    def sealed(demande: uuid.UUID, contenu: Contenu, day: date) -> bytes:
-        """What `scelle` keeps of `contenu` until the end of `day`. Raises NoKey."""
-        return Dossier.sealer(day)(demande, texte(contenu))
-
-    @staticmethod
-    def sealer(day: date) -> Callable[[uuid.UUID, str], bytes]:
-        """`sealed` for the dossiers of one transaction, of which it takes demande and `contenu.texte`. Raises NoKey."""
-        seal = sealing.sealer(day)
-        return lambda demande, said: seal(said.encode(), f"dossier:{demande}")
-
-    @staticmethod
-    def opened(demande: uuid.UUID, day: date, scelle: bytes | memoryview, today: date) -> Contenu:
-        """What `sealed` was given. Gone by date once `day` is over; raises NoKey where its key is lost."""
-        said = json.loads(sealing.open(day, scelle, f"dossier:{demande}", today=today).decode())
-        return Contenu(**{name: said[name] for name in champs(Contenu).keys() & said.keys()})
-
-    def open(self, today: date) -> Contenu:
-        """What it says, as `opened`."""
-        return self.opened(self.demande.uuid, self.jour, self.scelle, today)
-
-
-@sealed(months=12)
-class Remise(models.Model):
-    """One access to a dossier, written before a byte leaves (ACC-2). Append-only, no family data, no key to it."""
-
-    class Mode(models.TextChoices):
-        LISTE = "liste", "nom vu dans la liste"
-        ECRAN = "ecran", "affichée"
-        PDF = "pdf", "PDF"
-        XML = "xml", "XML"
-        ZIP = "zip", "ZIP"
-        FLUX = "flux", "flux"
-
-    class Donnees:
-        famille = ()
-        professionnel = ("user_id", "adresse_reseau", "appareil")
-        neutre = ("id", "at", "demande_uuid", "reference", "lieu_id", "mode")
-
-    at = models.DateTimeField("date")
-    user_id = models.BigIntegerField("personne")
-    demande_uuid = models.UUIDField("demande", db_index=True)
-    reference = models.CharField("référence", max_length=64)
-    lieu_id = models.BigIntegerField("lieu")
-    mode = models.CharField("forme", max_length=10, choices=Mode)
-    adresse_reseau = models.GenericIPAddressField("adresse réseau", null=True)
-    appareil = models.CharField("appareil", max_length=200, blank=True)
-
-    class Meta:
-        verbose_name = "accès à un dossier"
-        verbose_name_plural = "accès aux dossiers"
-
-    def __str__(self) -> str:
-        return f"{self.reference} {self.mode}"
-
-
-class ClockMark(models.Model):
-    """What the purge knows of a machine's clock, a row for each start of it: a leap of its calendar shows (CNS-6.c)."""
-
-    class Donnees:
-        famille = ()
-        professionnel = ()
-        neutre = ("id", "boot", "started_at", "seen_at", "leapt_at")
-
-    boot = models.CharField("démarrage", max_length=40, unique=True)
-    # By the machine's calendar, less its uptime: it stays the same while nobody moves the calendar.
-    started_at = models.DateTimeField("démarrée le")
-    seen_at = models.DateTimeField("vue le")
-    leapt_at = models.DateTimeField("saut constaté le", null=True)
-
-    class Meta:
-        verbose_name = "repère d’horloge"
-        verbose_name_plural = "repères d’horloge"
-
-    def __str__(self) -> str:
-        return self.boot

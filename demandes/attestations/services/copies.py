@@ -8,14 +8,18 @@ from itertools import groupby
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.shortcuts import get_object_or_404
 
+from conventions import queries as conventions
+from conventions.models import Convention
+from demandes import queries as demandes
 from demandes.attestations import documents, queries, rules
 from demandes.attestations.models import Attestation, LigneAttestation
 from demandes.attestations.workflow import ATTESTATION, EtatAttestation
 from demandes.models import Attribution
 from demandes.services.reminders import LOOK_BACK
-from demandes.workflow import Etat
+from demandes.workflow import ALIVE, Etat
 from extranet.core import apart
 from extranet.core.accounts.models import User
 from extranet.core.dates import paris_date
@@ -27,7 +31,7 @@ from extranet.core.outbox.models import Message
 from extranet.territory.queries import alerted
 from habilitations import queries as habilitations
 
-TEXT_VERSION = "2026-1"
+TEXT_VERSION = "2026-2"
 COPIES = ("logiciel", "messagerie", "papier", "prestataires")
 BATCH = 5_000
 WHAT = "attestation of lieu"
@@ -50,18 +54,66 @@ def open_due(*, now: datetime) -> int:
     return added
 
 
-def _add_lines(lieu: int, received: list[Attribution], now: datetime) -> int:
-    due_on = min(rules.due_on(one.demande.last_day) for one in received)
-    attestation = (
-        Attestation.objects.select_for_update(of=("self",)).filter(lieu=lieu, state=EtatAttestation.OUVERTE).first()
+def open_final(*, now: datetime) -> int:
+    """CON-6.g: a lieu whose convention is over owes one last attestation, of all that it has received and not attested
+    yet, within one month; and is told what goes on (CON-6.h). Once for a convention; returns how many were opened.
+    """
+    today = paris_date(now)
+    over = [end for end in conventions.ends_at(today).values() if end.ends_on < today]
+    done = Attestation.objects.filter(convention__in=[end.convention for end in over])
+    known = set(done.values_list("convention", flat=True))
+    waiting = [end for end in over if end.convention not in known]
+    return apart.each(waiting, lambda end: _open_final(end, now), what="final attestation")
+
+
+def _open_final(end: conventions.Fin, now: datetime) -> int:
+    convention = Convention.objects.select_for_update(of=("self",)).get(pk=end.convention)
+    if Attestation.objects.filter(convention=convention).exists():
+        return 0
+    due_on = rules.due_on(end.ends_on)
+    attestation = _open_of(end.lieu)
+    if attestation is None:
+        attestation = Attestation.objects.create(lieu_id=end.lieu, convention=convention, opened_at=now, due_on=due_on)
+        journal.record("attestation.ouverte", attestation, by="systeme", at=now)
+    else:
+        due_on = min(due_on, attestation.due_on)
+        Attestation.objects.filter(pk=attestation.pk).update(convention=convention, due_on=due_on)
+    # What is elsewhere, or waits for its family's answer, is no longer this lieu's to keep either.
+    living = Q(demande__state__in=ALIVE) | Q(attest_from__gt=paris_date(now))
+    Attribution.objects.filter(demandes.RECEIVED, living, lieu=end.lieu).update(attest_from=paris_date(now))
+    theirs = Attribution.objects.filter(lieu=end.lieu, attest_from__lte=paris_date(now))
+    _add_lines(end.lieu, list(theirs.select_related("demande", "picked_up_by").order_by("pk")), now)
+    persons = [f"user:{line.user_id}" for line in habilitations.signers_of(end.lieu, now)]
+    places = [f"lieu:{convention.lieu.uuid}", f"gestionnaire:{convention.gestionnaire.uuid}"]
+    outbox.post(
+        "attestations.finale", key=str(attestation.uuid), to=persons + places, now=now, attestation=attestation.pk
     )
+    return 1
+
+
+def _open_of(lieu: int) -> Attestation | None:
+    opened = Attestation.objects.filter(lieu=lieu, state=EtatAttestation.OUVERTE)
+    return opened.select_for_update(of=("self",)).first()
+
+
+def _add_lines(lieu: int, received: list[Attribution], now: datetime) -> int:
+    """On the open attestation of the lieu; what has its line already, of the end of a convention, owes no other."""
+    Attribution.objects.filter(pk__in=[one.pk for one in received]).update(attest_from=None)
+    lines = LigneAttestation.objects.filter(attribution__in=[one.pk for one in received])
+    known = set(lines.values_list("attribution", flat=True))
+    received = [one for one in received if one.pk not in known]
+    if not received:
+        return 0
+    due_on = min(rules.due_on(one.demande.last_day) for one in received)
+    attestation = _open_of(lieu)
     if attestation is None:
         attestation = Attestation.objects.create(lieu_id=lieu, opened_at=now, due_on=due_on)
         journal.record("attestation.ouverte", attestation, by="systeme", at=now)
         _tell(attestation, "attestations.ouverte", 0, now)
     elif due_on < attestation.due_on:
         Attestation.objects.filter(pk=attestation.pk).update(due_on=due_on)
-    lines = [
+    gone_on = (attestation.convention.ended_on if attestation.convention else None) or paris_date(now)
+    made = [
         LigneAttestation(
             attestation=attestation,
             attribution=one,
@@ -69,14 +121,14 @@ def _add_lines(lieu: int, received: list[Attribution], now: datetime) -> int:
             transmitted_on=paris_date(one.transmitted_at),
             picked_up_on=paris_date(one.picked_up_at) if one.picked_up_at else None,
             picked_up_by=one.picked_up_by.get_full_name() if one.picked_up_by else "",
-            destroyed_on=paris_date(one.demande.destroyed_at or now),
+            destroyed_on=paris_date(one.demande.destroyed_at) if one.demande.destroyed_at else gone_on,
             retiree=one.demande.state == Etat.RETIREE,
+            fin_convention=one.demande.state in ALIVE,
         )
         for one in received
     ]
-    LigneAttestation.objects.bulk_create(lines, ignore_conflicts=True)
-    Attribution.objects.filter(pk__in=[one.pk for one in received]).update(attest_from=None)
-    return len(lines)
+    LigneAttestation.objects.bulk_create(made, ignore_conflicts=True)
+    return len(made)
 
 
 def _tell(attestation: Attestation, kind: str, rank: int, now: datetime) -> None:
@@ -94,7 +146,7 @@ def remind(*, now: datetime) -> int:
     def remind_one(attestation: Attestation) -> bool:
         if today > attestation.due_on + LOOK_BACK:
             return False  # told long ago; the Caf's list still shows it
-        if today > attestation.due_on:
+        if attestation.is_late(now):
             outbox.post(
                 "attestations.retard",
                 key=str(attestation.uuid),
@@ -117,7 +169,8 @@ def remind(*, now: datetime) -> int:
 @transaction.atomic
 def sign(attestation_uuid: uuid.UUID, *, copies: frozenset[str], visa: str, by: User, now: datetime) -> Attestation:
     """CNS-4: sign as `by`, whose password was just asked again. Every kind of copy must be ticked; it is locked."""
-    signable = Attestation.objects.filter(lieu__in=habilitations.lieux_to_attest(by, now)).select_related("lieu")
+    signable = Attestation.objects.filter(lieu__in=habilitations.lieux_to_attest(by, now))
+    signable = signable.select_related("lieu", "convention")
     attestation = get_object_or_404(signable.select_for_update(of=("self",)), uuid=attestation_uuid)
     ATTESTATION.require(attestation, "sign")
     if missing := [name for name in COPIES if name not in copies]:
