@@ -9,7 +9,10 @@ class PortalConfig(AppConfig):
     verbose_name = "portail"
 
     def ready(self) -> None:
-        from extranet.portal import mails, tasks  # noqa: F401 -- bells and mails are known in every process
+        from extranet.core.journal.models import NEEDED_SINCE, Entry
+        from extranet.portal import mails, proof, tasks  # noqa: F401 -- bells and mails are known in every process
+
+        NEEDED_SINCE[Entry] = proof.needed_since
 
 
 class DeskConfig(admin.AdminConfig):

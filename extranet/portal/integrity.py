@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Exists, F, OuterRef, Q
+from django.db.models.functions import TruncDate
 
 from conventions.models import (
     Convention,
@@ -18,25 +19,32 @@ from conventions.models import (
 )
 from demandes import queries
 from demandes.attestations.models import LigneAttestation
-from demandes.models import Attribution, Demande, Dossier, Livraison
+from demandes.models import Attribution, Demande, Dossier, Livraison, Note, Suivi, Telechargement
 from demandes.services import dossiers, inbox
-from demandes.workflow import ALIVE, AT_A_LIEU, DEMANDE, Fin
-from extranet.core.dates import paris_date
+from demandes.services.files import LIFE
+from demandes.workflow import ALIVE, AT_A_LIEU, DEMANDE, Etat, Fin
+from extranet.core.dates import PARIS, paris_date
 from extranet.core.documents import store
 from extranet.core.journal import services as journal
 from extranet.core.vault import days
+from habilitations import queries as habilitations
 
 logger = logging.getLogger(__name__)
 
 
 def past_their_day(now: datetime) -> Iterator[str]:
-    """CNS-1: no personal data past its limit."""
+    """CNS-1, HAB-8: no personal data past its limit."""
     late = Dossier.objects.filter(demande__last_day__lt=paris_date(now)).count()
     if late:
         yield f"{late} dossiers past their last day"
     left = Dossier.objects.exclude(demande__state__in=ALIVE).count()
     if left:
         yield f"{left} dossiers of destroyed or withdrawn demandes"
+    if late := habilitations.past_keeping(now).count():
+        yield f"{late} applications past their last day"
+    over = Telechargement.objects.filter(expires_at__lt=now - LIFE, fichier__isnull=False)
+    if late := over.count():
+        yield f"{late} files that were asked for, an hour past their hour"
     lost = Demande.objects.filter(state__in=ALIVE, dossier=None).count()
     if lost:
         yield f"{lost} demandes without dossier"
@@ -51,12 +59,16 @@ def sealed(now: datetime) -> Iterator[str]:
         yield f"{count} dossiers of {day} were sealed under another key"
     if wrong := Dossier.objects.exclude(jour=F("demande__last_day")).count():
         yield f"{wrong} dossiers under the key of another day than their last"
+    if wrong := Note.objects.exclude(jour=F("dossier__jour")).count():
+        yield f"{wrong} notes under the key of another day than their dossier"
     if over := days.overdue(paris_date(now)):
         yield f"{len(over)} keys of days that are over, the first of {over[0]}"
 
 
 def one_lieu(now: datetime) -> Iterator[str]:
-    """DEM-5.a: a demande at a lieu has an open attribution, to that lieu, by its transmission; no other has one."""
+    """DEM-5.a: a demande at a lieu has an open attribution, to that lieu, by its transmission; no other has one. What
+    is on the agenda of a lieu is of a demande that it has.
+    """
     here = Attribution.objects.filter(
         demande=OuterRef("pk"), ended_at=None, lieu=OuterRef("lieu"), transmission=OuterRef("transmission")
     )
@@ -64,13 +76,23 @@ def one_lieu(now: datetime) -> Iterator[str]:
         yield f"{count} demandes at a lieu without an open attribution to it"
     if count := Attribution.objects.filter(ended_at=None).exclude(demande__state__in=AT_A_LIEU).count():
         yield f"{count} open attributions of demandes that are at no lieu"
+    kept = Q(dossier__demande__state__in=[Etat.RECUPEREE, Etat.TRAITEE], dossier__demande__lieu=F("lieu"))
+    if count := Suivi.objects.exclude(kept).count():
+        yield f"{count} agendas of demandes that their lieu has not, or has not picked up"
 
 
 def all_owed(now: datetime) -> Iterator[str]:
-    """CNS-3: what was destroyed at a lieu, or received by one, is on an attestation or waits to be."""
+    """CNS-3: what was destroyed at a lieu, or received by one, is on an attestation or waits to be; until the proof of
+    the convention under which it was there has gone (ACC-2.e).
+    """
+    kept = Convention.objects.filter(lieu=OuterRef("lieu"), in_force_from__lte=OuterRef("ended_on"))
     said = LigneAttestation.objects.filter(attribution=OuterRef("pk"))
-    owed = Attribution.objects.filter(
-        queries.RECEIVED | Q(fin=Fin.DETRUITE), ~Exists(said), attest_from=None, demande__state__in=DEMANDE.final
+    owed = Attribution.objects.alias(ended_on=TruncDate("ended_at", tzinfo=PARIS)).filter(
+        queries.RECEIVED | Q(fin=Fin.DETRUITE),
+        Exists(kept),
+        ~Exists(said),
+        attest_from=None,
+        demande__state__in=DEMANDE.final,
     )
     if count := owed.count():
         yield f"{count} attributions that no attestation has or will have"

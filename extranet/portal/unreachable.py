@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import BigIntegerField, Exists, Max, OuterRef, QuerySet, Subquery
+from django.conf import settings
+from django.db.models import BigIntegerField, Exists, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.fields.json import KT
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, Coalesce
 from django.urls import reverse
 
-from conventions.models import Gestionnaire, Lieu
+from conventions.models import Gestionnaire, Lieu, PersonneInscrite
 from demandes.models import Demande
 from demandes.workflow import ALIVE
 from extranet.core.outbox.models import Message
@@ -20,6 +21,7 @@ from extranet.territory.models import Agent, Caf
 from habilitations.models import DemandeHabilitation, Habilitation, SuspensionHabilitation
 
 RECENT = timedelta(days=30)
+STAYED = timedelta(days=1)
 FAMILY = "demande:"
 
 
@@ -35,10 +37,16 @@ class Unreachable:
     lien: str
 
 
-def _failed(now: datetime) -> QuerySet[Message]:
-    """Failed lately, and nothing accepted for the same addressee since."""
-    since = Message.objects.filter(recipient=OuterRef("recipient"), sent_at__gt=OuterRef("failed_at"))
-    return Message.objects.filter(~Exists(since), failed_at__gte=now - RECENT).exclude(cause="")
+def _lost(now: datetime) -> QuerySet[Any]:
+    """Refused or come back lately (`lost_at`), and nothing accepted for the same addressee since; for one that came
+    back, nothing that has stayed away for a day: servers that accept and then return say so within hours.
+    """
+    since = Message.objects.filter(
+        recipient=OuterRef("recipient"), sent_at__gt=OuterRef("lost_at"), bounced_at__isnull=True
+    )
+    refused = Q(failed_at__gte=now - RECENT) & ~Q(cause="") & ~Exists(since)
+    came_back = Q(bounced_at__gte=now - RECENT) & ~Exists(since.filter(sent_at__lte=now - STAYED))
+    return Message.objects.annotate(lost_at=Coalesce("failed_at", "bounced_at")).filter(refused | came_back)
 
 
 def count(agent: Agent, now: datetime) -> int:
@@ -51,11 +59,13 @@ def professionals(agent: Agent, now: datetime) -> list[Unreachable]:
     The latest first.
     """
     last: dict[str, dict[str, Message]] = {}
-    for message in _failed(now).exclude(recipient__startswith=FAMILY).order_by("failed_at"):
+    for message in _lost(now).exclude(recipient__startswith=FAMILY).order_by("lost_at"):
         prefix, _, identifier = message.recipient.partition(":")
         last.setdefault(prefix, {})[identifier] = message
     found = [line for prefix, messages in last.items() for line in READERS[prefix](messages, _caf(agent))]
-    return sorted(found, key=lambda line: line.depuis, reverse=True)
+    # A person is written to under several names.
+    latest = {(line.lien, line.adresse): line for line in sorted(found, key=lambda line: line.depuis)}
+    return sorted(latest.values(), key=lambda line: line.depuis, reverse=True)
 
 
 def _caf(agent: Agent) -> str | None:
@@ -68,31 +78,52 @@ def _own(rows: QuerySet, path: str, caf: str | None) -> QuerySet:
 
 def _line(message: Message, who: str, address: str, todo: str, where: str, pk: Any) -> Unreachable:
     link = reverse(f"admin:{where}_change", args=[pk])
-    return Unreachable(who, address, _since(message), reason(message.cause, message.reply), todo, link)
+    return _unreachable(message, who, address, todo, link)
 
 
-def _since(message: Message) -> datetime:
-    assert message.failed_at, "a message that has not failed is no address that cannot be reached"
-    return message.failed_at
+def _unreachable(message: Message, who: str, address: str, todo: str, link: str) -> Unreachable:
+    since = message.failed_at or message.bounced_at
+    assert since, "a message that was neither refused nor returned is no address that cannot be reached"
+    if message.bounced_at and _kind(message.reply) == "7":
+        todo = f"L’adresse est sans doute bonne : demandez que sa messagerie accepte {settings.DEFAULT_FROM_EMAIL}."
+    return Unreachable(who, address, since, reason(message), todo, link)
 
 
-def reason(cause: str, reply: str) -> str:
+def reason(message: Message) -> str:
     """Why, in words."""
+    reply = message.reply
+    if message.bounced_at:
+        return f"Le courriel est revenu : {_RETURNED.get(_kind(reply), 'il n’a pas pu être remis')} (réponse {reply})."
     if reply == "adresse":
         return "Cette adresse est impossible : il y a une faute de frappe."
-    if cause == Message.Cause.SERVER:
+    if message.cause == Message.Cause.SERVER:
         return f"Le serveur d’envoi refuse ce courriel depuis deux jours (réponse {reply})."
     if reply.startswith("4"):
         return f"Sa messagerie remet le courriel à plus tard depuis deux jours (réponse {reply})."
     return f"Sa messagerie refuse cette adresse (réponse {reply})."
 
 
-def _users(messages: dict[str, Message], caf: str | None) -> Iterable[Unreachable]:
+# By the second figure of the code of what came back (RFC 3463).
+_RETURNED = {
+    "1": "cette adresse n’existe pas, ou plus",
+    "2": "sa boîte est pleine ou fermée",
+    "4": "sa messagerie n’a pas répondu à temps",
+    "7": "sa messagerie refuse nos courriels",
+}
+
+
+def _kind(code: str) -> str:
+    return code.split(".")[1] if code.count(".") == 2 else ""
+
+
+def _persons(
+    lines: QuerySet[Habilitation], caf: str | None, message_of: Callable[[Habilitation], Message]
+) -> Iterable[Unreachable]:
     suspended = SuspensionHabilitation.objects.filter(habilitation=OuterRef("pk"), until_at=None)
-    lines = Habilitation.objects.filter(~Exists(suspended), user__in=[int(pk) for pk in messages], user__is_active=True)
-    for line in _own(lines, "personne__lieu__caf", caf).select_related("user", "personne__lieu").order_by("pk"):
+    lines = _own(lines.filter(~Exists(suspended), user__is_active=True), "personne__lieu__caf", caf)
+    for line in lines.select_related("user", "personne__lieu").order_by("pk"):
         yield _line(
-            messages[str(line.user_id)],
+            message_of(line),
             f"{line.user.get_full_name()}, {line.lieu.nom}",
             line.user.email,
             "Vérifiez l’adresse avec le lieu. Si elle est fausse, suspendez cet accès : une autre adresse demande un "
@@ -101,15 +132,24 @@ def _users(messages: dict[str, Message], caf: str | None) -> Iterable[Unreachabl
             "habilitations_habilitation",
             line.pk,
         )
+
+
+def _named(messages: dict[str, Message], caf: str | None) -> Iterable[Unreachable]:
+    """Written to under the name of annexe 1."""
+    lines = Habilitation.objects.filter(personne__uuid__in=messages)
+    return _persons(lines, caf, lambda line: messages[str(line.personne.uuid)])
+
+
+def _users(messages: dict[str, Message], caf: str | None) -> Iterable[Unreachable]:
+    lines = Habilitation.objects.filter(user__in=[int(pk) for pk in messages])
+    yield from _persons(lines, caf, lambda line: messages[str(line.user_id)])
     agents = Agent.objects.filter(user__in=[int(pk) for pk in messages], user__is_active=True)
     for agent in _own(agents, "caf", caf).select_related("user", "caf").order_by("pk"):
         link = reverse("admin:territory_caf_change", args=[agent.caf_id]) if agent.caf_id else ""
-        message = messages[str(agent.user_id)]
-        yield Unreachable(
+        yield _unreachable(
+            messages[str(agent.user_id)],
             f"{agent.user.get_full_name() or 'Agent'}, {agent.caf or 'Cnaf'}",
             agent.user.email,
-            _since(message),
-            reason(message.cause, message.reply),
             "Prévenez votre collègue et la Cnaf, qui gère les comptes des agents.",
             link,
         )
@@ -133,6 +173,20 @@ def _gestionnaires(messages: dict[str, Message], caf: str | None) -> Iterable[Un
         )
 
 
+def _inscrites(messages: dict[str, Message], caf: str | None) -> Iterable[Unreachable]:
+    """Who was told that annexe 1 names it no more, or no more by this address (CON-7.d)."""
+    rows = PersonneInscrite.objects.filter(uuid__in=messages, closed_by__isnull=False).select_related("lieu")
+    for one in _own(rows, "lieu__caf", caf):
+        yield _line(
+            messages[str(one.uuid)],
+            f"{one}, {one.lieu.nom}",
+            one.courriel,
+            "Son accès a pris fin : demandez au lieu de l’en prévenir.",
+            "conventions_avenant",
+            one.closed_by_id,
+        )
+
+
 def _applicants(messages: dict[str, Message], caf: str | None) -> Iterable[Unreachable]:
     rows = DemandeHabilitation.objects.filter(uuid__in=messages).select_related("version")
     for demande in _own(rows, "caf", caf):
@@ -153,23 +207,36 @@ def _cafs(messages: dict[str, Message], caf: str | None) -> Iterable[Unreachable
         yield _line(messages[one.pk], one.nom, one.courriel_generique, todo, "territory_caf", one.pk)
 
 
+def _nobody(messages: dict[str, Message], caf: str | None) -> Iterable[Unreachable]:
+    """Who asked for a password is named by a digest, and who was suspended has nothing to receive any more."""
+    return ()
+
+
 READERS: dict[str, Callable[[dict[str, Message], str | None], Iterable[Unreachable]]] = {
     "user": _users,
+    "personne": _named,
+    "perdu": _nobody,
+    "habilitation": _nobody,
     "lieu": _lieux,
     "gestionnaire": _gestionnaires,
+    "inscrite": _inscrites,
     "demande-habilitation": _applicants,
     "caf": _cafs,
 }
 
 
 def families(agent: Agent, now: datetime) -> QuerySet[Demande]:
-    """Living demandes of the agent's Caf whose family a mail did not reach, with `depuis`; never its address."""
+    """Living demandes of the agent's Caf whose family a mail did not reach, with `depuis`; never its address.
+
+    The keys that the few lost mails name, not the question: the rows are read by them instead of all that live.
+    """
     marked = (
-        _failed(now)
+        _lost(now)
         .filter(recipient__startswith=FAMILY)
         .annotate(demande=Cast(KT("about__demande"), BigIntegerField()))
         .order_by()
     )
-    last = marked.filter(demande=OuterRef("pk")).values("demande").annotate(at=Max("failed_at")).values("at")
-    rows = _own(Demande.objects.filter(pk__in=marked.values("demande"), state__in=ALIVE), "caf", _caf(agent))
+    last = marked.filter(demande=OuterRef("pk")).values("demande").annotate(at=Max("lost_at")).values("at")
+    named = set(marked.values_list("demande", flat=True))
+    rows = _own(Demande.objects.filter(pk__in=named, state__in=ALIVE), "caf", _caf(agent))
     return rows.select_related("lieu").annotate(depuis=Subquery(last)).order_by("-depuis", "pk")

@@ -7,25 +7,29 @@ from datetime import date, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
 
 from conventions.models import Acte, Convention, Lieu
 from conventions.rules import GestionnaireDonne, LieuDonne, PersonneDonnee
-from conventions.services import register
+from conventions.services import copies, presentation, prestataires, register
 from conventions.services import signature as signatures
 from demandes import rules
-from demandes.attestations import services as attestations
+from demandes.attestations.services import bilans
+from demandes.attestations.services import copies as attestations
 from demandes.contenu import Contenu
 from demandes.models import Attribution, Demande, Dossier, Livraison, Transmission
-from demandes.services import applying, deliveries, destruction, dossiers
+from demandes.services import applying, deliveries, destruction, dossiers, jetons
 from demandes.workflow import Etat
 from extranet.core.accounts.models import User
 from extranet.core.dates import add_months, paris_date, start_of_day
+from extranet.core.outbox import services as outbox
 from extranet.core.outbox.models import Message
-from extranet.territory.models import Agent
+from extranet.portal.demo import suivi
+from extranet.territory.models import Agent, Caf
 from habilitations.models import Habilitation
-from habilitations.services import applications
+from habilitations.services import applications, echanges
 
 PASSWORD = "Demonstration-2026"
 EPCI = "200070779"
@@ -83,26 +87,59 @@ def lieux(epci: Iterable[str]) -> list[LieuDemo]:
     ]  # fmt: skip
 
 
+CAFS = {
+    "caf-77": {
+        "service": "Service petite enfance",
+        "tribunal": "Tribunal administratif de Melun, 43 rue du Général-de-Gaulle, 77000 Melun",
+        "directeur_civilite": "M.",
+        "directeur_prenom": "Alex",
+        "directeur_nom": "Directeur",
+        "directeur_qualite": "directeur",
+    },
+    "caf-91": {
+        "adresse": "1 place de la Démonstration\n91000 Évry-Courcouronnes",
+        "telephone": "3230",
+        "tribunal": "Tribunal administratif de Versailles, 56 avenue de Saint-Cloud, 78000 Versailles",
+    },
+}
+
+
 def load(*, now: datetime, epci: Iterable[str], size: str) -> dict[str, int]:
     """Everything, once; returns counts. Call in one transaction."""
     dossiers.prepare(now=now)
     rng = random.Random(77)
     password = make_password(PASSWORD)
+    for code, values in CAFS.items():
+        Caf.objects.filter(pk=code).update(**values)
     agents = {row[0]: _agent(*row, password=password, now=now) for row in AGENTS}
     made = [_lieu(spec, agents, password, now) for spec in lieux(epci)]
     _application(now)
+    _messages(agents["agent.77@demo.test"], now)
+    _prestataires(made[0], agents["agent.77@demo.test"], now)
     signed = made[:4]
+    _presentations(signed, now)
     count = 60 if size == "small" else 5_000
     _demandes(rng, signed, count, now)
+    suivi.load(signed, now)
     _delivery(now)
     destruction.destroy_due(now=now, confirmed=True)
     attestations.open_due(now=now)
+    for lieu in made[:2]:
+        bilans.open_one(lieu.pk, paris_date(now).year - 1, now=now)
     # What these past acts would have told is not news: their mails are taken as sent.
     Transmission.objects.filter(notified_at=None).update(notified_at=now)
     Demande.objects.filter(state=Etat.TRANSMISE, pick_up_day=None).update(pick_up_day=rules.fifteenth_day(now))
     Message.objects.filter(sent_at=None).update(cancelled_at=now)
+    _came_back(made[1], now)
     models = {"lieux": Lieu, "demandes": Demande, "livraisons": Livraison, "users": User}
     return {what: model._default_manager.count() for what, model in models.items()}
+
+
+def _came_back(lieu: Lieu, now: datetime) -> None:
+    """NOT-2.c: a mail to this lieu was returned, for the Caf's list of those whom mails do not reach."""
+    at = now - timedelta(days=2)
+    outbox.post("accounts.personnalise", key="demonstration", to=[f"lieu:{lieu.uuid}"], now=at)
+    Message.objects.filter(key="demonstration").update(sent_at=at, bounced_at=at + timedelta(minutes=4), reply="5.2.2")
 
 
 def _user(email: str, prenom: str, nom: str, password: str, now: datetime, **fields: Any) -> User:
@@ -168,7 +205,9 @@ def _lieu(spec: LieuDemo, agents: dict[str, User], password: str, now: datetime)
     )
     acte = Acte.objects.get(convention=convention)
     register.keep_pdf(acte, now=prepared_at)
-    if spec.months_ago:
+    if not spec.months_ago:
+        copies.send_link(acte_uuid=acte.uuid, by=agent, now=prepared_at)
+    else:
         _sign(acte, signed_on, agent)
         register.correct_official_address(
             gestionnaire_uuid=convention.lieu.gestionnaire.uuid,
@@ -182,6 +221,18 @@ def _lieu(spec: LieuDemo, agents: dict[str, User], password: str, now: datetime)
 
 
 def _sign(acte: Acte, signed_on: date, agent: User) -> None:
+    afternoon = start_of_day(signed_on) + timedelta(hours=15)
+    signatures.record_deliberation(
+        acte_uuid=acte.uuid,
+        nature="deliberation",
+        numero=f"{signed_on.year}-041",
+        deliberation_on=signed_on - timedelta(days=12),
+        deliberation_received_on=signed_on - timedelta(days=8),
+        deliberation_published_on=signed_on - timedelta(days=7),
+        scan=a_scan(),
+        by=agent,
+        now=afternoon,
+    )
     for partie, who, quality in (
         ("gestionnaire", "Morgan Signataire", "présidente"),
         ("caf", "Alex Directeur", "directeur"),
@@ -195,14 +246,63 @@ def _sign(acte: Acte, signed_on: date, agent: User) -> None:
             qualite=quality,
             scan=a_scan(),
             by=agent,
-            now=start_of_day(signed_on) + timedelta(hours=15),
+            now=afternoon,
         )
+    signatures.record_originals(
+        acte_uuid=acte.uuid, originaux="Service juridique, armoire des conventions", by=agent, now=afternoon
+    )
 
 
 def _habilitate(convention: Convention, password: str, agent: User, now: datetime) -> None:
     for line in convention.lieu.inscriptions.select_related("personne"):
         user = _user(line.courriel, line.prenom, line.nom, password, now, civilite=line.civilite)
         Habilitation.objects.create(user=user, personne=line.personne, activated_at=now, activated_by=agent)
+
+
+def _prestataires(lieu: Lieu, agent: User, now: datetime) -> None:
+    """One whose engagement is there, one of which it is demanded."""
+    [convention] = lieu.conventions.all()
+    since = add_months(paris_date(now), -6)
+    at = now - timedelta(days=3)
+    known, asked = (
+        prestataires.add(convention_uuid=convention.uuid, nom=nom, from_on=since, by=agent, now=at)
+        for nom in ("Logiciels de la Petite Enfance", "Secrétariat à distance Exemple")
+    )
+    prestataires.record(prestataire_uuid=known.uuid, signed_on=since, scan=a_scan(), by=agent, now=at)
+    due_on = paris_date(now) + timedelta(days=12)
+    prestataires.demand(prestataire_uuid=asked.uuid, due_on=due_on, by=agent, now=at)
+    person = User.objects.get(email="animatrice@demo.test")
+    # Nobody reads this one: who wants to try makes another on the page.
+    jetons.create(lieu=lieu.uuid, prestataire=known.uuid, nom="Logiciel du relais", days=365, by=person, now=at)
+
+
+def _presentations(signed: list[Lieu], now: datetime) -> None:
+    """Two lieux that say their hours and site; one of them closes for a week in twelve days."""
+    chatelet, melun, *_ = signed
+    today, everywhere = paris_date(now), Lieu.objects.all()
+    for lieu, horaires in (
+        (chatelet, "Lundi et jeudi de 9 h à 12 h 30\nMardi et vendredi de 14 h à 18 h\nMercredi sur rendez-vous"),
+        (melun, "Du lundi au vendredi de 9 h à 17 h"),
+    ):
+        person = Habilitation.objects.filter(personne__lieu=lieu).earliest("pk").user
+        presentation.present(
+            lieu=lieu.uuid,
+            own=everywhere,
+            horaires=horaires,
+            site=f"https://{lieu.code.lower()}.exemple.fr",
+            courriel=lieu.courriel,
+            by=person,
+            now=now,
+        )
+    presentation.declare_closure(
+        lieu=chatelet.uuid,
+        own=everywhere,
+        du=today + timedelta(days=12),
+        au=today + timedelta(days=19),
+        motif="conges",
+        by=Habilitation.objects.filter(personne__lieu=chatelet).earliest("pk").user,
+        now=now,
+    )
 
 
 def _application(now: datetime) -> None:
@@ -236,6 +336,39 @@ def _application(now: datetime) -> None:
         ],
         nonce="demonstration",
         now=now - timedelta(days=2),
+    )
+
+
+def _messages(agent: User, now: datetime) -> None:
+    """Two exchanges of a lieu with its Caf: one answered, one that waits."""
+    lieu = Lieu.objects.get(code="RPE-77-CHATELET")
+    person = Habilitation.objects.filter(personne__lieu=lieu).earliest("pk").user
+    about: dict[str, Any] = {"fichiers": [], "by": person}
+    first = echanges.open_echange(
+        lieu=lieu.uuid,
+        sujet="question",
+        texte="Bonjour,\n\nUne demande récupérée la semaine dernière a été imprimée deux fois. Faut-il le signaler "
+        "dans l’attestation ?\n\nMerci",
+        nonce=UUID(int=1),
+        now=now - timedelta(days=9),
+        **about,
+    )
+    echanges.answer(
+        echange=first.uuid,
+        texte="Bonjour,\n\nNon : il suffit de détruire les deux exemplaires avant de signer l’attestation.",
+        fichiers=[],
+        nonce=UUID(int=2),
+        by=agent,
+        now=now - timedelta(days=8),
+    )
+    echanges.open_echange(
+        lieu=lieu.uuid,
+        sujet="changement",
+        texte="Bonjour,\n\nNous aimerions couvrir une commune de plus à partir de janvier. Que devons-nous "
+        "vous envoyer ?",
+        nonce=UUID(int=3),
+        now=now - timedelta(days=1),
+        **about,
     )
 
 
@@ -329,7 +462,7 @@ def _contenu(rng: random.Random, rank: int, day: date) -> Contenu:
         besoin={
             "a_partir_du": add_months(day, 2).isoformat(),
             "regularite": "regulier",
-            "horaires": [["lundi", "08:30", "17:30"], ["mardi", "08:30", "17:30"], ["jeudi", "08:30", "17:30"]],
+            "horaires": [["lundi", "08:30", "17:30"], ["mardi", "08:30", "17:30"], ["jeudi", "08:30", "12:00"]],
             "atypiques": [],
         },
         rendez_vous="",

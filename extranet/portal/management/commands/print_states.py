@@ -7,11 +7,11 @@ from django.core.management.base import BaseCommand
 from conventions import rights as conventions_rights
 from conventions.workflow import ACTE, CONVENTION
 from demandes import rights as demandes_rights
-from demandes.attestations.workflow import ATTESTATION
+from demandes.attestations.workflow import ATTESTATION, BILAN
 from demandes.workflow import DEMANDE, LIVRAISON
 from extranet.core.workflow import Table
 from habilitations import rights as habilitations_rights
-from habilitations.workflow import DEMANDE_HABILITATION
+from habilitations.workflow import DEMANDE_HABILITATION, ECHANGE
 
 HEAD = """# States
 
@@ -21,8 +21,10 @@ the journal (`extranet/core/workflow.py`).
 TABLES: list[tuple[str, Table, Any]] = [
     ("Demande (DEM-5)", DEMANDE, demandes_rights),
     ("Attestation (CNS-3, CNS-4)", ATTESTATION, demandes_rights),
+    ("Bilan (SUI-3)", BILAN, demandes_rights),
     ("Livraison (ING-1)", LIVRAISON, demandes_rights),
     ("Demande d’habilitation (HAB-6)", DEMANDE_HABILITATION, habilitations_rights),
+    ("Échange avec un lieu (CTL-5)", ECHANGE, habilitations_rights),
     ("Convention (CON-2)", CONVENTION, conventions_rights),
     ("Acte (CON-2, CON-7)", ACTE, conventions_rights),
 ]
