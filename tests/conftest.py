@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import io
 import os
 import socket
 import tempfile
@@ -18,8 +19,10 @@ from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connection
 
-from bench.emptying import empty
+from bench.emptying import empty_those_with_rows
 from extranet.core import bell, breaker
+from extranet.core.documents import pdf
+from extranet.core.web import verification
 
 if not os.environ.get("DATABASE_URL"):
     pytest.exit("Run the tests with `make test`: they need its private PostgreSQL.", returncode=2)
@@ -41,6 +44,22 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     """Reference data once; the flush after a transactional test leaves it alone."""
     with django_db_blocker.unblock():
         call_command("load_reference_data", verbosity=0)
+        # These two have said what the files do not know; the others have not.
+        cafs = apps.get_model("territory.Caf").objects
+        cafs.filter(pk__in=["caf-77", "caf-91"]).update(telephone="3230", tribunal="Tribunal administratif de Melun")
+        cafs.filter(pk="caf-91").update(adresse="1 rue de l’Essai\n91000 Évry-Courcouronnes")
+        CAFS.update({row["code"]: row for row in cafs.values()})
+
+
+CAFS: dict[str, dict[str, Any]] = {}
+
+
+def _restore_cafs() -> None:
+    """What a Caf has said in a test is not said in the next."""
+    cafs = apps.get_model("territory.Caf").objects
+    for row in cafs.values():
+        if (before := CAFS.get(row["code"])) and before != row:
+            cafs.filter(pk=row["code"]).update(**before)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -53,7 +72,8 @@ def _flush_keeps_reference_data() -> Iterator[None]:
         kept = KEPT | _reference_tables()
         tables = [name for name in connection.introspection.table_names() if name not in kept]
         if connection.vendor == "postgresql":
-            empty(tables)
+            empty_those_with_rows(tables)
+            _restore_cafs()
 
     TransactionTestCase._fixture_teardown = teardown  # type: ignore[method-assign]
     yield
@@ -94,14 +114,20 @@ def _no_counts_from_before() -> None:
 
 @pytest.fixture(autouse=True)
 def bells(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
-    """Bells rung, kept instead of being sent: a lost bell must cost nothing. `run_bells` answers them."""
+    """Bells rung, kept instead of being sent: a lost bell must cost nothing. `run_bells` answers them.
+
+    What is only rehearsed is undone, and its bells with it.
+    """
     from celery import current_app
+
+    from extranet.core.outbox.rehearsal import HEARD
 
     rung: list[tuple[str, list[str]]] = []
 
     def ring(task_name: str, *ids: object) -> None:
         assert task_name in current_app.tasks, task_name
-        rung.append((task_name, [str(one) for one in ids]))
+        if HEARD.get() is None:
+            rung.append((task_name, [str(one) for one in ids]))
 
     monkeypatch.setattr(bell, "ring", ring)
     return rung
@@ -119,6 +145,38 @@ def run_bells(bells: list[tuple[str, list[str]]]) -> Callable[[], None]:
             current_app.tasks[name].apply(args, throw=True)
 
     return run
+
+
+def verified(answer: int = 0) -> dict[str, str]:
+    """What a person posts beside a public form: the letters read on screen (0), or the answer to the question (1…)."""
+    drawn = verification.draw()
+    text = (drawn.letters, *drawn.answers)[answer]
+    return {"verification-preuve": drawn.proof, "verification": text}
+
+
+LAID_OUT: dict[str, bytes] = {}
+
+
+@pytest.fixture
+def load_demo(monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+    """Loads the demonstration. Its conventions are the same each time: laying them out, which is most of what it costs,
+    is done once a process.
+    """
+    convert = pdf.convert
+
+    def once(html: str, **options: Any) -> bytes:
+        if html not in LAID_OUT:
+            LAID_OUT[html] = convert(html, **options)
+        return LAID_OUT[html]
+
+    def load() -> str:
+        said = io.StringIO()
+        with monkeypatch.context() as patch:
+            patch.setattr(pdf, "convert", once)
+            call_command("load_demo", stdout=said)
+        return said.getvalue()
+
+    return load
 
 
 @dataclass

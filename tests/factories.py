@@ -15,6 +15,7 @@ from demandes.contenu import Contenu
 from demandes.models import Attribution, Demande, Dossier
 from demandes.rules import fifteenth_day, last_day_of_dossier
 from demandes.workflow import Etat
+from extranet.core.accounts import services as accounts
 from extranet.core.dates import paris_date
 from extranet.core.vault import days
 
@@ -29,6 +30,12 @@ def a_pdf(pages: int = 1) -> bytes:
         document.add_blank_page()
     document.save(target)
     return target.getvalue()
+
+
+def use_mailed(user: Any, text: str, *, now: datetime) -> bool:
+    """What the door does with a mailed password: finds it, and uses it once all else that is asked is there."""
+    found = accounts.received(user, text, now=now)
+    return found is not None and accounts.spend(user, found.pk, now=now)
 
 
 class CafFactory(factory.django.DjangoModelFactory):
@@ -320,7 +327,7 @@ class HabilitationFactory(factory.django.DjangoModelFactory):
             )
         )
 
-    user = factory.SubFactory(UserFactory)
+    user = factory.SubFactory(UserFactory, last_login=NOW - timedelta(days=1))  # comes in now and then (ACC-6.d)
     personne = factory.SelfAttribute("inscription.personne")
     activated_at = datetime(2025, 1, 20, 9, tzinfo=UTC)
 
@@ -550,6 +557,37 @@ class DossierFactory(factory.django.DjangoModelFactory):
         lambda: {"a_partir_du": "2027-01-04", "regularite": "regulier", "horaires": [], "atypiques": []}
     )
     message = "Nous cherchons pour trois jours par semaine."
+
+
+class SuiviFactory(factory.django.DjangoModelFactory):
+    """What the lieu of `demande` has on its agenda for it: nothing yet."""
+
+    class Meta:
+        model = "demandes.Suivi"
+        exclude = ["demande"]
+
+    demande = factory.SubFactory(DemandeFactory, recuperee=True)
+    dossier = factory.LazyAttribute(lambda made: Dossier.objects.get(demande=made.demande))
+    lieu = factory.SelfAttribute("demande.lieu")
+
+
+class NoteFactory(factory.django.DjangoModelFactory):
+    """A note of its lieu on the family of `demande`, that says `texte`."""
+
+    class Meta:
+        model = "demandes.Note"
+
+    @classmethod
+    def _create(cls, model_class: Any, *, demande: Demande, texte: str, **about: Any) -> Any:
+        note = model_class(dossier=Dossier.objects.get(demande=demande), **about)
+        note.seal(texte)
+        note.save()
+        return note
+
+    demande = factory.SubFactory(DemandeFactory, recuperee=True)
+    author = factory.SubFactory(UserFactory)
+    at = NOW
+    texte = "La famille préfère le matin."
 
 
 def picked_up(state: str = "recuperee", at: datetime = NOW) -> None:

@@ -1,6 +1,6 @@
 """Annexe 1 changes by an avenant signed by both, at its last signature; the convention's start stays (CON-7)."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
 from uuid import uuid4
 
@@ -9,14 +9,21 @@ from django.db import IntegrityError, transaction
 from django.http import Http404
 
 from conventions import queries
-from conventions.models import Couverture, PersonneInscrite, Piece
+from conventions.models import Convention, Couverture, PersonneInscrite, Piece
 from conventions.rules import PersonneDonnee
-from conventions.services import register, signature
+from conventions.services import avenants, register, signature
+from demandes.services import transmission
 from extranet.core.errors import Forbidden, Refused, WrongState
 from extranet.core.journal.models import Entry
+from extranet.core.outbox import kinds
+from extranet.core.outbox.models import Message
+from extranet.core.outbox.sending import compose
+from extranet.portal import integrity
 from tests.factories import (
     AgentFactory,
     CommuneFactory,
+    DemandeFactory,
+    HabilitationFactory,
     LieuFactory,
     PersonneFactory,
     PersonneInscriteFactory,
@@ -49,7 +56,7 @@ def convention(lieu):
 
 
 def avenant(convention, agent, now=PREPARED, **changes):
-    return register.prepare_avenant(convention_uuid=convention.uuid, by=agent.user, now=now, **changes)
+    return avenants.prepare(convention_uuid=convention.uuid, by=agent.user, now=now, **changes)
 
 
 def sign(acte, agent, partie, pieces=("avenant", "annexe1"), signed_on=EFFECT, now=LATER, **given):
@@ -155,16 +162,18 @@ def test_a_piece_that_is_not_of_the_acte_is_not_signed(convention, agent):
 @pytest.mark.rule("CON-7.b")
 def test_what_cannot_be_changed_is_refused_beside_its_field_and_nothing_is_kept(lieu, convention, agent):
     alix = PersonneInscriteFactory(lieu=lieu, courriel="alix@lieu.test")
-    avenant(convention, agent, communes_added=["77288"], personnes_removed=[alix.personne.uuid])
     same = PersonneDonnee("Mme", "Petit", "Alix", "ALIX@lieu.test", "Petite enfance", "animatrice")
     CommuneFactory(evry=True)
     for field, changes in [
         ("", {}),
         ("communes_added", {"communes_added": ["77100"]}),  # there already
-        ("communes_added", {"communes_added": ["77288"]}),  # another avenant brings it
         ("communes_added", {"communes_added": ["91228"]}),  # another Caf's
         ("communes_removed", {"communes_removed": ["77288"]}),  # not there yet
-        ("personnes_removed", {"personnes_removed": [alix.personne.uuid]}),  # another avenant ends it
+        ("personnes_removed", {"personnes_removed": [alix.personne.uuid]}),  # nobody would be left
+        ("communes_removed", {"communes_removed": ["77100"]}),  # nor a commune
+        ("personnes_removed", {"personnes_removed": [uuid4()], "personnes_added": [NEW]}),
+        ("gestionnaire", {"gestionnaire": {"courriel_registre": "autre@ville.test"}}),  # has its own act (ACT-1.e)
+        ("", {"lieu": {"nom": lieu.nom}}),  # says nothing new
         ("personnes_changed", {"personnes_changed": {uuid4(): NEW}}),
         ("personnes_added", {"personnes_added": [same]}),
         ("personnes_added", {"personnes_added": [NEW, NEW]}),
@@ -172,7 +181,7 @@ def test_what_cannot_be_changed_is_refused_beside_its_field_and_nothing_is_kept(
         with pytest.raises(Refused) as refused:
             avenant(convention, agent, **changes)
         assert list(refused.value.faults) == [field]
-    assert convention.actes.count() == 2
+    assert convention.actes.count() == 1
     assert Couverture.objects.filter(closed_by__isnull=False).count() == 0
 
 
@@ -188,9 +197,10 @@ def test_only_who_may_write_in_this_caf_prepares_one(convention, who, answer):
 
 @pytest.mark.rule("CON-7.a")
 @pytest.mark.parametrize("situation", ["a_signer", "convention_finie"])
-def test_only_a_convention_signed_and_not_ended_has_avenants(agent, situation):
+def test_only_a_convention_signed_and_not_over_has_avenants(agent, situation):
+    now = datetime(2030, 1, 1, tzinfo=UTC)
     with pytest.raises(WrongState):
-        avenant(LieuFactory(**{situation: True}).conventions.get(), agent, communes_added=["77288"])
+        avenant(LieuFactory(**{situation: True}).conventions.get(), agent, now, communes_added=["77288"])
 
 
 @pytest.mark.rule("CON-8.b")
@@ -223,3 +233,193 @@ def test_an_acte_has_its_effect_once_applied_and_one_founds_the_convention(conve
         convention.actes.create(nature="convention", rang=1, prepared_at=LATER)
     with pytest.raises(IntegrityError, match="a_pdf_kept_has_its_hash"), transaction.atomic():
         Piece.objects.update(pdf_sha256="0" * 64)
+
+
+@pytest.mark.rule("CON-7.b")
+def test_one_avenant_waits_at_a_time_and_an_abandoned_one_leaves_everything_as_it_was(lieu, convention, agent):
+    alix = PersonneInscriteFactory(lieu=lieu, courriel="alix@lieu.test")
+    changes = {"communes_added": ["77288"], "communes_removed": ["77100"], "personnes_added": [NEW]}
+    acte = avenant(convention, agent, personnes_removed=[alix.personne.uuid], **changes)
+    sign(acte, agent, "gestionnaire")
+    with pytest.raises(WrongState, match="avenant n° 1 attend ses signatures"):
+        avenant(convention, agent, communes_added=["77288"])
+    with pytest.raises(Refused):
+        avenants.abandon(acte_uuid=acte.uuid, motif=" ", by=agent.user, now=LATER)
+    for who, answer in (({"lecteur": True}, Forbidden), ({"essonne": True}, Http404)):
+        with pytest.raises(answer):
+            avenants.abandon(acte_uuid=acte.uuid, motif="erreur", by=AgentFactory(**who).user, now=LATER)
+    avenants.abandon(acte_uuid=acte.uuid, motif="Commune oubliée", by=agent.user, now=LATER)
+    acte.refresh_from_db()
+    assert (acte.state, acte.motif_abandon, acte.effective_on) == ("abandonne", "Commune oubliée", None)
+    assert not Couverture.objects.exclude(closed_by=None).exists()
+    assert not PersonneInscrite.objects.exclude(closed_by=None).exists()
+    assert (covered(lieu, LATER.date()), named(lieu, LATER.date())) == (["77100"], ["alix@lieu.test animatrice"])
+    assert [[*map(str, lines)] for lines in queries.annexe1_of(convention)] == [
+        ["Le Châtelet-en-Brie (77)"],
+        [str(alix)],
+    ]
+    with pytest.raises(WrongState):
+        sign(acte, agent, "caf")
+    with pytest.raises(WrongState):
+        avenants.abandon(acte_uuid=acte.uuid, motif="encore", by=agent.user, now=LATER)
+    again = avenant(convention, agent, personnes_removed=[alix.personne.uuid], **changes)
+    sign_both(again, agent)
+    assert (again.titre, covered(lieu, EFFECT), named(lieu, EFFECT)) == (
+        "avenant n° 2",
+        ["77288"],
+        ["sam@lieu.test responsable"],
+    )
+    with pytest.raises(WrongState, match="a pris effet"):
+        avenants.abandon(acte_uuid=again.uuid, motif="trop tard", by=agent.user, now=LATER)
+    with pytest.raises(IntegrityError, match="one_waiting_avenant"), transaction.atomic():
+        for rang in (8, 9):
+            convention.actes.create(nature="avenant", rang=rang, prepared_at=LATER)
+
+
+@pytest.mark.rule("CON-7.b")
+def test_avenants_are_numbered_among_themselves(convention, agent):
+    convention.actes.update(rang=1)
+    convention.actes.create(nature="convention", rang=0, state="abandonne", prepared_at=PREPARED)  # replaced (CON-12)
+    acte = avenant(convention, agent, communes_added=["77288"])
+    assert (acte.titre, acte.rang) == ("avenant n° 1", 2)
+
+
+def said_on(lieu, day):
+    """What is said of the lieu and of its gestionnaire on that day, and by which acte."""
+    rows = [queries.identity_on(owner, day) for owner in (lieu, lieu.gestionnaire)]
+    return [(rows[0].nom, rows[0].opened_by), (rows[1].representant_nom, rows[1].courriel_registre)]
+
+
+def identities_are_whole(lieu):
+    lieu.refresh_from_db()
+    lieu.gestionnaire.refresh_from_db()
+    assert list(integrity.identities(LATER)) == []
+    for owner in (lieu, lieu.gestionnaire):  # each day is said once: no gap, no row that begins before the last is over
+        day = date(2024, 1, 1)
+        while day <= LATER.date():
+            queries.identity_on(owner, day)
+            day += timedelta(days=1)
+
+
+@pytest.mark.rule("CON-7.b")
+@pytest.mark.rule("CON-7.d")
+@pytest.mark.rule("CON-8.b")
+def test_an_identity_changes_at_the_effect_and_moves_with_it_whatever_was_said_since(lieu, convention, agent):
+    before, after = lieu.nom, "RPE Les Tilleuls"
+    acte = avenant(convention, agent, lieu={"nom": after}, gestionnaire={"representant_nom": "Nouveau", "ville": "X"})
+    # Said while the avenant waits for its last signature to be recorded: it stays, and the avenant with it.
+    register.correct_official_address(
+        gestionnaire_uuid=lieu.gestionnaire.uuid, courriel="registre@ville.test", source="annuaire", by=agent.user,
+        now=datetime(2025, 12, 1, 9, tzinfo=UTC),
+    )  # fmt: skip
+    lieu.refresh_from_db()
+    assert lieu.nom == before
+    sign_both(acte, agent)
+    identities_are_whole(lieu)
+    moved = [("officiel@cc.test", date(2025, 11, 30)), ("registre@ville.test", date(2025, 12, 1))]
+    assert said_on(lieu, EVE) == [(before, None), ("Moreau", "officiel@cc.test")]
+    assert said_on(lieu, EFFECT) == [(after, acte), ("Nouveau", "officiel@cc.test")]
+    for address, day in moved:
+        assert said_on(lieu, day)[1] == ("Nouveau", address)
+    for day in (28, 21, 30):  # later, earlier, later again
+        sign(acte, agent, "caf", signed_on=date(2025, 11, day), reason="date mal lue")
+        identities_are_whole(lieu)
+        assert said_on(lieu, date(2025, 11, day - 1)) == [(before, None), ("Moreau", "officiel@cc.test")]
+        assert said_on(lieu, date(2025, 11, day)) == [(after, acte), ("Nouveau", "officiel@cc.test")]
+        assert said_on(lieu, date(2025, 12, 1))[1] == ("Nouveau", "registre@ville.test")
+    day = datetime(2025, 12, 3, 9, tzinfo=UTC)
+    register.identify(lieu, {"site": "https://neuf.test"}, source="essai", by=agent.user, now=day)
+    with pytest.raises(Refused, match="identité du lieu a changé de nouveau"):
+        sign(acte, agent, "caf", signed_on=date(2025, 12, 4), reason="date mal lue")
+
+
+@pytest.mark.rule("CON-7.d")
+def test_actes_take_effect_in_their_order(lieu, convention, agent):
+    first = avenant(convention, agent, communes_added=["77288"])
+    sign_both(first, agent, date(2025, 11, 25))
+    second = avenant(convention, agent, datetime(2025, 11, 26, 9, tzinfo=UTC), communes_removed=["77288"])
+    sign(second, agent, "gestionnaire", signed_on=date(2025, 11, 27))
+    sign(second, agent, "caf", signed_on=date(2025, 12, 2))
+    for acte, day in ((first, 3), (first, 10)):
+        with pytest.raises(Refused, match="avenant n° 2"):
+            sign(acte, agent, "caf", signed_on=date(2025, 12, day), reason="erreur")
+    sign(first, agent, "caf", signed_on=date(2025, 12, 1), reason="erreur")
+    sign(second, agent, "caf", signed_on=date(2025, 12, 1), reason="erreur")
+    with pytest.raises(Refused, match="avenant n° 1"):
+        sign(second, agent, "caf", signed_on=date(2025, 11, 28), reason="erreur")
+
+
+@pytest.mark.rule("CON-7.d")
+@pytest.mark.rule("CON-7.b")
+def test_lieu_and_gestionnaire_are_told_of_the_paper_and_of_the_effect_and_who_leaves_too(lieu, convention, agent):
+    alix = PersonneInscriteFactory(lieu=lieu, courriel="alix@lieu.test")
+    outbox = lambda kind: sorted(Message.objects.filter(kind=kind).values_list("recipient", flat=True))  # noqa: E731
+    both = sorted([f"lieu:{lieu.uuid}", f"gestionnaire:{lieu.gestionnaire.uuid}"])
+    changes = {"communes_removed": ["77100"], "communes_added": ["77288"], "personnes_added": [NEW]}
+    acte = avenant(convention, agent, personnes_removed=[alix.personne.uuid], **changes)
+    ready = Message.objects.filter(kind="conventions.avenant-pret").first()
+    assert outbox("conventions.avenant-pret") == both
+    sign_both(acte, agent)
+    assert outbox("conventions.avenant-applique") == both
+    assert outbox("conventions.plus-inscrite") == [f"inscrite:{alix.uuid}"]
+    assert written(ready) is None  # it is too late to say that it is to be signed
+    text = written(Message.objects.filter(kind="conventions.avenant-applique").first())
+    for words in (
+        "25 novembre 2025",
+        "Melun (77) est ajoutée",
+        "Châtelet-en-Brie (77) est retirée",
+        "Sam Roux",
+        "restent",
+    ):
+        assert words in text
+    gone = written(Message.objects.get(kind="conventions.plus-inscrite"))
+    assert "24 novembre 2025 au soir" in gone
+    sign(acte, agent, "caf", signed_on=date(2025, 12, 1), reason="erreur")
+    assert len(outbox("conventions.plus-inscrite")) == 1
+    assert "30 novembre 2025 au soir" in written(Message.objects.get(kind="conventions.plus-inscrite"))
+
+
+def written(message):
+    """The mail as it would leave now; None when it would not."""
+    kind = kinds.KINDS[message.kind]
+    message.loaded = kind.load([message], LATER)[message.pk]
+    mail = kind.write(message, LATER)
+    return mail and f"{mail.subject}\n{compose(message, 'qui@lieu.test', mail).body}"
+
+
+@pytest.mark.rule("CON-7.e")
+def test_a_commune_removed_brings_no_demande_any_more_and_those_transmitted_stay(lieu, convention, agent):
+    HabilitationFactory(lieu=lieu)
+    CommuneFactory(melun=True)
+    given = DemandeFactory(transmise=True, lieu=lieu)
+    acte = avenant(convention, agent, communes_removed=["77100"], communes_added=["77288"])
+    for _ in range(2):
+        assert transmission.transmit_waiting_all(now=LATER) == 0
+        waiting = DemandeFactory(commune=CommuneFactory(melun=True), at=PREPARED)
+    sign_both(acte, agent)
+    late = DemandeFactory(at=PREPARED)
+    assert transmission.transmit_waiting_all(now=LATER) == 1  # the commune added: its one lieu has them now
+    for demande, state, there in (
+        (given, "transmise", lieu.pk),
+        (waiting, "transmise", lieu.pk),
+        (late, "a-orienter", None),
+    ):
+        demande.refresh_from_db()
+        assert (demande.state, demande.lieu_id) == (state, there)
+
+
+@pytest.mark.rule("CON-7.a")
+@pytest.mark.parametrize(
+    ("now", "possible"), [(datetime(2026, 1, 15, 22, tzinfo=UTC), True), (datetime(2026, 1, 15, 23, tzinfo=UTC), False)]
+)
+def test_an_avenant_is_possible_until_the_last_day_of_a_convention_whose_end_is_recorded(
+    convention, agent, now, possible
+):
+    """23:00 UTC is the day after, in Paris."""
+    Convention.objects.filter(pk=convention.pk).update(ended_on=date(2026, 1, 15))
+    if not possible:
+        with pytest.raises(WrongState, match="jusqu’à son dernier jour"):
+            avenant(convention, agent, now, communes_added=["77288"])
+        return
+    acte = avenant(convention, agent, now, communes_added=["77288"])
+    assert acte.couvertures_ouvertes.count() == 1

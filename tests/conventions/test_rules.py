@@ -45,6 +45,20 @@ def test_a_notice_is_delivered_three_months_before_at_the_latest(term, last_day)
     assert rules.last_day_of_notice(DAY(term)) == DAY(last_day)
 
 
+@pytest.mark.rule("ACC-2.e")
+@pytest.mark.parametrize(
+    ("last_day", "kept_until"),
+    [
+        ("2026-12-31", "2031-12-31"),
+        ("2028-02-29", "2033-02-28"),  # no 29 February five years later
+        ("2027-02-28", "2032-02-28"),
+        ("2026-05-31", "2031-05-31"),
+    ],
+)
+def test_the_proof_of_a_convention_is_kept_for_five_years_from_its_last_day(last_day, kept_until):
+    assert rules.last_day_of_proof(DAY(last_day)) == DAY(kept_until)
+
+
 FOUR = [("gestionnaire", 0), ("gestionnaire", 1), ("caf", 0), ("caf", 1)]
 
 
@@ -75,17 +89,39 @@ def test_a_line_closed_by_an_acte_holds_through_the_eve_of_its_effect(opened, ef
 
 
 @pytest.mark.rule("CON-2.e")
+@pytest.mark.rule("CON-2.f")
 @pytest.mark.parametrize(
-    ("signed", "received", "early"),
+    ("signed", "received", "published", "early"),
     [
-        ("2026-11-02", None, False),  # nothing recorded to compare with
-        ("2026-11-02", "2026-11-02", False),
-        ("2026-11-02", "2026-11-03", True),
-        ("2026-11-02", "2026-10-30", False),
+        ("2026-11-02", None, None, False),  # nothing recorded to compare with
+        ("2026-11-02", "2026-11-02", None, False),
+        ("2026-11-02", "2026-11-03", None, True),
+        ("2026-11-02", "2026-10-30", None, False),
+        ("2026-11-02", None, "2026-11-03", True),
+        ("2026-11-02", "2026-10-30", "2026-11-03", True),  # received in time, published too late
+        ("2026-11-02", "2026-11-03", "2026-10-30", True),  # published in time, received too late
+        ("2026-11-03", "2026-11-03", "2026-10-30", False),  # on the very day
     ],
 )
-def test_a_signature_before_the_act_reached_the_prefecture_is_a_fault(signed, received, early):
-    assert rules.signed_too_early(DAY(signed), received and DAY(received)) is early
+def test_a_signature_before_the_act_was_executory_is_a_fault(signed, received, published, early):
+    days = [day and DAY(day) for day in (received, published)]
+    assert rules.signed_too_early(DAY(signed), *days) is early
+
+
+@pytest.mark.rule("CON-2.g")
+@pytest.mark.parametrize(
+    ("reference", "on", "field"),
+    [
+        ("", None, None),
+        ("arrêté 2026-14", "2026-11-02", None),  # on the day of the signature
+        ("arrêté 2026-14", None, "delegation_on"),
+        ("", "2026-10-02", "delegation"),
+        ("arrêté 2026-14", "2026-11-03", "delegation_on"),  # after the signature
+    ],
+)
+def test_a_delegation_has_reference_and_date_and_comes_before_the_signature(reference, on, field):
+    faults = rules.delegation_faults(reference, on and DAY(on), DAY("2026-11-02"))
+    assert list(faults) == ([field] if field else [])
 
 
 @pytest.mark.rule("HAB-1.b")

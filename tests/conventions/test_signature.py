@@ -118,46 +118,108 @@ def test_a_correction_needs_a_reason_supersedes_and_moves_the_effect(acte, agent
     assert Entry.objects.filter(event="convention.effet-corrige").count() == 1
 
 
+def deliberation(acte, agent, on=date(2026, 11, 20), received=None, published=None, **given):
+    given = {"nature": "deliberation", "numero": "2026-41", "by": agent.user, "now": LATER} | given
+    signature.record_deliberation(
+        acte_uuid=acte.uuid,
+        deliberation_on=on,
+        deliberation_received_on=received,
+        deliberation_published_on=published,
+        **given,
+    )
+    acte.refresh_from_db()
+
+
 @pytest.mark.rule("CON-2.c")
 @pytest.mark.rule("CON-2.e")
-def test_an_act_that_reached_the_prefecture_after_the_signature_is_shown_as_a_fault(acte, agent):
-    assert "n’est pas enregistré" in queries.faults_of(acte)[0]
+@pytest.mark.rule("CON-2.f")
+@pytest.mark.parametrize(
+    ("received", "published", "words"),
+    [
+        (25, 20, "avant que l’acte qui l’y autorise ne soit exécutoire (reçu par la préfecture le 25 nov. 2026"),
+        (20, 25, "publié le 25 nov. 2026). Faites signer de nouveau"),
+        (24, 24, None),
+        (24, None, "sa date de publication n’est pas enregistrée"),
+        (None, 24, "sa date de réception par la préfecture n’est pas enregistrée"),
+        (None, None, "ces deux dates ne sont pas enregistrées"),
+    ],
+)
+def test_a_signature_before_the_act_took_effect_is_shown_as_a_fault(acte, agent, received, published, words):
+    [fault] = queries.faults_of(acte)
+    assert "n’est pas enregistré" in fault
     record(acte, agent)
-    given = {"acte_uuid": acte.uuid, "nature": "deliberation", "numero": "2026-41", "by": agent.user, "now": LATER}
-    signature.record_deliberation(
-        deliberation_on=date(2026, 11, 20), deliberation_received_on=date(2026, 11, 25), **given
-    )
-    acte.refresh_from_db()
-    assert "avant que l’acte" in queries.faults_of(acte)[0]
-    signature.record_deliberation(
-        deliberation_on=date(2026, 11, 20), deliberation_received_on=date(2026, 11, 24), **given
-    )
-    acte.refresh_from_db()
+    received, published = (day and date(2026, 11, day) for day in (received, published))
+    deliberation(acte, agent, received=received, published=published)
+    faults = queries.faults_of(acte)
+    assert not faults if words is None else [words in fault for fault in faults] == [True]
+
+
+@pytest.mark.rule("CON-2.f")
+def test_an_association_needs_no_act(agent):
+    lieu = LieuFactory(a_signer=True, convention__created_at=NOW, gestionnaire__association=True)
+    acte = queries.founding_acte(Convention.objects.get(lieu=lieu))
+    record(acte, agent)
     assert queries.faults_of(acte) == []
 
 
 @pytest.mark.rule("CON-2.c")
+@pytest.mark.rule("CON-2.d")
 @pytest.mark.parametrize(
-    ("on", "received", "field"),
+    ("on", "received", "published", "field"),
     [
-        (date(2026, 12, 4), None, "deliberation_on"),
-        (date(2026, 11, 20), date(2026, 11, 19), "deliberation_received_on"),
-        (date(2026, 11, 20), date(2026, 12, 4), "deliberation_received_on"),
-        (date(1926, 11, 20), None, "deliberation_on"),
+        (date(2026, 12, 4), None, None, "deliberation_on"),
+        (date(2026, 11, 20), date(2026, 11, 19), None, "deliberation_received_on"),
+        (date(2026, 11, 20), date(2026, 12, 4), None, "deliberation_received_on"),
+        (date(1926, 11, 20), None, None, "deliberation_on"),
+        (date(2026, 11, 20), None, date(2026, 11, 19), "deliberation_published_on"),
+        (date(2026, 11, 20), None, date(2026, 12, 4), "deliberation_published_on"),
     ],
 )
-def test_impossible_dates_of_the_act_are_refused(acte, agent, on, received, field):
+def test_impossible_dates_of_the_act_are_refused(acte, agent, on, received, published, field):
     with pytest.raises(Refused) as refused:
-        signature.record_deliberation(
-            acte_uuid=acte.uuid,
-            nature="decision",
-            numero="7",
-            deliberation_on=on,
-            deliberation_received_on=received,
-            by=agent.user,
-            now=LATER,
-        )
+        deliberation(acte, agent, on, received, published)
     assert list(refused.value.faults) == [field]
+
+
+@pytest.mark.rule("CON-2.d")
+def test_the_act_keeps_its_own_file_until_another_takes_its_place(acte, agent):
+    with pytest.raises(Refused) as refused:
+        deliberation(acte, agent, scan=BytesIO(b"MZ"))
+    assert list(refused.value.faults) == ["scan"]
+    assert (acte.deliberation_on, StoredFile.objects.count()) == (None, 0)
+    deliberation(acte, agent, published=date(2026, 11, 21), scan=BytesIO(a_pdf()))
+    first = acte.deliberation_scan
+    deliberation(acte, agent, published=date(2026, 11, 22))
+    assert (acte.deliberation_scan, acte.deliberation_published_on) == (first, date(2026, 11, 22))
+    deliberation(acte, agent, scan=BytesIO(a_pdf(2)))
+    lines = Entry.objects.filter(event="convention.deliberation").order_by("pk")
+    assert [line.details["apres"][-1] for line in lines] == [first.sha256, first.sha256, acte.deliberation_scan.sha256]
+    assert acte.deliberation_scan.sha256 != first.sha256
+
+
+@pytest.mark.rule("CON-2.g")
+def test_a_delegation_is_recorded_with_the_signature_whole_or_not_at_all(acte, agent):
+    with pytest.raises(Refused) as refused:
+        record(acte, agent, delegation="arrêté 2026-14", signed_on=date(2026, 12, 4))
+    assert set(refused.value.faults) == {"delegation_on", "signed_on"}  # both said at once
+    record(acte, agent, delegation="arrêté 2026-14", delegation_on=date(2026, 10, 2))
+    said = {(line.delegation, line.delegation_on) for line in Signature.objects.all()}
+    assert said == {("arrêté 2026-14", date(2026, 10, 2))}
+
+
+@pytest.mark.rule("CON-2.h")
+def test_where_the_originals_are_is_recorded_and_corrected_at_any_time(acte, agent):
+    given = {"acte_uuid": acte.uuid, "by": agent.user, "now": LATER}
+    with pytest.raises(Refused):
+        signature.record_originals(originaux="  ", **given)
+    signature.record_originals(originaux="Bureau 12", **given)
+    record(acte, agent)
+    record(acte, agent, "caf")
+    signature.record_originals(originaux="Armoire 2026", **given)
+    acte.refresh_from_db()
+    assert acte.originaux == "Armoire 2026"
+    line = Entry.objects.filter(event="convention.originaux").latest("pk")
+    assert line.details == {"avant": "Bureau 12", "apres": "Armoire 2026"}
 
 
 @pytest.mark.rule("ACC-3.a")
@@ -218,3 +280,33 @@ def test_both_parties_at_once_put_it_in_force_once():
     assert faults == []
     assert in_force_from(acte) == date(2026, 11, 26)
     assert Entry.objects.filter(event="convention.signee").count() == 1
+
+
+@pytest.mark.rule("CON-2.a")
+@pytest.mark.rule("CON-2.k")
+@pytest.mark.django_db(transaction=True)
+def test_fifty_clicks_at_once_record_one_signature():
+    agent = AgentFactory()
+    acte = queries.founding_acte(LieuFactory(a_signer=True, convention__created_at=NOW).conventions.get())
+    start, outcomes = threading.Barrier(50), []
+
+    def click():
+        try:
+            connection.ensure_connection()
+            start.wait(timeout=60)
+            record(acte, agent)
+            outcomes.append("recorded")
+        except Refused as refused:
+            outcomes.append(*refused.faults)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=click) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["reason"] * 49 + ["recorded"]
+    assert Signature.objects.count() == 2  # convention and annexe 1
+    assert StoredFile.objects.filter(nature="scan").count() == 1
+    assert Entry.objects.filter(event="convention.signature").count() == 1

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from conventions.models import Courrier, DemandeEngagement, Prestataire, Resiliation
+from conventions.models import Courrier, DemandeEngagement, Engagement, Prestataire, Resiliation
 from extranet.core.documents import store
 from tests.factories import NOW, AgentFactory, LieuFactory, a_pdf
 
@@ -48,6 +48,7 @@ def test_a_letter_is_posted_then_presented_then_delivered_and_delivered_only_whe
     refused("delivered_when_handed_over", rows, delivered_on=DAY + timedelta(days=2))
     refused("delivered_when_handed_over", rows, issue="remise")
     refused("delivered_when_handed_over", rows, issue="non-reclamee", delivered_on=DAY + timedelta(days=3))
+    refused("a_breach_is_the_caf_s", rows, objet="manquement")
     rows.update(issue="remise", delivered_on=DAY + timedelta(days=2))
     with pytest.raises(IntegrityError), transaction.atomic():
         letter(convention, agent)  # the number of another
@@ -82,9 +83,12 @@ def test_a_prestataire_s_engagement_is_dated_and_demanded_once_at_a_time(convent
     with pytest.raises(IntegrityError, match="one_open_prestataire_of_a_name"), transaction.atomic():
         Prestataire.objects.create(lieu=convention.lieu, nom="Logiciels du Lac", from_on=DAY)
     refused("prestataire_ends_after_start", rows, until_on=DAY - timedelta(days=1))
-    refused("an_engagement_has_its_date", rows, engagement=paper)
-    refused("an_engagement_has_its_date", rows, signed_on=DAY)
-    rows.update(engagement=paper, signed_on=DAY)
+    given = {"prestataire": made, "scan": paper, "signed_on": DAY, "received_at": NOW, "received_by": agent}
+    Engagement.objects.create(**given)
+    with pytest.raises(IntegrityError, match="one_engagement_to_verify_a_prestataire"), transaction.atomic():
+        Engagement.objects.create(**given)
+    refused("a_verified_engagement_says_by_whom", Engagement.objects.all(), decided_at=NOW)
+    refused("a_verified_engagement_says_by_whom", Engagement.objects.all(), motif_refus="Illisible.")
     asked = {"prestataire": made, "asked_at": NOW, "asked_by": agent, "due_on": DAY}
     DemandeEngagement.objects.create(**asked)
     with pytest.raises(IntegrityError, match="one_open_demand_a_prestataire"), transaction.atomic():

@@ -12,16 +12,22 @@ from tests.conftest import Sink
 
 HANG, CLOSE, DRIP = "hang", "close", "drip"
 WELL = {"EHLO": "250-relay\r\n250 AUTH PLAIN LOGIN", "AUTH": "235 ok", "DATA": "354 go on", "QUIT": "221 bye"}
+ENVELOPE = {"MAIL", "RCPT"}
 
 
 @dataclass
 class Relay(Sink):
-    """`says` maps a word of the dialogue (or GREETING, TEXT) to the answer given instead of a good one."""
+    """`says` maps a word of the dialogue (or GREETING, TEXT) to the answer given instead of a good one.
+
+    `together`: it takes commands together, and says this to a DATA that has nobody to go to.
+    """
 
     says: dict[str, str] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
     connections: int = 0
     left: threading.Event = field(default_factory=threading.Event)
     port: int = 0
+    together: str = ""
 
     def start(self) -> Any:
         relay = self
@@ -41,18 +47,34 @@ class Relay(Sink):
     def talk(self, peer: Any) -> None:
         if not self.answer(peer, "GREETING", "220 relay"):
             return
+        taken = set[str]()
         for line in peer.rfile:
-            word = line.decode().strip().upper().partition(" ")[0]
-            to = line.decode().partition("<")[2].partition(">")[0]
-            good = self.refuse.get(to, "250 ok") if word == "RCPT" else WELL.get(word, "250 ok")
-            if not self.answer(peer, word, good) or word == "QUIT":
+            self.said.append(line.decode().strip())
+            word = self.said[-1].upper().partition(" ")[0]
+            good = self.good(word, line.decode().partition("<")[2].partition(">")[0], taken)
+            said = self.says.get(word, good)
+            if not self.answer(peer, word, good) or word == "QUIT" or said.startswith("421"):
                 return
-            if word == "DATA" and self.says.get("DATA", "3").startswith("3"):
-                text = b"".join(iter(peer.rfile.readline, b".\r\n"))
-                if not self.answer(peer, "TEXT", "250 ok"):
-                    return
-                if self.says.get("TEXT", "2").startswith("2"):
-                    self.mails.append(email.message_from_bytes(text, policy=email.policy.default))  # type: ignore[arg-type]
+            if word == "DATA" and said.startswith("3") and not self.take(peer, taken):
+                return
+            taken = set() if word in ("RSET", "DATA") else taken | {word} if said.startswith("2") else taken - {word}
+
+    def good(self, word: str, to: str, taken: set[str]) -> str:
+        if word == "RCPT":
+            return self.refuse.get(to, "250 ok")
+        if word == "EHLO" and self.together:
+            return WELL["EHLO"].replace("250-relay", "250-relay\r\n250-PIPELINING")
+        return WELL.get(word, "250 ok") if word != "DATA" or taken >= ENVELOPE else self.together
+
+    def take(self, peer: Any, taken: set[str]) -> bool:
+        text = b"".join(line.removeprefix(b".") for line in iter(peer.rfile.readline, b".\r\n"))
+        if not taken >= ENVELOPE:
+            assert not text
+            peer.wfile.write(b"554 5.5.1 no valid recipients\r\n")
+            return True
+        if self.says.get("TEXT", "2").startswith("2"):  # first, as the test may look once it is answered
+            self.mails.append(email.message_from_bytes(text, policy=email.policy.default))  # type: ignore[arg-type]
+        return self.answer(peer, "TEXT", "250 ok")
 
     def answer(self, peer: Any, word: str, good: str) -> bool:
         """False when the dialogue ends here."""

@@ -16,6 +16,7 @@ from extranet.core.accounts import services
 from extranet.core.accounts.models import OneTimeSecret, User
 from extranet.core.outbox import services as outbox
 from extranet.core.outbox.models import Message
+from tests.conftest import verified
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 LOST = "/compte/mot-de-passe/perdu/"
@@ -45,7 +46,7 @@ def asked(email: str) -> tuple[Any, list[str], dict[str, int]]:
     """The answer, the shapes of the queries behind it, and the rows that it added."""
     client, before = Client(), rows()
     with CaptureQueriesContext(connection) as queries:
-        response = client.post(LOST, {"courriel": email})
+        response = client.post(LOST, {"courriel": email} | verified())
     shapes = [re.sub(r"'(?:[^']|'')*'|\d+|\"s\d+_x\d+\"", "…", query["sql"]) for query in queries]
     return response, shapes, {name: count - before[name] for name, count in rows().items() if count != before[name]}
 

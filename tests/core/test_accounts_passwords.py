@@ -7,6 +7,7 @@ import pytest
 from extranet.core.accounts import passwords, services
 from extranet.core.accounts.models import User
 from extranet.core.errors import Refused
+from tests.factories import use_mailed
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
@@ -66,6 +67,6 @@ def test_what_is_easy_to_guess_is_refused_with_a_sentence(camille: User, passwor
 def test_the_one_received_cannot_become_ones_own(camille: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "draw", lambda: "Kx7$wq2!")  # as strong as the rule asks, so that only this refuses
     text = services.issue_password(camille, "activation", now=NOW)
-    services.use_secret(camille, text, now=NOW)
+    use_mailed(camille, text, now=NOW)
     with pytest.raises(Refused, match="autre mot de passe que celui reçu"):
         services.choose_password(camille, text, now=NOW)

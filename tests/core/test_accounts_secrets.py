@@ -14,6 +14,7 @@ from extranet.core.accounts.models import Jeton, OneTimeSecret, User
 from extranet.core.outbox import services as outbox
 from extranet.core.outbox.models import Message
 from tests.conftest import text_of
+from tests.factories import use_mailed
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 OWN = "Demonstration-2026"
@@ -55,7 +56,7 @@ def test_a_mailed_password_is_stored_nowhere_in_clear(
     assert outbox.send_due(now=NOW) == (1, 0)
     [mail] = smtp_sink.to("camille.durand@lieu.test")
     [text] = re.findall(r"Mot de passe : (\S{8})\s", text_of(mail))
-    assert services.use_secret(camille, text, now=NOW)
+    assert use_mailed(camille, text, now=NOW)
     services.choose_password(camille, "quatre mots sans lien", now=NOW)
     assert text not in everything_stored()
     assert text not in caplog.text
@@ -78,16 +79,16 @@ def test_each_sending_that_fails_draws_anew_and_three_open_together(camille: Use
 def test_any_of_three_mails_opens_once_and_kills_the_others_and_the_old_password(camille: User, rank: int) -> None:
     texts = [services.issue_password(camille, "perte", now=NOW) for _ in range(3)]
     assert camille.check_password(OWN), "the old one works until a new one is used (ACT-5)"
-    assert services.use_secret(camille, texts[rank], now=NOW)
-    assert not any(services.use_secret(camille, text, now=NOW) for text in texts)
+    assert use_mailed(camille, texts[rank], now=NOW)
+    assert not any(use_mailed(camille, text, now=NOW) for text in texts)
     assert not User.objects.get().check_password(OWN)
 
 
 @pytest.mark.rule("ACT-2.c")
 def test_a_fourth_kills_the_first(camille: User) -> None:
     first, second, *_ = (services.issue_password(camille, "activation", now=NOW) for _ in range(4))
-    assert not services.use_secret(camille, first, now=NOW)
-    assert services.use_secret(camille, second, now=NOW)
+    assert not use_mailed(camille, first, now=NOW)
+    assert use_mailed(camille, second, now=NOW)
 
 
 @pytest.mark.rule("ACT-2.a")
@@ -103,8 +104,8 @@ def test_a_password_is_never_drawn_inside_a_transaction_that_may_be_undone(camil
 )
 def test_a_mailed_password_expires(camille: User, kind: str, life: timedelta) -> None:
     text = services.issue_password(camille, kind, now=NOW)
-    assert not services.use_secret(camille, text, now=NOW + life)
-    assert services.use_secret(camille, text, now=NOW + life - timedelta(seconds=1))
+    assert not use_mailed(camille, text, now=NOW + life)
+    assert use_mailed(camille, text, now=NOW + life - timedelta(seconds=1))
 
 
 @pytest.mark.rule("ACT-3.a")
@@ -114,7 +115,7 @@ def test_nine_wrong_tries_leave_it_open_and_the_tenth_kills_it(camille: User) ->
         text = services.issue_password(person, "activation", now=NOW)
         for _ in range(tries):
             services.note_wrong_try(person, now=NOW)
-        assert services.use_secret(person, text, now=NOW) is opens
+        assert use_mailed(person, text, now=NOW) is opens
 
 
 @pytest.mark.rule("ACT-1.g")
@@ -122,9 +123,9 @@ def test_a_mailed_password_is_of_one_person_and_case_sensitive(camille: User) ->
     other = User.objects.create_user("alix@lieu.test")
     text = services.issue_password(camille, "activation", now=NOW)
     assert passwords.digest(camille.pk, text) != passwords.digest(other.pk, text), "nobody sees that two are equal"
-    assert not services.use_secret(other, text, now=NOW)
-    assert not services.use_secret(camille, text.swapcase(), now=NOW)
-    assert services.use_secret(camille, f" {text}\n", now=NOW), "copied with its blanks"
+    assert not use_mailed(other, text, now=NOW)
+    assert not use_mailed(camille, text.swapcase(), now=NOW)
+    assert use_mailed(camille, f" {text}\n", now=NOW), "copied with its blanks"
 
 
 @pytest.mark.rule("ACT-5.c")
@@ -171,7 +172,7 @@ def test_a_mail_that_comes_after_the_choice_is_not_sent(camille: User, smtp_sink
 def test_choosing_kills_a_mailed_password_that_was_not_used(camille: User) -> None:
     text = services.issue_password(camille, "perte", now=NOW)
     services.choose_password(camille, "quatre mots sans lien", now=NOW)
-    assert not services.use_secret(camille, text, now=NOW)
+    assert not use_mailed(camille, text, now=NOW)
 
 
 @pytest.mark.rule("ACT-3.d")
@@ -201,7 +202,7 @@ def test_a_suspended_account_is_inactive_and_its_mailed_passwords_are_dead(camil
     text = services.issue_password(camille, "activation", now=NOW)
     assert services.suspend(camille, by="systeme", now=NOW)
     assert not services.suspend(camille, by="systeme", now=NOW), "once"
-    assert not services.use_secret(camille, text, now=NOW)
+    assert not use_mailed(camille, text, now=NOW)
     with pytest.raises(IntegrityError), transaction.atomic():
         User.objects.update(is_active=True)
 

@@ -10,6 +10,7 @@ from extranet.core.bell import ring  # the real one, read before the tests put t
 BELLS = {
     "extranet.core.outbox.tasks.send_due": ("mail", ()),
     "demandes.tasks.ingest": ("deliveries", (7,)),
+    "demandes.tasks.make_file": ("files", (8,)),
     "conventions.tasks.keep_pdf": ("clock", (9,)),
 }
 

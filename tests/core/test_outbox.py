@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import transaction
 
-from extranet.core.outbox import services
+from extranet.core.outbox import kinds, services
 from extranet.core.outbox.models import Message
 from tests.conftest import text_of
 from tests.factories import UserFactory
@@ -107,3 +107,9 @@ def test_no_address_and_no_text_lie_in_the_outbox(person):
     post(person)
     row = str(Message.objects.values().get())
     assert "personne@lieu.test" not in row
+
+
+def test_no_mail_of_a_family_nor_one_with_a_secret_is_of_a_list():
+    listed = {name for name, kind in kinds.KINDS.items() if kind.liste}
+    assert not any("famille" in kinds.KINDS[name].to for name in listed)
+    assert {name.partition(".")[0] for name in listed} == {"demandes", "attestations"}

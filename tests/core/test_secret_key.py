@@ -18,7 +18,7 @@ from extranet.core.accounts import services as accounts
 from extranet.core.accounts.models import OneTimeSecret
 from tests.demandes.test_deliveries import counts, file_of, person, take  # noqa: F401 -- a fixture
 from tests.demandes.test_family import form_of, lieu, post  # noqa: F401 -- a fixture
-from tests.factories import NOW, DemandeFactory, UserFactory
+from tests.factories import NOW, DemandeFactory, UserFactory, use_mailed
 
 FORMER, NEW = "former-secret-" + "x" * 50, "another-secret-" + "y" * 50
 
@@ -71,7 +71,7 @@ def test_a_mailed_password_still_works_after_the_key_was_changed(db, settings):
     user = UserFactory()
     text = accounts.issue_password(user, OneTimeSecret.Kind.values[0], now=NOW)
     rotate(settings, fallbacks=())
-    assert accounts.use_secret(user, text, now=NOW + timedelta(minutes=1))
+    assert use_mailed(user, text, now=NOW + timedelta(minutes=1))
 
 
 def test_what_is_being_typed_outlasts_the_change_of_the_key(client, lieu, settings):  # noqa: F811

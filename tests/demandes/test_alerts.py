@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from django.db import DataError, connection
 
-from demandes.attestations import services as attestations
 from demandes.attestations.models import Attestation
+from demandes.attestations.services import copies as attestations
 from demandes.models import Demande, Transmission
 from demandes.services import destruction, reminders
 from extranet.core.apart import Incomplete
@@ -189,3 +189,34 @@ def test_one_lieu_whose_attestation_fails_holds_back_no_other_and_the_pass_ends(
     with connection.execute_wrapper(Breaking("outbox_message", str(first.uuid))), pytest.raises(Incomplete):
         attestations.remind(now=later)
     assert Message.objects.filter(kind="attestations.rappel").count() == 2
+
+
+@pytest.mark.rule("NOT-3.c")
+def test_when_every_mail_of_a_transmission_has_come_back_the_caf_is_told_once_and_the_date_stands(
+    lieu,  # noqa: F811
+    persons,  # noqa: F811
+    caf,
+    smtp_sink,
+):
+    HabilitationFactory(lieu=lieu, user__email="cleo@tilleuls.test")
+    batch, _ = give(lieu)
+    smtp_sink.refuse["cleo@tilleuls.test"] = "451 later"
+    outbox.send_due(now=NOW)
+    announced, later = Message.objects.filter(kind="demandes.transmission"), NOW + timedelta(minutes=20)
+    # Two come back one after the other; the third is still to leave, until it is given up.
+    acts = [
+        announced.filter(pk=pk).update for pk in announced.filter(sent_at__isnull=False).values_list("pk", flat=True)
+    ]
+    for act in (dict, *acts):
+        act(**({} if act is dict else {"bounced_at": later, "reply": "5.1.1"}))
+        assert reminders.tell_returned(now=later) == 0
+    announced.filter(sent_at=None).update(failed_at=later, cause="destinataire")
+    assert [reminders.tell_returned(now=now) for now in (later, later, later + timedelta(days=2))] == [1, 0, 0]
+    smtp_sink.mails.clear()
+    outbox.send_due(now=later)
+    assert sorted(mail["To"] for mail in smtp_sink.mails) == caf
+    words = text_of(smtp_sink.mails[0])
+    assert "dernier jour le 8 décembre 2026" in words
+    assert "RPE des Tilleuls" in words
+    batch.refresh_from_db()
+    assert batch.notified_at == NOW

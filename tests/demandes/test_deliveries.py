@@ -10,7 +10,7 @@ import pytest
 from django.db.models import Count
 
 from bench.deliveries import HEAD, delivery, record
-from demandes.documents.motifs import said
+from demandes.documents.motifs import refusal, said
 from demandes.models import Attribution, Demande, Dossier, Livraison, Rejet, Transmission
 from demandes.services import applying, deliveries, destruction, handover, transmission
 from demandes.workflow import Etat
@@ -144,7 +144,7 @@ WHOLE = {
 def test_a_file_that_is_not_sound_is_refused_whole(person, kind):
     livraison = take(WHOLE[kind])
     assert livraison.state == "refusee"
-    assert livraison.motif
+    assert refusal(livraison.motifs)
     assert counts(livraison) == (0, 0, 0, 0, 0)
     assert not Demande.objects.exists()
 

@@ -4,8 +4,10 @@ import io
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
 
 from bench.deliveries import delivery, record
+from demandes import queries
 from demandes.contenu import valeurs
 from demandes.documents.recue import Recue
 from demandes.models import Attribution, Demande
@@ -18,13 +20,16 @@ from tests.conftest import text_of
 from tests.demandes.test_family import (  # noqa: F401 -- fixtures
     TYPED,
     WHOLE,
+    all_shown,
     dict_of,
     form_of,
+    go,
     lieu,
     pairs,
     press,
     send,
     shown,
+    step_of,
     today,
 )
 from tests.demandes.test_family_link import demande, page_of  # noqa: F401 -- fixtures
@@ -40,9 +45,11 @@ def begin(client, demande):  # noqa: F811
     return client.get(answer["Location"])
 
 
-def typed_again(client, form, changes):
-    answer = client.post(form_of(form).action, dict_of(shown(form)) | changes)
-    return client.get(answer["Location"])
+def typed_again(client, summary, changes):
+    """Each change on its own step, from the summary and back to it."""
+    for name, value in changes.items():
+        summary = go(client, go(client, summary, aller=step_of(name)), **{name: value})
+    return summary
 
 
 @pytest.mark.rule("DEM-4.c")
@@ -51,9 +58,10 @@ def test_a_demande_is_corrected_until_it_is_picked_up(client, demande):  # noqa:
     before = Demande.objects.values().get()
     assert client.get(page_of(demande)).content.decode().count("Corriger ma demande") == 1
     form = begin(client, demande)
-    assert pairs({name: value for name, value in WHOLE.items() if name != "telephone"}) <= shown(form)
+    assert pairs({name: value for name, value in WHOLE.items() if name != "telephone"}) <= all_shown(client, form)
     assert contenu_of().creneau == TYPED["creneau"]
-    summary = typed_again(client, form, {"creneau": "le samedi", "modes": ["assistante-maternelle"]})
+    summary = typed_again(client, form, {"creneau": "le samedi"})
+    summary = typed_again(client, summary, {"modes": ["assistante-maternelle"]})
     assert "Envoyer la correction" in summary.content.decode()
     assert contenu_of().creneau == TYPED["creneau"]  # nothing before it is sent
     answers = [press(client, summary, valider="1") for _ in range(2)]
@@ -77,14 +85,17 @@ def test_once_it_is_picked_up_it_is_not_corrected(client, demande, state):  # no
     summary = typed_again(client, form, {"creneau": "le samedi"})
     picked_up(state)
     assert "Corriger ma demande" not in client.get(page_of(demande)).content.decode()
-    for answer in (
-        client.post(page_of(demande), {"corriger": "1"}),
-        client.get(form_of(form).action),
-        client.post(form_of(form).action, dict_of(shown(form))),
-        press(client, summary, valider="1"),
+    for act in (
+        lambda: client.post(page_of(demande), {"corriger": "1"}),
+        lambda: client.get(form_of(form).action),
+        lambda: client.post(form_of(form).action, dict_of(shown(form))),
+        lambda: press(client, summary, valider="1"),
     ):
-        assert answer.status_code == 409
-        assert "récupéré votre demande entre-temps" in answer.content.decode()
+        answer = act()
+        assert (answer.status_code, answer["Location"]) == (302, page_of(demande))
+        said = client.get(answer["Location"]).content.decode()
+        assert "récupéré votre demande entre-temps" in said
+        assert demande.lieu.nom in said  # whom to call
     assert contenu_of().creneau == TYPED["creneau"]
 
 
@@ -97,13 +108,36 @@ def test_a_correction_whose_draft_is_gone_makes_no_other_demande(client, demande
 
 
 @pytest.mark.rule("DEM-4.b")
-def test_the_address_corrected_is_sent_the_link(client, demande, smtp_sink):  # noqa: F811
+@pytest.mark.rule("DEM-4.c")
+def test_the_address_corrected_is_sent_another_link_and_the_former_one_opens_nothing(
+    client,
+    demande,  # noqa: F811
+    smtp_sink,
+):
     send_due(now=NOW)
+    former = page_of(demande)
+    assert former in text_of(smtp_sink.to(TYPED["courriel"])[0])
     summary = typed_again(client, begin(client, demande), {"courriel": "juste@famille.test"})
-    press(client, summary, valider="1")
+    answers = [press(client, summary, valider="1") for _ in range(2)]  # a button pressed twice
     send_due(now=NOW)
     [mail] = smtp_sink.to("juste@famille.test")
-    assert page_of(demande) in text_of(mail)
+    new = reverse("demandes:suivi", args=[queries.link_of(Demande.objects.get())])
+    assert new != former
+    assert new in text_of(mail)
+    for answer in answers:
+        assert answer["Location"].partition("?")[0] == new
+    assert "celui que l’ancienne a reçu ne s’ouvre plus" in client.get(answers[0]["Location"]).content.decode()
+    for act in ({}, {"donnees": "1"}, {"corriger": "1"}, {"courriel": "juste@famille.test"}):
+        refused = client.post(former, act) if act else client.get(former)
+        assert refused.status_code == 410
+        said = refused.content.decode()
+        assert "Cette page ne s’ouvre plus" in said
+        assert "n’existent plus" not in said  # nothing is destroyed
+        assert "juste@famille.test" not in said
+    assert client.get(new).status_code == 200
+    assert Demande.objects.get().state == "transmise"
+    forged = reverse("demandes:suivi", args=[queries.link_token(demande.uuid, 2)])
+    assert client.get(forged).status_code == 404
 
 
 @pytest.mark.rule("ING-4.a")
@@ -127,7 +161,7 @@ def test_the_same_record_of_a_delivery_does_not_undo_a_correction(client, lieu):
 
 @pytest.mark.rule("DEM-4.c")
 def test_hours_that_the_form_cannot_show_are_not_lost_by_a_correction(client, lieu):  # noqa: F811
-    besoin = {"a_partir_du": "2027-01-04", "horaires": [["lundi", "08:00", "12:00"], ["mardi", "09:00", "12:00"]]}
+    besoin = {"a_partir_du": "2027-01-04", "horaires": [["lundi", "18:00", "24:00"]]}
     given = DemandeFactory(lieu=lieu, transmise=True, dossier__besoin=besoin)
     assert "Corriger ma demande" not in client.get(page_of(given)).content.decode()
     assert client.post(page_of(given), {"corriger": "1"})["Location"] == page_of(given)
@@ -180,3 +214,19 @@ def test_a_correction_is_held_against_the_rules(client, demande):  # noqa: F811
     recue = Recue(**valeurs(contenu_of(demande)), **about)
     with pytest.raises(Refused):
         intake.correct(demande, recue, now=NOW, places=Places.of(NOW, commune="77100"))
+
+
+@pytest.mark.rule("DEM-3.g")
+@pytest.mark.rule("DEM-4.c")
+def test_hours_of_two_ranges_a_day_come_back_as_they_were(client, lieu):  # noqa: F811
+    hours = [["lundi", "07:30", "09:00"], ["lundi", "16:30", "18:30"], ["jeudi", "08:00", "12:00"]]
+    given = DemandeFactory(
+        lieu=lieu, transmise=True, source="formulaire", dossier__besoin={"a_partir_du": "2027-01-04", "horaires": hours}
+    )
+    form = begin(client, given)
+    assert "lundi de 07:30 à 09:00 ; lundi de 16:30 à 18:30 ; jeudi de 08:00 à 12:00" in form.content.decode()
+    again = {"courriel": "juste@famille.test", "code_postal": "77820", "ville": "Melun", "jeudi-a": "13:00"}
+    summary = typed_again(client, form, again)
+    done = press(client, summary, valider="1")["Location"]
+    assert done.startswith(reverse("demandes:suivi", args=[queries.link_of(Demande.objects.get())]))
+    assert contenu_of().besoin["horaires"] == [*hours[:2], ["jeudi", "08:00", "13:00"]]

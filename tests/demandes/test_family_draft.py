@@ -17,6 +17,7 @@ from tests.demandes.test_family import (  # noqa: F401 -- fixtures
     CHILD,
     URL,
     WHOLE,
+    all_shown,
     born,
     children,
     dict_of,
@@ -24,10 +25,12 @@ from tests.demandes.test_family import (  # noqa: F401 -- fixtures
     go,
     lieu,
     nothing_is_written,
+    own,
     pairs,
     post,
     press,
     said,
+    scelle,
     shown,
     today,
 )
@@ -92,7 +95,7 @@ def test_only_the_browser_that_wrote_it_opens_it(client, lieu):  # noqa: F811
 
 
 def test_it_is_gone_after_two_hours_and_the_page_still_has_its_fields(client, lieu, time_machine):  # noqa: F811
-    filled = go(client, post(client), modifier="vous")
+    filled = go(client, post(client), aller="vous")
     summary = post(client)
     redis = caches["brouillons"]._cache.get_client()
     assert all(0 < redis.ttl(key) <= 7200 for key in redis.keys("*brouillon*"))
@@ -101,11 +104,15 @@ def test_it_is_gone_after_two_hours_and_the_page_still_has_its_fields(client, li
         gone = client.get(form_of(page).action)
         assert gone.status_code == 410
         assert "effacé au bout de deux heures" in gone.content.decode()
+        [again] = html.document_fromstring(gone.content.decode()).xpath("//a[text()='Recommencer']/@href")
+        assert again == form_of(page).action.partition("&brouillon")[0]  # the commune is known still
+        assert "vous répondra pour Le Châtelet-en-Brie" in client.get(again, follow=True).content.decode()
     assert press(client, summary, valider="1").status_code == 410
-    again = client.get(press(client, filled)["Location"])
-    assert "Relisez votre demande" in again.content.decode()
-    assert press(client, again, valider="1").status_code == 302
-    assert Demande.objects.count() == 1
+    again = client.get(press(client, filled)["Location"])  # its own step is kept, those before are asked again
+    assert "remplissez aussi cette étape" in again.content.decode()
+    again = go(client, again, **own("enfants"))
+    assert "remplissez aussi cette étape" not in again.content.decode()
+    assert pairs(own("vous")) <= shown(go(client, go(client, again, **own("besoin")), aller="vous"))
 
 
 @pytest.mark.rule("DEM-6.d")
@@ -119,15 +126,14 @@ def test_once_sent_nothing_typed_is_kept_and_going_back_leads_to_the_confirmatio
     form = client.get(f"{URL}&brouillon={key_of(summary)}")
     assert not [word for word in WORDS if word in form.content.decode()]
     assert Demande.objects.count() == 1
-    other = client.post(form_of(form).action, WHOLE | {"creneau": "le soir"})  # another one, from the same page
-    assert press(client, client.get(other["Location"]), valider="1").status_code == 302
+    other = post(client, {"creneau": "le soir"}, where=form_of(form).action)  # another one, from the same page
+    assert press(client, other, valider="1").status_code == 302
     assert Demande.objects.count() == 2
 
 
 def test_what_is_sent_is_what_the_page_said_in_each_window(client, lieu):  # noqa: F811
     first = post(client, {"creneau": "le matin"})
-    changed = client.post(f"{URL}&brouillon={key_of(first)}", WHOLE | {"creneau": "le soir"})
-    second = client.get(changed["Location"])
+    second = go(client, go(client, first, aller="vous"), creneau="le soir")
     for page in (first, second):
         assert press(client, page, valider="1").status_code == 302
     assert {contenu_of(one).creneau for one in Demande.objects.all()} == {"le matin", "le soir"}
@@ -136,15 +142,19 @@ def test_what_is_sent_is_what_the_page_said_in_each_window(client, lieu):  # noq
 def test_without_the_shared_cache_the_pages_carry_it_and_the_demande_is_sent(client, lieu, settings):  # noqa: F811
     kept = post(client)
     with cache_is_down(settings):
-        wrong = client.post(URL, WHOLE | {"nom": ""})
-        assert (wrong.status_code, "Indiquez votre nom." in said(wrong)) == (422, True)
-        assert pairs(WHOLE, but="nom") <= shown(wrong)
-        more = client.post(URL, WHOLE | {"ajouter": "enfants"})
+        more = client.post(URL, own("enfants") | {"ajouter": "enfants"})
         assert 'name="enfants-1-prenom"' in more.content.decode()
-        summary = client.post(form_of(wrong).action, dict_of(shown(wrong)) | {"nom": "Kanari"})
+        besoin = client.post(URL, own("enfants"))
+        vous = press(client, besoin, **own("besoin"))
+        wrong = press(client, vous, **(own("vous") | {"nom": ""}))
+        assert (wrong.status_code, "Indiquez votre nom." in said(wrong)) == (422, True)
+        assert pairs(own("vous"), but="nom") <= shown(wrong)
+        summary = press(client, wrong, nom="Kanari")
         assert "Relisez votre demande" in summary.content.decode()
-        back = press(client, summary, modifier="vous")
-        assert pairs(WHOLE, but="nom") <= shown(back)
+        back = press(client, summary, aller="vous")
+        assert pairs(own("vous"), but="nom") <= shown(back)
+        asked = client.post(form_of(summary).action, dict_of(shown(summary)))  # without the browser's work
+        assert "Recopiez les lettres" in asked.content.decode()
         later = client.get(form_of(kept).action)
         assert (later.status_code, later["Retry-After"]) == (503, "10")
         assert "Rechargez cette page" in later.content.decode()
@@ -156,8 +166,8 @@ def test_without_the_shared_cache_the_pages_carry_it_and_the_demande_is_sent(cli
 def test_the_cache_emptied_in_the_middle_loses_nothing(client, lieu):  # noqa: F811
     summary = post(client)
     cache.clear()
-    back = go(client, summary, modifier="besoin")
-    assert pairs(WHOLE) <= shown(back)
+    back = go(client, summary, aller="besoin")
+    assert pairs(own("besoin")) <= shown(back)
     cache.clear()
     assert press(client, summary, valider="1").status_code == 302
     assert Demande.objects.count() == 1
@@ -165,7 +175,8 @@ def test_the_cache_emptied_in_the_middle_loses_nothing(client, lieu):  # noqa: F
 
 @pytest.mark.parametrize("length", [100_000, 400_000])
 def test_what_is_far_too_long_is_said_so_and_kept_in_its_page_only(client, lieu, length):  # noqa: F811
-    answer = client.post(URL, WHOLE | {"message": "é" * length}, follow=True)
+    page = go(client, post(client), aller="vous")
+    answer = client.post(form_of(page).action, own("vous") | scelle(page) | {"message": "é" * length}, follow=True)
     assert "caractères" in said(answer)
     assert "é" * length in answer.content.decode()
     assert len(stored()) < 250_000
@@ -174,12 +185,12 @@ def test_what_is_far_too_long_is_said_so_and_kept_in_its_page_only(client, lieu,
 @pytest.mark.rule("DEM-2.a")
 def test_another_commune_is_chosen_without_losing_what_was_typed(client, lieu):  # noqa: F811
     HabilitationFactory(lieu=LieuFactory(nom="RPE de Melun", convention__communes=["77288"]))
-    choose = post(client, changer="1")
+    choose = go(client, go(client, post(client), aller="enfants"), changer="1")
     [form] = [form for form in html.document_fromstring(choose.content.decode()).forms if form.get("role") == "search"]
     found = client.get("/demandes/nouvelle/", dict(form.form_values()) | {"q": "melun"})
     page = client.get(found["Location"])
     assert "RPE de Melun" in page.content.decode()
-    assert pairs(WHOLE) <= shown(page)
+    assert pairs(WHOLE) <= all_shown(client, page)
 
 
 @pytest.mark.rule("DEM-3.f")
@@ -196,7 +207,10 @@ def test_who_does_not_know_the_mode_yet_is_told_about_all_three(client, lieu):  
 @pytest.mark.parametrize("chosen", [{"contact_prefere": "telephone"}, {"rendez_vous": "telephone-seulement"}])
 def test_by_telephone_needs_a_number(client, lieu, chosen):  # noqa: F811
     other = {"contact_prefere": "", "rendez_vous": "", "telephone": ""}
-    assert "indiquez un numéro" in said(post(client, other | chosen))
+    wrong = post(client, other | chosen)
+    assert "indiquez un numéro" in said(wrong)
+    [aide] = html.document_fromstring(wrong.content.decode()).xpath("//*[@id='id_telephone_helptext']")
+    assert "Nécessaire si vous préférez être joint par téléphone" in aide.text_content()
     assert not said(post(client, other))
     assert not said(post(client, other | chosen | {"telephone": "06 00 00 00 01"}))
 
@@ -204,12 +218,12 @@ def test_by_telephone_needs_a_number(client, lieu, chosen):  # noqa: F811
 @pytest.mark.rule("DEM-1.b")
 def test_a_child_is_taken_away_without_javascript_and_the_others_keep_what_was_typed(client, lieu):  # noqa: F811
     rows = children(CHILD, {"prenom": "Zoé"}, born("2024-02-01"))
-    answer = client.post(URL, WHOLE | rows | {"retirer": "enfants-1"})
+    answer = client.post(URL, rows | {"retirer": "enfants-1"})
     assert answer["Location"].endswith("#enfants-0")
     page = client.get(answer["Location"])
-    assert pairs(WHOLE | children(CHILD, born("2024-02-01"))) <= shown(page)
+    assert pairs(children(CHILD, born("2024-02-01"))) <= shown(page)
     assert "enfants-2-" not in page.content.decode()
-    assert client.post(URL, WHOLE | rows | {"ajouter": "enfants"})["Location"].endswith("#enfants-3")
+    assert client.post(URL, rows | {"ajouter": "enfants"})["Location"].endswith("#enfants-3")
     last = go(client, page, retirer="enfants-1")
     last = go(client, last, retirer="enfants-0")  # the only one: an empty row is left
     assert dict_of(shown(last))["enfants-TOTAL_FORMS"] == ["1"]
@@ -219,25 +233,40 @@ def test_a_child_is_taken_away_without_javascript_and_the_others_keep_what_was_t
 
 @pytest.mark.rule("DEM-1.b")
 def test_what_is_to_be_corrected_is_said_in_the_order_of_the_page_with_links_to_the_fields(client, lieu):  # noqa: F811
-    wrong = {"nom": "", "ville": "", "a_partir_du": "demain", "modes": []} | children({"prenom": "Zoé"})
-    page = html.document_fromstring(post(client, wrong).content.decode())
-    links = page.xpath("//*[@role='alert']//a/@href")
+    by_day = {"par_jour": "1", "jours": [], "mardi-de": "08:00", "mercredi-de": "9", "mercredi-a": "12:00"}
+    wrong = {"nom": "", "ville": "", "a_partir_du": "demain", "modes": []} | by_day
+    links, sentences = [], []
+    for page in (
+        post(client, children({"prenom": "Zoé"}, CHILD | {"date": "2026-11-24"})),
+        post(client, wrong),
+        post(client, {"nom": "", "ville": ""}),
+    ):
+        page = html.document_fromstring(page.content.decode())
+        own = page.xpath("//*[@role='alert']//a/@href")
+        order = [element.get("id") for element in page.xpath("//*[@id]")]
+        assert sorted(own, key=lambda link: order.index(link[1:])) == own
+        links += own
+        sentences += [link.text_content() for link in page.xpath("//*[@role='alert']//a")]
     assert links == [
         "#id_enfants-0-situation_0",
         "#id_enfants-0-date",
+        "#id_enfants-1-date",
         "#id_modes_0",
         "#id_a_partir_du",
+        "#id_mardi-a",
+        "#id_mercredi-de",
         "#id_nom",
         "#id_ville",
     ]
-    order = [element.get("id") for element in page.xpath("//*[@id]")]
-    assert sorted(links, key=lambda link: order.index(link[1:])) == links
-    sentences = [link.text_content() for link in page.xpath("//*[@role='alert']//a")]
     assert sentences == [
         "Enfant 1\xa0: dites si cet enfant est déjà né ou attendu.",
         "Enfant 1\xa0: indiquez sa date de naissance, ou la date prévue.",
+        "Enfant 2, sa date de naissance ou sa date prévue\xa0: cette date est à venir. "
+        "Choisissez « Attendu(e) », ou corrigez-la.",
         "Cochez au moins un mode d’accueil, ou « Je ne sais pas encore ».",
         "À partir de quand\xa0: écrivez une date, par exemple 01/03/2027.",
+        "Mardi, à\xa0: indiquez une heure, même approximative.",
+        "Mercredi, de\xa0: écrivez une heure, par exemple 08:30.",
         "Indiquez votre nom.",
         "Indiquez la commune où vous habitez.",
     ]
@@ -248,6 +277,10 @@ def test_the_form_says_at_its_start_who_is_responsible_what_for_how_long_and_the
     page = html.document_fromstring(client.get(URL).content.decode())
     [notice] = page.xpath("//form//*[@aria-labelledby='vos-donnees']")
     assert not notice.xpath("preceding::input[not(@type='hidden')]")
+    [folded] = notice.xpath("details")
+    seen = notice.text_content().replace(folded.text_content(), "")
+    for words in ("Cnaf", "Caf de Seine-et-Marne", lieu.nom[1:], "Responsables", "Vos données et vos droits"):
+        assert words in seen  # without unfolding anything
     for words in (
         "Cnaf",
         "Caf de Seine-et-Marne",

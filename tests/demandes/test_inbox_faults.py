@@ -3,7 +3,6 @@
 import io
 import os
 import socket
-import time
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -15,8 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection
 
 from bench.deliveries import delivery, record
-from demandes.documents import xml_reader
-from demandes.documents.motifs import said
+from demandes.documents.motifs import refusal, said
 from demandes.models import Demande, Livraison, Rejet, Transmission
 from demandes.services import applying, deliveries, delivery_files, inbox
 from demandes.workflow import Etat
@@ -143,7 +141,7 @@ def test_what_is_no_file_is_set_apart_with_its_reason_and_the_others_go_on(make,
     apart, good = sorted(take_all(), key=lambda livraison: livraison.state)
     assert (good.nom, good.state) == ("bonne.xml", "traitee")
     assert (apart.nom, apart.state, apart.sha256) == ("intrus.xml", "refusee", None)
-    assert NO_FILES[make] in apart.motif
+    assert NO_FILES[make] in refusal(apart.motifs)
     assert deliveries.path_of(apart).parent.name == "refusees"
     assert os.path.lexists(deliveries.path_of(apart))
     assert not bytes_left("entree", "en-cours")
@@ -191,7 +189,7 @@ def test_more_than_two_gibibytes_are_refused_without_being_read(monkeypatch):
     monkeypatch.setattr(deliveries, "LARGEST", 100)
     drop("enorme.xml")
     [livraison] = take_all()
-    assert (livraison.state, livraison.motif) == ("refusee", "fichier de plus de 2 Gio")
+    assert (livraison.state, refusal(livraison.motifs)) == ("refusee", "fichier de plus de 2 Gio")
 
 
 @pytest.mark.rule("RGP-2.a")
@@ -301,7 +299,7 @@ def test_bytes_that_are_gone_are_refused_and_may_come_again():
     drop("a.xml")
     [livraison] = inbox.take_inbox(now=NOW)
     deliveries.path_of(livraison).unlink()
-    assert applying.ingest(livraison.pk, now=NOW).motif == "fichier absent"
+    assert refusal(applying.ingest(livraison.pk, now=NOW).motifs) == "fichier absent"
     assert list(inbox.faults(now=NOW)) == []
     drop("a.xml")
     assert [one.state for one in take_all()] == ["traitee"]
@@ -541,55 +539,6 @@ def test_what_is_set_apart_in_the_inbox_is_said_and_is_1(later):
         "livraison_�t�.xml: read=1 created=1 updated=0 unchanged=0 set-aside=0",
         "tube: refused (ce n’est pas un fichier mais un tube (FIFO))",
     ]
-
-
-# --- XML that costs more than it says -------------------------------------------------------------------------------
-
-
-def declarations(count):
-    return "".join(f' xmlns:p{rank}="u:{rank}"' for rank in range(count))
-
-
-def forty(change):
-    return change("".join(delivery((record(rank, NOW) for rank in range(1, 41)), NOW)))
-
-
-COSTLY = {
-    "prefixes on the root": forty(
-        lambda text: text.replace(' version="1.0" emis', declarations(20_000) + ' version="1.0" emis')
-    ),
-    "prefixes on a record": forty(lambda text: text.replace("<demande ", f"<demande{declarations(20_000)} ", 1)),
-    "prefixes on a child": forty(lambda text: text.replace("<nom>", f"<nom{declarations(100_000)}>", 1)),
-    "prefixes on an unknown child": forty(
-        lambda text: text.replace("  <demande ", f"<x{declarations(20_000)}/>  <demande ", 1)
-    ),
-    "one over the limit": GOOD.replace("<nom>", f"<nom{declarations(21)}>"),
-    "a namespace of five megabytes": forty(
-        lambda text: text.replace(' version="1.0" emis', f' xmlns:p="{"u" * 5_000_000}" version="1.0" emis')
-    ),
-}
-
-
-@pytest.mark.rule("ING-2.b")
-@pytest.mark.parametrize("kind", COSTLY)
-def test_declarations_without_measure_are_refused_at_once(kind, tmp_path):
-    path = tmp_path / "l.xml"
-    path.write_text(COSTLY[kind])
-    began = time.process_time()
-    with pytest.raises(xml_reader.Unreadable, match="espaces de noms"):
-        next(xml_reader.records(path))
-    assert time.process_time() - began < 2
-
-
-@pytest.mark.rule("ING-2.b")
-def test_a_few_declarations_are_read(tmp_path):
-    path = tmp_path / "l.xml"
-    path.write_text(
-        GOOD.replace(' version="1.0" emis', declarations(19) + ' version="1.0" emis').replace(
-            "<nom>", f"<nom{declarations(20)}>"
-        )
-    )
-    assert [lue.motif for lue in xml_reader.records(path)] == [None]
 
 
 @pytest.mark.rule("ING-2.b")

@@ -32,7 +32,7 @@ def test_the_list_is_by_deadline_and_found_by_reference_name_and_state(client, l
     places = [page.index(name) for name in ("Première", "Deuxième", "Troisième")]
     assert places == sorted(places)
     for query, found in ((made["Deuxième"].reference, "Deuxième"), ("troisieme", "Troisième")):
-        page = client.post(LIST, {"q": query, "etat": ""}).content.decode()
+        page = client.post(LIST, {"q": query, "etat": ""}, follow=True).content.decode()
         assert [name for name in (*days, "Close") if name in page] == [found]
     page = client.get(LIST, {"etat": "traitee"}).content.decode()
     assert [name for name in (*days, "Close") if name in page] == ["Close"]
@@ -51,7 +51,8 @@ def test_each_demande_says_by_which_day_the_lieu_s_copies_must_go(client, lieu):
 def test_traitee_closes_it(client, lieu):
     demande = DemandeFactory(recuperee=True, lieu=lieu)
     closing = reverse("demandes:cloture", args=[demande.uuid])
-    assert client.post(closing).status_code == 302
+    assert client.post(closing).status_code == 422
+    assert client.post(closing, {"issue": "place-trouvee"}).status_code == 302
     demande.refresh_from_db()
     assert (demande.state, demande.closed_at) == ("traitee", NOW)
-    assert client.post(closing).status_code == 409
+    assert client.post(closing, {"issue": "place-trouvee"}).status_code == 409

@@ -17,8 +17,9 @@ from django.urls import reverse
 from bench.deliveries import delivery, record
 from demandes import queries
 from demandes.contenu import valeurs
-from demandes.models import Demande, Dossier, Livraison
-from demandes.services import applying, deliveries, destruction, inbox
+from demandes.models import Demande, Dossier, Livraison, Note, Suivi
+from demandes.services import applying, deliveries, destruction, files, inbox
+from extranet.core.documents.models import StoredFile
 from extranet.core.errors import NoKey
 from extranet.core.outbox import services as outbox
 from extranet.portal import integrity, sweep
@@ -51,6 +52,7 @@ CANARIES = {
     "message": "Notre phrase de canari, tres privee",
     "enfants": "Ornithorynque",
     "besoin": "06:41",
+    "note": "Ce que la famille a dit au canari",
 }
 FULL = record(
     1,
@@ -139,14 +141,27 @@ def test_after_six_months_no_table_and_no_file_holds_a_family_value(
     outbox.send_due(now=NOW)
     for one in (demande, withdrawn):
         client.get(reverse("demandes:detail", args=[one.uuid]))
-        for form in ("xml", "pdf", "zip"):
+        for form in ("xml", "pdf", "zip", "csv"):
             client.post("/espace/demandes/telechargement/", {"format": form, "demande": str(one.uuid)})
     client.get("/espace/demandes/", {"q": CANARIES["nom"]})
-    client.post(reverse("demandes:cloture", args=[demande.uuid]))
+    for one in (demande, withdrawn):
+        written = {"texte": CANARIES["note"]}
+        assert client.post(reverse("demandes:acte", args=[one.uuid, "note"]), written).status_code == 302
+        call = {"joint": "non", "rappeler_on": "2026-11-25"}
+        assert client.post(reverse("demandes:acte", args=[one.uuid, "appel"]), call).status_code == 302
+    client.post(reverse("demandes:cloture", args=[demande.uuid]), {"issue": "injoignable"})
+    asked = [
+        files.ask(uuids, form="zip", by=person, now=NOW) for uuids in ([demande.uuid, withdrawn.uuid], [demande.uuid])
+    ]
+    assert all(files.make(one.uuid, now=NOW) for one in asked)
+    assert StoredFile.objects.filter(nature="telechargement").count() == 2
     destruction.withdraw(withdrawn, now=NOW)
+    assert StoredFile.objects.filter(nature="telechargement").count() == 1
     assert found_in_tables() == set()
     kept = Dossier.objects.values_list("demande__uuid", "jour", "scelle").get(demande=demande)  # as a copy keeps it
     assert CANARIES["message"] == Dossier.opened(*kept, kept[1]).message
+    [note] = Note.objects.filter(dossier__demande=demande)
+    assert (note.open(NOW.date()), Note.objects.count(), Suivi.objects.count()) == (CANARIES["note"], 1, 1)
 
     for days in (1, 7, 16, 100):
         assert -1 not in sweep.run(now=NOW + timedelta(days=days)).values()
@@ -156,10 +171,12 @@ def test_after_six_months_no_table_and_no_file_holds_a_family_value(
     assert -1 not in sweep.run(now=MIDNIGHT).values()
     outbox.send_due(now=MIDNIGHT)
     assert (found_in_tables(), found_in_files(data_folder)) == (set(), set())
-    assert not Dossier.objects.exists()
+    assert not any(model.objects.exists() for model in (Dossier, Note, Suivi))
     assert not list(Path(settings.KEYS_DIR).glob(f"{kept[1]}*"))
     with pytest.raises(NoKey):  # not even a copy, by whoever forgets the date
         Dossier.opened(*kept, kept[1])
+    with pytest.raises(NoKey):
+        note.open(kept[1])
     assert not [name for name, value in CANARIES.items() if value in caplog.text]
     assert integrity.faults(MIDNIGHT) == []
     # What stays is neutral, and the same delivery brings nothing back.
@@ -180,4 +197,4 @@ def assert_every_family_field_is_filled(contenu):
         if name in CANARIES:
             assert CANARIES[name] in (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)), name
     holders = {m.__name__ for m in apps.get_models() if getattr(getattr(m, "Donnees", None), "famille", ())}
-    assert holders == {"Dossier", "Livraison"}
+    assert holders == {"Dossier", "Livraison", "Note", "Telechargement"}

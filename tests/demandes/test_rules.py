@@ -1,12 +1,12 @@
 """The worked dates of the convention, as tables."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pytest
 
 from demandes import rules
 from demandes.attestations import rules as attestation_rules
-from extranet.core.dates import start_of_day
+from extranet.core.dates import paris_date, start_of_day
 
 FAR = date(2099, 1, 1)
 
@@ -83,6 +83,37 @@ def test_reminders_leave_on_a_working_day_and_never_in_a_pile(notified, today, s
     assert rules.reminder_day_due(at(notified), date.fromisoformat(today), sent) == due
 
 
+@pytest.mark.rule("NOT-4.b")
+@pytest.mark.rule("NOT-4.c")
+@pytest.mark.parametrize(
+    ("notified", "days", "departement", "leaves"),
+    [
+        ("2026-03-27T10:00+01:00", (7, 12), "77", "2026-04-03"),  # Good Friday, worked in most of France
+        ("2026-03-27T10:00+01:00", (7, 12), "67", "2026-04-02"),
+        ("2026-03-27T10:00+01:00", (7, 12), "68", "2026-04-02"),
+        ("2026-03-27T10:00+01:00", (7, 12), "57", "2026-04-02"),
+        ("2025-12-19T10:00+01:00", (7, 12), "57", "2025-12-24"),  # 25 and 26 December
+        ("2025-12-19T10:00+01:00", (7, 12), "54", "2025-12-26"),
+        ("2026-05-20T10:00+02:00", (7, 12), "971", "2026-05-26"),  # abolition: 27 May in Guadeloupe
+        ("2026-05-20T10:00+02:00", (7, 12), "972", "2026-05-27"),
+        ("2026-05-15T10:00+02:00", (7, 12), "972", "2026-05-21"),  # 22 May in Martinique
+        ("2026-06-03T10:00+02:00", (7, 12), "973", "2026-06-09"),  # 10 June in Guyane
+        ("2027-12-13T10:00+01:00", (7, 12), "974", "2027-12-17"),  # 20 December in La Réunion
+        ("2026-04-20T10:00+02:00", (7, 12), "976", "2026-04-24"),  # 27 April in Mayotte
+        ("2026-11-23T10:00+01:00", (5,), "77", "2026-11-27"),  # day 5 is a Saturday
+        ("2026-11-23T10:00+01:00", (3, 14), "77", "2026-11-26"),
+    ],
+)
+def test_the_first_reminder_leaves_on_the_day_that_the_caf_has_set_by_the_holidays_of_the_departement(
+    notified, days, departement, leaves
+):
+    relances, sent = rules.Relances(days, departement), at(notified)
+    days_before = [paris_date(sent) + timedelta(days=one) for one in range(16)]
+    due = [day for day in days_before if rules.reminder_day_due(sent, day, set(), relances)]
+    assert due[0] == date.fromisoformat(leaves)
+    assert rules.reminder_day_due(sent, due[0], set(), relances) == days[0]
+
+
 @pytest.mark.rule("NOT-4.d")
 def test_late_begins_on_the_sixteenth_day():
     notified = at("2026-11-23T09:12+01:00")
@@ -139,3 +170,32 @@ def test_attestation_reminders_at_day_15_and_25_the_latest_only():
     assert attestation_rules.reminder_due(opened, date(2027, 6, 8), {0}) == 15
     assert attestation_rules.reminder_due(opened, date(2027, 6, 20), {0}) == 25
     assert attestation_rules.reminder_due(opened, date(2027, 6, 20), {0, 25}) is None
+
+
+@pytest.mark.rule("CTL-8.a")
+@pytest.mark.rule("NOT-4.h")
+@pytest.mark.parametrize(
+    ("last", "departement", "from_"),
+    [
+        ("2026-12-08", "77", "2026-12-09"),
+        ("2026-04-04", "77", "2026-04-08"),  # Saturday before Easter: Tuesday the 7th must have passed
+        ("2026-11-02", "77", "2026-11-03"),
+        ("2027-01-01", "77", "2027-01-05"),
+        ("2027-02-28", "77", "2027-03-02"),
+        ("2028-02-29", "77", "2028-03-01"),
+        ("2026-08-16", "77", "2026-08-18"),
+        ("2026-04-03", "77", "2026-04-04"),  # Good Friday, worked in most of France
+        ("2026-04-03", "67", "2026-04-08"),
+        ("2026-12-25", "77", "2026-12-29"),
+        ("2024-12-25", "77", "2024-12-27"),
+        ("2024-12-25", "57", "2024-12-28"),  # 26 December too
+        ("2026-05-27", "971", "2026-05-29"),  # abolition, each on its own day
+        ("2026-05-27", "972", "2026-05-28"),
+        ("2026-05-22", "972", "2026-05-27"),  # a Friday, and Whit Monday behind
+        ("2026-06-10", "973", "2026-06-12"),
+        ("2027-12-20", "974", "2027-12-22"),
+        ("2026-04-27", "976", "2026-04-29"),
+    ],
+)
+def test_a_delay_counts_as_a_breach_once_the_next_working_day_has_passed(last, departement, from_):
+    assert rules.imputed_from(date.fromisoformat(last), departement) == date.fromisoformat(from_)

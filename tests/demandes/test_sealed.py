@@ -10,7 +10,7 @@ from django.db import connection
 from lxml import etree
 
 from bench.deliveries import record
-from demandes import contenu, models, queries
+from demandes import contenu, queries
 from demandes.contenu import Contenu
 from demandes.documents import pdf, reading, recue, xml_reader, xml_writer
 from demandes.models import ClockMark, Demande, Dossier
@@ -73,7 +73,7 @@ class PlusRecue(Plus):
 def test_a_field_more_in_the_list_is_sealed_digested_written_and_shown(db, monkeypatch):
     demande = DemandeFactory(transmise=True)
     before, said = contenu_of(demande), {"langue": "occitan"}
-    monkeypatch.setattr(models, "Contenu", Plus)
+    monkeypatch.setattr("demandes.models.dossiers.Contenu", Plus)
     assert contenu_of(demande) == Plus(**contenu.valeurs(before))  # a value of before has the default
     plus = Plus(**contenu.valeurs(before), **said)
     dossiers.keep(demande, plus)
@@ -193,8 +193,8 @@ def test_a_lost_key_is_said_by_page_list_mail_health_and_integrity_and_nothing_p
     demande, kept = lost
     page = client.get("/espace/demandes/").content.decode()
     assert ("Visible0" in page, "Nom illisible pour le moment" in page, demande.reference in page) == (True, True, True)
-    assert kept[1].reference in client.post("/espace/demandes/", {"q": "visible1"}).content.decode()
-    found = client.post("/espace/demandes/", {"q": demande.reference}).content.decode()
+    assert kept[1].reference in client.post("/espace/demandes/", {"q": "visible1"}, follow=True).content.decode()
+    found = client.post("/espace/demandes/", {"q": demande.reference}, follow=True).content.decode()
     assert (demande.reference in found, "Visible" in found) == (True, False)
     for answer in (
         client.get(f"/espace/demandes/{demande.uuid}/"),
@@ -280,7 +280,7 @@ def killed(*args, **named):
 @pytest.mark.rule("CNS-10.c")
 def test_a_kill_between_row_and_key_in_either_order_loses_nothing_and_leaves_nothing(client, lieu, monkeypatch):  # noqa: F811
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr("extranet.core.journal.services.record", killed)
+        patch.setattr("extranet.core.journal.services.record_many", killed)
         send(client)
     [key] = days.folder().glob(f"*{days.KEY}")  # without a row
     before = key.read_bytes()

@@ -15,8 +15,11 @@ ALLOWED = {
     ("transmise", "take_back"): "a-orienter",
     ("transmise", "reassign"): "transmise",
     ("recuperee", "reassign"): "transmise",
+    ("recuperee", "follow"): "transmise",
+    ("traitee", "follow"): "transmise",
     ("transmise", "pick_up"): "recuperee",
     ("recuperee", "close"): "traitee",
+    ("traitee", "reopen"): "recuperee",
     **{(state.value, "withdraw"): "retiree" for state in ALIVE},
     **{(state.value, "destroy"): "purgee" for state in ALIVE},
 }
@@ -31,7 +34,7 @@ def test_only_the_moves_of_the_table_pass_and_each_leaves_a_line(db, state, act)
     lieu = demande.lieu if state != Etat.A_ORIENTER else None
     Demande.objects.filter(pk=demande.pk).update(state=state, lieu=lieu)
     demande.refresh_from_db()
-    changes = {"lieu": HabilitationFactory().lieu} if act in ("transmit", "reassign") else {}
+    changes = {"lieu": HabilitationFactory().lieu} if act in ("transmit", "reassign", "follow") else {}
     changes |= {"lieu": None} if act == "take_back" else {}
     moved = DEMANDE.apply(demande, act, by="systeme", now=NOW, **changes)
     expected = ALLOWED.get((state.value, act))

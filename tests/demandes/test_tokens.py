@@ -131,6 +131,7 @@ def test_revoked_on_the_page_it_opens_nothing_more_and_another_s_cannot_be(cnaf)
     assert post(text).status_code == 401
     assert list(Entry.objects.filter(event__startswith="jeton.").values_list("event", flat=True)) == [
         "jeton.cree",
+        "jeton.utilise",
         "jeton.revoque",
     ]
 

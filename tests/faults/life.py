@@ -48,7 +48,7 @@ def live() -> None:
     assert pages.send(family, said).status_code == 302
     demande = Demande.objects.get()
     link = reverse("demandes:suivi", args=[link_token(demande.uuid)])
-    form = family.get(family.post(link, {"corriger": "1"})["Location"])
+    form = pages.go(family, family.get(family.post(link, {"corriger": "1"})["Location"]), aller="vous")
     summary = pages.go(family, form, message=LATER)
     assert pages.press(family, summary, valider="1").status_code == 302
 
@@ -62,7 +62,7 @@ def live() -> None:
     lieu = Client()
     lieu.force_login(person.user)
     assert CANARIES["nom"] in lieu.get("/espace/demandes/").content.decode()
-    assert demande.reference in lieu.post("/espace/demandes/", {"q": CANARIES["nom"]}).content.decode()
+    assert demande.reference in lieu.post("/espace/demandes/", {"q": CANARIES["nom"]}, follow=True).content.decode()
     assert LATER in lieu.get(reverse("demandes:detail", args=[demande.uuid])).content.decode()
     asked = {"format": "xml", "demande": str(demande.uuid)}
     assert LATER.encode() in lieu.post("/espace/demandes/telechargement/", asked).content

@@ -20,6 +20,7 @@ NAMES = [
     "le travailleur de l’horloge",
     "le travailleur des courriels",
     "le travailleur des livraisons",
+    "le travailleur des fichiers",
     "l’horloge",
 ]
 

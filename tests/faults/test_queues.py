@@ -75,6 +75,7 @@ def test_each_kind_of_work_has_its_worker_and_each_task_its_queue():
     }
     assert set(queues.values()) == set(django_settings.QUEUES)
     assert (queues[SWEEP], queues[SEND], queues["demandes.tasks.ingest"]) == ("clock", "mail", "deliveries")
+    assert queues["demandes.tasks.make_file"] == "files"
     limits = [one.get("time_limit", 0) for one in django_settings.CELERY_TASK_ANNOTATIONS.values()]
     longest = max(django_settings.CELERY_TASK_TIME_LIMIT, *limits)
     assert django_settings.CELERY_BROKER_TRANSPORT_OPTIONS["visibility_timeout"] > longest

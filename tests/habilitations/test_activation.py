@@ -8,7 +8,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import connection
 
-from conventions.models import Convention, Gestionnaire, PersonneInscrite
+from conventions.models import Convention, Gestionnaire, PersonneInscrite, Reprise
 from extranet.core.accounts import passwords
 from extranet.core.accounts import services as accounts
 from extranet.core.accounts.models import OneTimeSecret, User
@@ -224,3 +224,57 @@ def test_the_address_of_an_agent_opens_no_lieu(personne):
     PersonneInscrite.objects.filter(pk=personne.pk).update(courriel="first@caf.test")
     with pytest.raises(WrongState, match="agent"):
         open_access(personne)
+
+
+@pytest.mark.rule("ACT-1.e")
+@pytest.mark.rule("HAB-4.b")
+@pytest.mark.django_db(transaction=True)
+def test_an_account_called_otherwise_is_said_to_the_agent_and_to_the_gestionnaire(client, personne, smtp_sink):
+    lieu = personne.lieu
+    alike = PersonneInscriteFactory(lieu=lieu, courriel="lea@lieu.test", prenom="LEA", nom="Petit", fonction="accueil")
+    UserFactory(email="alix@lieu.test", prenom="Sam", nom="Roux")
+    UserFactory(email="lea@lieu.test", prenom="Léa", nom="Petit")
+    said = f"{personne.courriel} est déjà le compte de Sam Roux : vérifiez l’adresse."
+    client.force_login(AgentFactory().user)
+    base = "/admin/habilitations/personneaactiver/"
+    pages = f"{base}{personne.pk}/change/", f"{base}{personne.pk}/acte/activer/"
+    several = f"{base}actes/activer/?objet={personne.pk}&objet={alike.pk}"
+    for page in (*pages, several):
+        assert client.get(page).content.decode().count(said) == 1
+    activation.activate_all(personne_ids=[personne.pk, alike.pk], by=AgentFactory().user, now=NOW)
+    send_due(now=NOW)
+    told = text_of(smtp_sink.to("mairie@commune.test")[0]).replace("\r", "")
+    assert f"- {personne.prenom} {personne.nom}, {personne.fonction} (par le compte de Sam Roux)\n" in told
+    assert "- LEA Petit, accueil\n" in told
+
+
+@pytest.mark.rule("ACT-1.f")
+@pytest.mark.rule("CON-13.f")
+@pytest.mark.parametrize(
+    ("origin", "words"),
+    [
+        ("application", "dans sa demande d’habilitation."),
+        ("correction", "dans la convention {numero}."),
+        ("reprise", "dans la convention que votre Caf a reprise."),
+        ("avenant", "dans l’avenant n° 1 à la convention {numero}."),
+    ],
+)
+@pytest.mark.django_db(transaction=True)
+def test_the_notice_says_by_which_acte_the_data_came(personne, smtp_sink, origin, words):
+    acte = personne.opened_by
+    if origin == "correction":
+        acte.rang = 1
+        acte.save()
+    elif origin == "reprise":
+        Reprise.objects.create(
+            convention=acte.convention, caf=personne.lieu.caf, numero="2023-014", empreinte="x", recorded_at=NOW
+        )
+    elif origin == "avenant":
+        given = {"rang": 1, "state": "applique", "effective_on": acte.effective_on, "prepared_at": NOW}
+        avenant = acte.convention.actes.create(nature="avenant", **given)
+        PersonneInscrite.objects.filter(pk=personne.pk).update(opened_by=avenant)
+    open_access(personne)
+    send_due(now=NOW)
+    [mail] = smtp_sink.to("alix@lieu.test")
+    for text in (text_of(mail), mail.get_body(("html",)).get_content()):
+        assert words.format(numero=acte.convention.numero) in text.replace("\xa0", " ").replace("\u202f", " ")

@@ -15,14 +15,15 @@ from extranet.core.languages import date_longue
 from extranet.core.outbox.models import Message
 from extranet.core.outbox.services import send_due
 from habilitations.models import DemandeHabilitation
+from habilitations.queries import link_token
 from habilitations.services.applications import submit
-from tests.conftest import text_of
+from tests.conftest import text_of, verified
 from tests.factories import NOW, AgentFactory, DemandeHabilitationFactory
 
 pytestmark = pytest.mark.django_db
 URL = "/habilitations/nouvelle/"
+CAF = {"caf": "caf-77"}
 LIEU = {
-    "caf": "caf-77",
     "lieu_nom": "RPE des Tilleuls",
     "lieu_nature": "rpe",
     "lieu_adresse": "12 rue des Écoles",
@@ -61,16 +62,20 @@ def people(*persons):
     return typed
 
 
-WHOLE = LIEU | GESTIONNAIRE | {"communes": ["77100", "77288"]} | people(PERSONNE)
+WHOLE = LIEU | CAF | GESTIONNAIRE | {"communes": ["77100", "77288"]} | people(PERSONNE)
 
 
 ADDRESSES = {n: URL + name for n, name in enumerate(["", "gestionnaire/", "communes/", "personnes/", "relire/"], 1)}
 
 
+CHOICE_OF_CAF = 0  # the page between the first two
+ADDRESSES[CHOICE_OF_CAF] = URL + "caf/"
+
+
 def own(step, changes):
     """What the page of a step has."""
     typed = WHOLE | (changes or {})
-    starts = {1: ("caf", "lieu_"), 2: ("gestionnaire_", "representant_"), 4: ("personnes-",)}.get(step, ("-",))
+    starts = {0: ("caf",), 1: ("lieu_",), 2: ("gestionnaire_", "representant_"), 4: ("personnes-",)}.get(step, ("-",))
     return {name: value for name, value in typed.items() if name.startswith(starts)}
 
 
@@ -83,6 +88,9 @@ def kept(client, changes=None, upto=4):
                 key = query_of(client.post(f"{ADDRESSES[3]}?{key}", {"ajouter": code}))
         else:
             key = query_of(client.post(f"{ADDRESSES[step]}?{key}", own(step, changes) | {"aller": "lieu"}))
+        if step == 1:
+            typed = own(CHOICE_OF_CAF, changes) | {"aller": "lieu"}
+            key = query_of(client.post(f"{ADDRESSES[CHOICE_OF_CAF]}?{key}", typed))
     return key
 
 
@@ -93,7 +101,7 @@ def query_of(answer):
 
 def post(client, step, changes=None, **buttons):
     """The page that this step's own leads to, those before it being filled: always the answer to a GET."""
-    key = kept(client, changes, step - 1)
+    key = kept(client, changes, step - 1 if step else 1)
     return press(client, step, key, own(step, changes) | buttons)
 
 
@@ -104,7 +112,7 @@ def press(client, step, key, data):
 
 
 def send(client, key):
-    return client.post(f"{ADDRESSES[5]}?{key}", {"valider": "1"})
+    return client.post(f"{ADDRESSES[5]}?{key}", {"valider": "1"} | verified())
 
 
 def shown(response):
@@ -124,15 +132,15 @@ LINE = [("", "Indiquez"), ("   ", "Indiquez"), ("\u200b", "Indiquez"), ("é" * 3
 LINES = ["lieu_nom", "lieu_adresse", "lieu_ville", "gestionnaire_nom", "gestionnaire_adresse", "gestionnaire_ville"]
 LINES += ["representant_nom", "representant_prenom", "representant_qualite"]
 LINES += [f"personnes-0-{name}" for name in ("nom", "prenom", "service", "fonction")]
-ADDRESS = [("", "Indiquez"), ("é" * 250 + "@x.test", "caractères"), ("rpe@x.test\x00", "nul")]
+ADDRESS = [("", "Indiquez"), ("é" * 250 + "@x.test", "caractères"), ("rpe@x.test\x00", "complète")]
 ADDRESS += [
     (v, "adresse") for v in ("rpe", "rpe@", "rpe@x.test\r\nBcc: y@z.test", "a@b.test, c@d.test", "Rpe <a@b.test>")
 ]
-POSTAL = [("", "Indiquez"), ("778200", "5 caractères")]
+POSTAL = [("", "Indiquez"), ("778200", "cinq chiffres")]
 POSTAL += [(value, "cinq chiffres") for value in ("7782", "77 82", "ABCDE", "٧٧٨٢٠")]
 CHOICE = [("", "Choisissez"), ("banque", "choix valide"), ("\x00", "choix valide")]
 WRONG = dict.fromkeys(LINES, LINE) | {
-    "caf": [("", "Choisissez"), ("caf-999", "choix"), ("caf-77' OR 1=1", "choix"), ("\x00", "nul")],
+    "caf": [("", "Confirmez"), ("caf-999", "choix"), ("caf-77' OR 1=1", "choix"), ("\x00", "choix")],
     "lieu_nature": CHOICE,
     "lieu_code_postal": POSTAL,
     "lieu_telephone": [("", "Indiquez"), ("1" * 30, "20 caractères")]
@@ -148,23 +156,28 @@ WRONG = dict.fromkeys(LINES, LINE) | {
     "personnes-0-civilite": CHOICE,
     "personnes-0-courriel": ADDRESS,
 }  # fmt: skip
-STEPS = {"caf": 1, "lieu": 1, "gestionnaire": 2, "representant": 2, "personnes": 4}
+STEPS = {"caf": CHOICE_OF_CAF, "lieu": 1, "gestionnaire": 2, "representant": 2, "personnes": 4}
 
 
 @pytest.mark.rule("HAB-1.a")
 @pytest.mark.rule("HAB-1.b")
 @pytest.mark.rule("HAB-1.c")
-@pytest.mark.parametrize(("name", "value", "words"), [(name, *row) for name, rows in WRONG.items() for row in rows])
-def test_what_is_wrong_is_said_beside_the_field_and_what_was_typed_is_kept(client, name, value, words):
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_is_said_beside_the_field_and_what_was_typed_is_kept(client, name):
     step = STEPS[re.match("[a-z]+", name).group()]
-    straight = send(client, kept(client, {name: value}))  # to the end, from wherever one came
-    for answer in (post(client, step, {name: value}), client.get(straight["Location"])):
-        assert answer.status_code == 200
-        assert words in said_beside(answer, name)
-        assert words.lower() in said(answer).lower()
-        assert "<title>Erreur : " in answer.content.decode()
-        mine = {key: text for key, text in own(step, None).items() if key != name}
-        assert mine.items() <= shown(answer).items()
+    right, key = own(step, None), kept(client)
+    for value, words in WRONG[name]:
+        wrong = own(step, {name: value})
+        here = press(client, step, key, wrong)
+        left = query_of(client.post(f"{ADDRESSES[step]}?{key}", wrong | {"aller": "lieu"}))
+        straight = send(client, left)  # to the end, from wherever one came
+        for answer in (here, client.get(straight["Location"])):
+            assert answer.status_code == 200, value
+            assert words in said_beside(answer, name), value
+            assert words.lower() in said(answer).lower(), value
+            assert "<title>Erreur : " in answer.content.decode(), value
+            mine = {key: text for key, text in right.items() if key != name}
+            assert mine.items() <= shown(answer).items(), value
     assert not DemandeHabilitation.objects.exists()
     assert not Message.objects.exists()
 
@@ -190,7 +203,7 @@ TAMPERED = [
     (2, {"aller": "7"}),
     (2, {"scelle": "forgé"}),
     (5, {"modifier": "ailleurs"}),
-    (1, {"caf": "\x00"}),
+    *((CHOICE_OF_CAF, {name: value}) for name in ("caf", "confirmer") for value in ("\x00", "caf-999", "é" * 5000)),
 ]  # fmt: skip
 
 
@@ -251,7 +264,7 @@ def told(answer):
 @pytest.mark.rule("HAB-2.a")
 def test_after_another_caf_is_chosen_the_communes_of_the_first_one_are_taken_away_and_one_can_go_on(client):
     key = kept(client)
-    press(client, 1, key, own(1, {"caf": "caf-91"}))
+    press(client, CHOICE_OF_CAF, key, {"caf": "caf-91"})
     straight = client.get(send(client, key)["Location"])  # one who goes on to the end is led back there
     assert "Melun (77) ne sont pas du territoire de la Caf de l'Essonne" in said(straight)
     for answer in (client.get(f"{ADDRESSES[3]}?{key}"), straight):
@@ -309,12 +322,12 @@ def test_two_persons_cannot_share_an_address_by_case_either(client):
 
 @pytest.mark.rule("HAB-1.c")
 def test_there_is_at_least_one_person_and_a_row_left_empty_is_nobody(client):
-    empty = dict.fromkeys(PERSONNE, "") | {"civilite": "Mme"}
+    empty = dict.fromkeys(PERSONNE, "")
     answer = post(client, 4, people(empty))
     assert "Indiquez au moins une personne" in said(answer)
     summary = post(client, 4, people(PERSONNE, empty))
     assert "Envoyer la demande" in summary.content.decode()
-    assert client.post(form_of(summary).action, {"valider": "1"}).status_code == 302
+    assert client.post(form_of(summary).action, {"valider": "1"} | verified()).status_code == 302
     assert DemandeHabilitation.objects.get().version.personnes.count() == 1
 
 
@@ -343,7 +356,7 @@ def test_everything_is_read_again_and_going_back_loses_nothing(client):
     for value in (*LIEU.values(), *GESTIONNAIRE.values(), *PERSONNE.values()):
         assert words.get(value, value) in page.split("<main")[1], value
     assert not DemandeHabilitation.objects.exists()
-    for step, name in enumerate(("lieu", "gestionnaire", "communes", "personnes"), 1):
+    for step, name in [(1, "lieu"), (0, "caf"), (2, "gestionnaire"), (3, "communes"), (4, "personnes")]:
         back = client.get(client.post(form_of(summary).action, {"modifier": name})["Location"])
         assert back.status_code == 200
         typed = {key: value for key, value in own(step, None).items() if "_FORMS" not in key}
@@ -366,9 +379,10 @@ def test_it_is_sent_once_acknowledged_and_told_to_the_agents_of_that_caf(client,
     AgentFactory(user__email="cnaf@caf.test", cnaf=True)
     AgentFactory(user__email="agent@caf91.test", essonne=True)
     summary = post(client, 4)
-    answers = [client.post(form_of(summary).action, shown(summary) | {"valider": "1"}) for _ in range(2)]
+    sent = shown(summary) | {"valider": "1"} | verified()
+    answers = [client.post(form_of(summary).action, sent) for _ in range(2)]
     made = DemandeHabilitation.objects.get()
-    assert {answer["Location"] for answer in answers} == {f"/habilitations/envoyee/{made.reference}/"}
+    assert {answer["Location"] for answer in answers} == {f"/habilitations/envoyee/{link_token(made.uuid)}/"}
     assert made.reference in client.get(answers[0]["Location"]).content.decode()
     assert (made.caf_id, made.version.gestionnaire_siren, made.version.lieu_nom) == (
         "caf-77",
@@ -387,18 +401,33 @@ def test_it_is_sent_once_acknowledged_and_told_to_the_agents_of_that_caf(client,
         assert said in text_of(mail)
 
 
+@pytest.mark.rule("DEM-6.a")
+def test_an_application_without_the_browsers_work_is_asked_a_question(client):
+    AgentFactory()
+    summary = post(client, 4)
+    asked = client.get(client.post(form_of(summary).action, shown(summary) | {"valider": "1"})["Location"])
+    assert 'name="verification"' in asked.content.decode()
+    wrong = shown(asked) | {"valider": "1"} | verified() | {"verification": "faux"}
+    again = client.get(client.post(form_of(asked).action, wrong)["Location"])
+    assert "pas la bonne réponse" in said(again)
+    assert not DemandeHabilitation.objects.exists()
+    assert client.post(form_of(again).action, shown(again) | {"valider": "1"} | verified(1)).status_code == 302
+    assert DemandeHabilitation.objects.count() == 1
+
+
 @pytest.mark.rule("HAB-3.b")
 @pytest.mark.django_db(transaction=True)
 def test_sent_several_times_at_once_it_is_one_application():
     AgentFactory()
     client, answers, start = Client(), [], threading.Barrier(3)
     summary = post(client, 4)
+    sent = shown(summary) | {"valider": "1"} | verified()
 
     def again():
         same = Client()
         same.cookies = client.cookies
         start.wait(timeout=10)
-        answers.append(same.post(form_of(summary).action, shown(summary) | {"valider": "1"}))
+        answers.append(same.post(form_of(summary).action, sent))
         connection.close()
 
     threads = [threading.Thread(target=again) for _ in range(3)]
@@ -407,5 +436,5 @@ def test_sent_several_times_at_once_it_is_one_application():
     for thread in threads:
         thread.join()
     made = DemandeHabilitation.objects.get()
-    assert [answer["Location"] for answer in answers] == [f"/habilitations/envoyee/{made.reference}/"] * 3
+    assert [answer["Location"] for answer in answers] == [f"/habilitations/envoyee/{link_token(made.uuid)}/"] * 3
     assert (made.version.personnes.count(), Message.objects.count()) == (1, 2)

@@ -9,6 +9,7 @@ from lxml import html
 
 from extranet.core.outbox.models import Message
 from habilitations.models import DemandeHabilitation
+from tests.conftest import verified
 from tests.demandes.test_family_draft import cache_is_down, stored
 from tests.factories import NOW
 from tests.habilitations.test_application import (
@@ -49,7 +50,7 @@ def test_back_after_sending_leads_to_the_confirmation_and_nothing_typed_is_left(
     summary = post(client, 4)
     action, carried = form_of(summary).action, shown(summary)
     before = len(stored())
-    sent = client.post(action, carried | {"valider": "1"})
+    sent = client.post(action, carried | {"valider": "1"} | verified())
     assert len(stored()) < before
     assert client.get(action)["Location"] == sent["Location"]
     assert "Tilleuls" not in client.get(f"{URL}?{action.partition('?')[2]}").content.decode()
@@ -61,6 +62,7 @@ def test_without_the_shared_cache_it_is_filled_step_by_step_and_sent(client, set
         page = client.post(URL, own(1, {"lieu_nom": ""}))
         assert (page.status_code, "Indiquez le nom du lieu." in said(page)) == (422, True)
         page = client.post(form_of(page).action, shown(page) | {"lieu_nom": LIEU["lieu_nom"]})
+        page = client.post(form_of(page).action, shown(page) | {"confirmer": "caf-77"})
         page = client.post(form_of(page).action, shown(page) | own(2, None))
         for code in WHOLE["communes"]:
             page = client.post(form_of(page).action, shown(page) | {"ajouter": code})
@@ -68,7 +70,7 @@ def test_without_the_shared_cache_it_is_filled_step_by_step_and_sent(client, set
         page = client.post(form_of(page).action, shown(page))
         page = client.post(form_of(page).action, shown(page) | own(4, None))
         assert "Envoyer la demande" in page.content.decode()
-        answer = client.post(form_of(page).action, shown(page) | {"valider": "1"})
+        answer = client.post(form_of(page).action, shown(page) | {"valider": "1"} | verified())
         assert answer["Location"].startswith("/habilitations/envoyee/")
     made = DemandeHabilitation.objects.get()
     assert (made.version.lieu_nom, made.version.personnes.count(), made.version.communes.count()) == (

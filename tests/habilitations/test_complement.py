@@ -72,7 +72,7 @@ def test_asked_by_mail_answered_by_the_link_and_shown_with_what_has_changed(clie
     demande, agent = DemandeHabilitationFactory(), AgentFactory(user__email="agent@caf77.test")
     client.force_login(agent.user)
     assert client.post(page_of(demande, "complement"), {"texte": " "}).status_code == 422
-    assert client.post(page_of(demande, "complement"), {"texte": ASKED}).status_code == 302
+    assert client.post(page_of(demande, "complement"), {"texte": ASKED, "attendu_le": "2026-12-15"}).status_code == 302
     send_due(now=NOW)
     (mail,) = smtp_sink.to("rpe@lieu.test")
     assert ASKED.splitlines()[0] in text_of(mail)
@@ -107,13 +107,13 @@ def test_asked_by_mail_answered_by_the_link_and_shown_with_what_has_changed(clie
     [told] = [mail for mail in smtp_sink.to("agent@caf77.test") if "complétée" in mail["Subject"]]
     assert page_of(demande) in text_of(told)
     shown_to_agent = html.document_fromstring(client.get(page_of(demande)).content.decode())
-    marks = shown_to_agent.xpath("//div[contains(@class, 'field-envois')]//dd[ins or del]")
+    marks = shown_to_agent.xpath("//div[@class='demande-parties']//dd[ins or del]")
     assert [re.sub(r"\s+", " ", mark.text_content()).strip() for mark in marks] == [
         "RPE corrigé (avant : RPE du Châtelet)",
         "Melun (77) (ajouté)",
         "Madame Alix Petit, directrice, Petite enfance (avant : Madame Alix Petit, animatrice, Petite enfance)",
     ]
-    assert "version 2" in shown_to_agent.xpath("string(//div[contains(@class, 'field-echanges')])")
+    assert "Demande complétée" in shown_to_agent.xpath("string(//ol[@class='historique'])")
     events = Entry.objects.filter(event__in=["demande-habilitation.complement", "demande-habilitation.completee"])
     assert list(events.order_by("pk").values_list("actor", flat=True)) == [f"user:{agent.user.uuid}", "lieu"]
 

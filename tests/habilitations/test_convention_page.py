@@ -20,6 +20,7 @@ def test_each_sees_its_own_with_what_holds_today_and_an_agent_is_sent_to_the_bac
     PersonneInscriteFactory(lieu=lieu, nom="Attendue", from_on=None)
     client.force_login(person)
     page = client.get(reverse(PAGE)).content.decode()
+    assert "ayant pour représentant légal" in page  # agrees with « Commune » as with « Syndicat »
     assert all(words in page for words in ("RPE des Tilleuls", "responsable", "15 janvier 2025", "Châtelet"))
     assert not [words for words in ("RPE des Ormes", "Partie", "Attendue", "jusqu’au") if words in page]
     lieu.conventions.update(ended_on=date(2027, 1, 15))

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from conventions.models import Convention, Gestionnaire
 from conventions.rules import PersonneDonnee
-from conventions.services import register, signature
+from conventions.services import avenants, signature
 from extranet.core.errors import Forbidden, NotFound
 from extranet.core.outbox import services as outbox
 from extranet.core.outbox.models import Message
@@ -122,9 +122,7 @@ def test_who_accepted_reads_why_instead_of_a_button(client, persons):
 def test_whoever_prepared_the_avenant_does_not_open_the_access_of_whom_it_names(lieu):
     agent, other = AgentFactory(), AgentFactory()
     new = PersonneDonnee("M.", "Roux", "Sam", "sam@lieu.test", "Petite enfance", "responsable")
-    acte = register.prepare_avenant(
-        convention_uuid=lieu.conventions.get().uuid, personnes_added=[new], by=agent.user, now=NOW
-    )
+    acte = avenants.prepare(convention_uuid=lieu.conventions.get().uuid, personnes_added=[new], by=agent.user, now=NOW)
     for partie in ("gestionnaire", "caf"):
         signature.record_signature(
             acte_uuid=acte.uuid,

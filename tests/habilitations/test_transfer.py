@@ -74,7 +74,7 @@ def test_communes_of_the_first_caf_hold_acceptance_back_until_a_complement_mends
     applications.transfer(demande_id=demande.pk, caf=other.caf, motif="Essonne", by=by, now=NOW)
     client.force_login(other.user)
     page = client.get(page_of(demande)).content.decode()
-    assert "à faire corriger par un complément : Le Châtelet-en-Brie (77)." in page
+    assert "À faire corriger par un complément : Le Châtelet-en-Brie (77)." in page
     assert client.post(page_of(demande, "accepter")).status_code == 409
     with pytest.raises(WrongState, match="Hors du territoire"):
         applications.accept(demande_id=demande.pk, by=other.user, now=NOW)

@@ -4,10 +4,12 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.utils.translation import gettext_lazy
 
 from demandes.models import Demande
 from extranet.core import clock
 from extranet.core.outbox.services import send_due
+from extranet.core.web import verification
 from tests.conftest import text_of
 from tests.factories import HabilitationFactory, LieuFactory
 from tests.journeys.test_pages import TELEPHONE, faults_of
@@ -25,7 +27,9 @@ def site(live_server, settings):
 @pytest.mark.rule("DEM-9.a")
 @pytest.mark.rule("DEM-9.b")
 @pytest.mark.parametrize("script", [False, True], ids=["without JavaScript", "with JavaScript"])
-def test_a_family_asks_is_told_and_withdraws_in_english(site, new_page, smtp_sink, script):
+def test_a_family_asks_is_told_and_withdraws_in_english(site, new_page, smtp_sink, monkeypatch, script):
+    asked = gettext_lazy("quel jour vient juste après %(nom)s\u00a0?")
+    monkeypatch.setattr(verification, "QUESTIONS", [lambda: (str(asked) % {"nom": "Monday"}, ["Tuesday"])])
     page = new_page(java_script_enabled=script, viewport=TELEPHONE, locale="en-GB")
     faults = []
 
@@ -42,31 +46,35 @@ def test_a_family_asks_is_told_and_withdraws_in_english(site, new_page, smtp_sin
     look("home of a commune")
     page.click("#resultats >> text=Make a request")
     look("form")
-    page.fill("[name=prenom]", "Lina")
-    page.press("[name=prenom]", "Enter")  # goes on: the switch above the form is not what Enter presses
+    page.fill("[name=enfants-0-prenom]", "Ana")
+    page.press("[name=enfants-0-prenom]", "Enter")  # goes on: the switch above the form is not what Enter presses
     assert page.title().startswith("Error: ")
     look("form, filled in wrongly")
-    page.fill("[name=message]", "We speak English.")
-    page.check("[name=modes][value=ne-sait-pas]")
-    page.fill("[name=a_partir_du]", str(clock.today() + timedelta(days=40)))
-    page.click("header >> text=Français")
-    assert page.get_attribute("html", "lang") == "fr"
-    assert page.input_value("[name=message]") == "We speak English."
-    assert page.is_checked("[name=modes][value=ne-sait-pas]")
-    assert not page.locator("[role=alert]").count()
-    page.fill("[name=nom]", "Fiction")
-    page.click("header >> text=English")
-    assert page.input_value("[name=nom]") == "Fiction"
-    page.fill("[name=courriel]", "lina@famille.test")
-    page.fill("[name=code_postal]", "77820")
-    page.fill("[name=ville]", "Le Châtelet-en-Brie")
     page.click("text=Add a child")
     if script:
         assert page.inner_text("[data-annonce]") == "Child 2 : added."
     page.click("text=Remove child 2")
     page.check("[name=enfants-0-situation][value=ne]")
     page.fill("[name=enfants-0-date]", str(clock.today() - timedelta(days=300)))
-    page.click("text=Check before sending")
+    page.click("button:text-is('Continue')")
+    assert "step 2 of 4" in page.title()
+    page.check("[name=modes][value=ne-sait-pas]")
+    page.fill("[name=a_partir_du]", str(clock.today() + timedelta(days=40)))
+    page.click("header >> text=Français")
+    assert page.get_attribute("html", "lang") == "fr"
+    assert page.is_checked("[name=modes][value=ne-sait-pas]")
+    assert not page.locator("[role=alert]").count()
+    page.click("header >> text=English")
+    page.click("text=Different times on different days")
+    look("hours of each day")
+    page.click("button:text-is('Continue')")
+    page.fill("[name=message]", "We speak English.")
+    page.fill("[name=prenom]", "Lina")
+    page.fill("[name=nom]", "Fiction")
+    page.fill("[name=courriel]", "lina@famille.test")
+    page.fill("[name=code_postal]", "77820")
+    page.fill("[name=ville]", "Le Châtelet-en-Brie")
+    page.click("button:text-is('Continue')")
     assert page.inner_text("h1") == "Check your request"
     assert "Language of your emails\nEnglish" in page.inner_text("main")
     look("summary")
@@ -74,7 +82,12 @@ def test_a_family_asks_is_told_and_withdraws_in_english(site, new_page, smtp_sin
     assert page.inner_text("h1") == "Relisez votre demande"
     page.click("header >> text=English")
     page.click("button:has-text('Send my request')")
-    assert page.inner_text("h1") == "Your request has been sent"
+    if not script:
+        look("the question")
+        assert "which day comes just after Monday?" in page.inner_text("main")
+        page.fill("[name=verification]", "Tuesday")
+        page.click("button:has-text('Send my request')")
+    page.get_by_role("heading", name="Your request has been sent").wait_for()
     look("sent")
     demande = Demande.objects.get()
     assert demande.langue == "en"
@@ -88,11 +101,12 @@ def test_a_family_asks_is_told_and_withdraws_in_english(site, new_page, smtp_sin
     page.goto(link)
     look("private link")
     page.click("text=Correct my request")
-    assert page.inner_text("h1") == "Correct your request"
+    assert "Correct your request" in page.title()
+    page.click("section:has(h2:text-is('About you')) >> text=Change")
     page.fill("[name=creneau]", "Tuesday mornings")
-    page.click("text=Check before sending")
+    page.click("text=Save and go back to the summary")
     page.click("button:has-text('Send the correction')")
-    assert "Your correction has been saved." in page.inner_text("main")
+    page.wait_for_selector("main >> text=Your correction has been saved.")
     page.fill("[name=courriel]", "lina@")
     page.click("header >> text=Français")
     assert page.input_value("[name=courriel]") == "lina@"

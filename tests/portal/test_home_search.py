@@ -13,12 +13,22 @@ def main(client, address):
 
 
 @pytest.mark.rule("DEM-2.a")
-def test_paris_shows_the_town_and_its_twenty_arrondissements_in_order(client):
-    page = main(client, "/?q=paris")
-    places = [page.index(f">Paris{rank} (") for rank in ("", " 1er Arrondissement", " 2e Arrondissement")]
-    places.append(page.index(">Paris 20e Arrondissement ("))
-    assert places == sorted(places)
-    assert "Plus de" not in page
+@pytest.mark.rule("DEM-2.f")
+def test_a_whole_city_leads_to_its_arrondissements_in_order_and_a_postal_code_to_one(client):
+    assert "Arrondissement" not in main(client, "/?q=paris").split("Vous êtes")[0]
+    for code, last in (("75056", "Paris 20e"), ("69123", "Lyon 9e"), ("13055", "Marseille 16e")):
+        for address in (f"/?commune={code}", f"/demandes/nouvelle/?commune={code}"):
+            page = main(client, address)
+            places = [page.index(f">{last.split()[0]} {rank} Arrondissement<") for rank in ("1er", "2e")]
+            assert places == sorted(places)
+            assert places[-1] < page.index(f">{last} Arrondissement<")
+            assert "Aucun service" not in page
+            assert "Aucun lieu" not in page
+    assert "Votre commune : Paris 11e Arrondissement" in main(client, "/?q=75011").replace("\xa0", " ")
+    assert client.get("/demandes/nouvelle/?q=75011")["Location"] == "/demandes/nouvelle/?commune=75111"
+    assert [one["code"] for one in client.get("/communes/?q=75116").json()] == ["75116"]
+    own = [one["code"] for one in client.get("/communes/?q=75015&caf=caf-75").json()]
+    assert own == ["75056", "75115"]  # a lieu may cover the whole city
 
 
 @pytest.mark.rule("DEM-2.a")

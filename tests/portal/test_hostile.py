@@ -1,5 +1,6 @@
 """What nobody should send, sent to every address of the portal: refused with a page, never a fault of ours."""
 
+import itertools
 import re
 from urllib.parse import quote
 
@@ -27,7 +28,10 @@ VALUES = [
     "\ufffe\u202e",
     "x" * 2000,
 ]
+TYPED = ["\x00", "a\x00b@c.test", HUGE, "99999-01-01", "0001-01-01", "\ufffe\u202e"]
+KEYS = ["-1", "_00", "%C3%A9", "x" * 300]
 COMPARED = ["", "__exact", "__gte", "__lt", "__year", "__month", "__day", "__isnull"]
+YEARS = ["", "__gte", "__year"]
 # Parameters that some page reads; the filters of the admin's lists are tried one by one.
 NAMES = ["q", "a", "commune", "caf", "departement", "lieu", "etat", "page", "next", "limite", "apres", "modele"]
 NAMES += ["p", "o", "_to_field", "_changelist_filters"]
@@ -40,9 +44,14 @@ def world(db):
         yield World()
 
 
-def places(world):
-    """(path, name) of every address."""
-    return sorted({world.address(name, variant): name for name, variant, *_ in rows()}.items())
+def places(world, public=None):
+    """(path, name) of every address, or of those that are `public`'s own: what others open is asked as another."""
+    found = sorted({world.address(name, variant): name for name, variant, *_ in rows()}.items())
+    if public == "cnaf":
+        return [(path, name) for path, name in found if path.startswith(("/admin/", "/compte/", "/api/"))]
+    if public == "personne":
+        return [(path, name) for path, name in found if path.startswith(("/espace/", "/compte/"))]
+    return [(path, name) for path, name in found if public is None or not path.startswith("/admin/")]
 
 
 class Asking:
@@ -71,23 +80,39 @@ def filters(name):
     return []
 
 
+def dealt(values, number):
+    """For each of a third of the values, and by turns of all: what each name gets, another value beside another.
+
+    The code that reads a name is the same on many pages: over them, each name has each value.
+    """
+    for start in range(number % 3, len(values), 3):
+        yield itertools.islice(itertools.cycle(values), start, start + 100)
+
+
 @pytest.mark.parametrize("public", ["famille", "personne", "cnaf"])
 def test_no_parameter_of_any_address_is_a_fault_of_ours(world, public):
     ask = Asking(world, public)
-    for path, name in places(world):
+    for number, (path, name) in enumerate(places(world, public)):
         if name.startswith("admin:") and not name.endswith("_changelist"):
             continue  # read no parameter of their own
-        for value in VALUES:
-            ask("GET", f"{path}?" + "&".join(f"{one}={quote(value)}" for one in NAMES))
+        for some in dealt(VALUES, number):
+            asked = zip(NAMES, some, strict=False)
+            answer = ask("GET", f"{path}?" + "&".join(f"{one}={quote(value)}" for one, value in asked))
+            if answer.status_code in (302, 401, 403, 404, 405, 410):
+                break  # not this public's to open: nothing of the rest is read
     assert not ask.faults, "\n".join(ask.faults)
 
 
-@pytest.mark.parametrize("value", [HUGE, "-1", "0001-01-01", "99999", "9" * 5000])
-def test_no_filter_of_a_list_of_the_desk_is_a_fault_of_ours(world, value):
+@pytest.mark.parametrize(
+    ("value", "compared"),
+    [(HUGE, COMPARED), ("-1", COMPARED), ("0001-01-01", COMPARED), ("99999", YEARS), ("9" * 5000, YEARS)],
+)
+def test_no_filter_of_a_list_of_the_desk_is_a_fault_of_ours(world, value, compared):
     ask = Asking(world, "cnaf")
+    turn = itertools.cycle(range(2))
     for path, name in places(world):
         for one in filters(name):
-            for comparison in COMPARED:
+            for comparison in compared[next(turn) :: 2]:
                 response = ask("GET", f"{path}?{one}{comparison}={quote(value)}")
                 assert response.status_code in (200, 302, 400, 403), one
         if one := next(iter(filters(name)), None):
@@ -96,33 +121,32 @@ def test_no_filter_of_a_list_of_the_desk_is_a_fault_of_ours(world, value):
 
 
 @pytest.mark.parametrize("public", ["famille", "personne", "cnaf"])
-@pytest.mark.parametrize("key", [HUGE, "-1", "_00", "%C3%A9", "x" * 300])
-def test_no_key_in_an_address_is_a_fault_of_ours(world, public, key):
+def test_no_key_in_an_address_is_a_fault_of_ours(world, public):
     ask = Asking(world, public)
     named = re.compile(r"(?<=/)(?:\d[\w-]*|[\w-]{22,}|caf-\d+|H-[\w-]+)(?=/|$)")
-    for path in {named.sub(key, path) for path, _ in places(world)}:
-        ask("GET", path)
-        ask("POST", path, {})
+    for number, path in enumerate(sorted({path for path, _ in places(world) if named.search(path)})):
+        for key in (HUGE, KEYS[number % len(KEYS)]):
+            ask("GET", named.sub(key, path))
+            ask("POST", named.sub(key, path), {})
     assert not ask.faults, "\n".join(ask.faults)
 
 
-@pytest.mark.parametrize("public", ["famille", "personne", "cnaf", "gestionnaire"])
+@pytest.mark.parametrize("public", ["famille", "personne", "instructeur", "cnaf"])
 def test_nothing_typed_in_any_form_is_a_fault_of_ours(world, public):
     ask = Asking(world, public)
-    for path, _ in places(world):
+    for number, (path, _) in enumerate(places(world, "cnaf" if public == "instructeur" else public)):
         page = ask("GET", path)
         if page.status_code != 200 or "html" not in page["Content-Type"]:
             continue
         fields = html.document_fromstring(page.content.decode()).xpath("//main//form[@method='post']//*[@name]/@name")
-        names = set(fields) - {"csrfmiddlewaretoken"} or {"q"}
-        for value in ["\x00", "a\x00b@c.test", HUGE, "0001-01-01", "99999-01-01", "\ufffe\u202e"]:
-            ask("POST", path, dict.fromkeys(names, value) | {"valider": "1"})
+        names = sorted(set(fields) - {"csrfmiddlewaretoken"} or {"q"})
+        for some in dealt(TYPED, number):
+            ask("POST", path, dict(zip(names, some, strict=False)) | {"valider": "1"})
     assert not ask.faults, "\n".join(ask.faults)
 
 
-@pytest.mark.parametrize("public", ["famille", "cnaf"])
-def test_a_nul_in_an_address_or_a_cookie_is_answered_400_with_a_page(world, public):
-    ask = Asking(world, public)
+def test_a_nul_in_an_address_or_a_cookie_is_answered_400_with_a_page(world):
+    ask = Asking(world, "cnaf")
     for path, name in places(world):
         asked = [
             f"{path}{query}"
@@ -142,7 +166,7 @@ def test_a_nul_in_an_address_or_a_cookie_is_answered_400_with_a_page(world, publ
 def test_a_method_that_no_page_answers_is_405_everywhere(world):
     ask = Asking(world, "cnaf")
     for path, _ in places(world):
-        for method in ("TRACE", "TRACK", "CONNECT", "PUT", "DELETE", "PATCH", "X"):
+        for method in ("TRACE", "PUT", "X"):
             response = ask(method, path)
             assert response.status_code == 405, (method, path)
             assert response["Allow"]

@@ -17,7 +17,20 @@ from extranet.core import languages
 from extranet.core.errors import NoKey
 from extranet.core.outbox import services as outbox
 from tests.conftest import text_of
-from tests.demandes.test_family import TYPED, URL, WHOLE, dict_of, form_of, post, press, shown, today  # noqa: F401
+from tests.demandes.test_family import (  # noqa: F401 -- a fixture
+    FILLED,
+    TYPED,
+    URL,
+    WHOLE,
+    dict_of,
+    form_of,
+    go,
+    own,
+    post,
+    press,
+    shown,
+    today,
+)
 from tests.factories import (
     NOW,
     AgentFactory,
@@ -58,7 +71,8 @@ DATA = re.compile(
     r"Extranet partenaires|.* – Extranet partenaires monenfant\.fr|Extranet partenaires monenfant\.fr|F-\S+|"
     r"ME-\S+|RPE .*|Le Châtelet-en-Brie.*|.*, \d{5} .*|\S+@\S+|Lou|Ornella|Nous cherchons.*|Zibeline .*|29253 .*|"
     r"\d{5} .*|après la traite|Une phrase.*|Et une autre\.|Cookies|PDF|Caf|cnil\.fr|formulaire\.def.*|"
-    r"Message .*Cookies|Sacha Famille.*|hh:mm|\d+\s?minutes|Vaux.*|Paris.*"
+    r"Message .*Cookies|Sacha Famille.*|hh:mm|\d+\s?minutes|Vaux.*|Paris.*|Moorea.*|"
+    r"\d+(-\d+)? (avenue|rue|boulevard).*"
 )
 
 
@@ -92,6 +106,8 @@ def test_nothing_but_data_is_the_same_in_french_and_in_english(client, lieu):
         ("/demandes/nouvelle/", {"q": "zzzz"}),
         ("/demandes/nouvelle/", {"commune": "77487"}),
         ("/demandes/nouvelle/", {"commune": "77001"}),
+        ("/demandes/nouvelle/", {"commune": "75056"}),
+        ("/demandes/nouvelle/", {"commune": "98735"}),
         ("/demandes/nouvelle/", {"commune": "77100"}),
         ("/demandes/retiree/", {}),
         ("/confidentialite/", {}),
@@ -114,12 +130,20 @@ def test_the_form_what_is_wrong_the_summary_and_the_link_are_all_in_english(clie
         "code_postal": "x",
         "a_partir_du": "2050-01-01",
     }
-    for typed in (wrong, dict(TYPED) | {"enfants-TOTAL_FORMS": "1"}, {}):
-        faulty = client.post(URL, typed)["Location"].partition("#")[0]
-        both(client, faulty, **dict_of_query(faulty))
-    whole = client.post(URL, WHOLE)["Location"]
-    both(client, whole, **dict_of_query(whole))
+    by_day = {"par_jour": "1", "lundi-de": "8", "mardi-de": "09:00", "mardi-a": "08:00", "mardi-puis_de": "07:00"}
+    summary = post(client)
+    for step in FILLED:
+        action = form_of(go(client, summary, aller=step)).action
+        both(client, action, **dict_of_query(action))
+        for typed in (wrong, dict(TYPED) | {"enfants-TOTAL_FORMS": "1"}, by_day, {}):
+            faulty = client.post(action, typed)["Location"].partition("#")[0]
+            both(client, faulty, **dict_of_query(faulty))
+    for verifier in ("1", "encore"):
+        whole = form_of(post(client)).action
+        both(client, whole, **dict_of_query(whole), verifier=verifier)
     press(client, client.get(whole), valider="1")
+    whole = form_of(post(client)).action  # the same again, from the same browser
+    assert "You have already sent" in both(client, whole, **dict_of_query(whole)).content.decode()
     demande = Demande.objects.get()
     assert demande.langue == "en"
     token = queries.link_token(demande.uuid)
@@ -166,14 +190,14 @@ def dict_of_query(address):
 def test_the_switch_keeps_what_was_typed_and_the_choice(client, lieu):
     page = client.get(URL)
     assert page["Content-Language"] == "fr"
-    half = {"prenom": "Zibeline", "a_partir_du": "04/01/2027", "message": "Bonjour", "enfants-TOTAL_FORMS": "3"}
+    half = {"enfants-0-prenom": "Ornella", "enfants-0-date": "04/01/2026", "enfants-TOTAL_FORMS": "3"}
     answer = client.post(URL, half | {"langue": "en"})
     page = client.get(answer["Location"])
     assert page["Content-Language"] == "en"
-    assert "What type of childcare" in page.content.decode()
+    assert "Your child under six" in page.content.decode()
     kept = dict(shown(page))
-    assert (kept["prenom"], kept["message"], kept["enfants-TOTAL_FORMS"]) == ("Zibeline", "Bonjour", "3")
-    assert kept["a_partir_du"] in ("04/01/2027", "2027-01-04")
+    assert (kept["enfants-0-prenom"], kept["enfants-TOTAL_FORMS"]) == ("Ornella", "3")
+    assert kept["enfants-0-date"] in ("04/01/2026", "2026-01-04")
     assert 'role="alert"' not in page.content.decode()  # nothing is blamed before the family goes on
     assert client.get("/")["Content-Language"] == "en"
     summary = post(client)
@@ -190,9 +214,9 @@ def test_the_switch_works_while_the_cache_of_drafts_is_silent(client, lieu, sett
     }
     page = client.post(URL, WHOLE | {"langue": "en"})
     assert (page.status_code, page["Content-Language"]) == (200, "en")
-    assert dict(shown(page))["prenom"] == "Zibeline"
+    assert dict(shown(page))["enfants-0-prenom"] == "Ornella"
     assert client.cookies["langue"].value == "en"
-    summary = client.post(form_of(page).action, dict_of(shown(page)))
+    summary = press(client, press(client, press(client, page), **own("besoin")), **own("vous"))
     assert "Check your request" in summary.content.decode()
     assert (
         "Relisez votre demande"
@@ -254,7 +278,8 @@ def test_half_an_address_typed_on_the_link_is_kept_by_the_switch_and_not_blamed(
 
 def mails(demande, smtp_sink, kinds):
     for kind in kinds:
-        outbox.post(kind, key=f"{kind}:{demande.langue}", to=[f"demande:{demande.uuid}"], now=NOW, demande=demande.pk)
+        key = str(demande.transmission.uuid) if demande.transmission else demande.reference
+        outbox.post(kind, key=key, to=[f"demande:{demande.uuid}"], now=NOW, demande=demande.pk)
     outbox.send_due(now=NOW)
     return smtp_sink.to(contenu_of(demande).courriel)
 
@@ -262,18 +287,21 @@ def mails(demande, smtp_sink, kinds):
 @pytest.mark.rule("DEM-9.a")
 @pytest.mark.rule("DEM-9.b")
 def test_each_mail_to_a_family_is_in_the_language_of_its_demande_and_whole(lieu, smtp_sink, client):
-    kinds = ("demandes.accuse", "demandes.orientee", "demandes.retard-famille")
+    kinds = ("demandes.accuse", "demandes.orientee", "demandes.retard-famille", "demandes.renouvellement")
+    kinds += ("demandes.dernier-jour",)
     found = {}
     for langue in ("fr", "en"):
         demande = DemandeFactory(transmise=True, lieu=lieu, langue=langue, reference=f"ME-{langue}", recuperee=False)
         waiting = DemandeFactory(langue=langue, reference=f"ME-{langue}-2")
-        sent = mails(demande, smtp_sink, kinds) + mails(waiting, smtp_sink, kinds[:1])
+        mails(demande, smtp_sink, kinds)
+        sent = mails(waiting, smtp_sink, kinds[:1])
         path, address = reverse("demandes:suivi", args=[queries.link_token(demande.uuid)]), contenu_of(demande).courriel
         Demande.objects.filter(pk=demande.pk).update(state="recuperee")
         demande.attributions.update(picked_up_at=NOW)
+        mails(demande, smtp_sink, ("demandes.recuperee-famille",))
         assert Client(**ENGLISH).post(path, {"courriel": address}).status_code == 302
-        sent.append(smtp_sink.to(address)[-1])
-        assert len(sent) == 5
+        sent += smtp_sink.to(address)
+        assert len(sent) == 8
         assert {mail["Content-Language"] for mail in sent} == {langue}
         rich = [mail.get_body(("html",)).get_content() for mail in sent]
         assert all(f'<html lang="{langue}">' in page for page in rich)
@@ -308,7 +336,7 @@ def test_another_language_is_a_file(client, lieu, settings, tmp_path):
     settings.LANGUAGES = [*settings.LANGUAGES, ("de", "Deutsch")]
     page = client.get(URL, HTTP_ACCEPT_LANGUAGE="de-AT")
     assert page["Content-Language"] == "de"
-    assert "What type of childcare" in page.content.decode()
+    assert "Your child under six" in page.content.decode()
     assert "Deutsch" in client.get("/", {"langue": "fr"}).content.decode()
     with speaking("de"):
         assert languages.date_longue(NOW.date()) == "23. November 2026"

@@ -14,7 +14,17 @@ from demandes.attestations.models import Attestation
 from demandes.queries import link_token
 from demandes.services import applying, deliveries
 from extranet.core.web import logs
-from tests.factories import NOW, AgentFactory, DemandeFactory, HabilitationFactory, LieuFactory, UserFactory
+from habilitations.queries import link_token as application_token
+from tests.conftest import verified
+from tests.factories import (
+    NOW,
+    AgentFactory,
+    DemandeFactory,
+    DemandeHabilitationFactory,
+    HabilitationFactory,
+    LieuFactory,
+    UserFactory,
+)
 
 LOGIN = "/compte/connexion/"
 PASSWORD = "Demonstration-2026"
@@ -55,6 +65,7 @@ CSP = {
     "frame-ancestors 'none'",
     "base-uri 'none'",
 }
+FILE = {"sandbox", "default-src 'none'"}  # to be saved, not opened
 
 
 def answers(person, lieu):
@@ -62,6 +73,7 @@ def answers(person, lieu):
     demande = DemandeFactory(recuperee=True, lieu=lieu)
     destroyed = DemandeFactory(purgee=True, lieu=lieu)
     attestation = Attestation.objects.create(lieu=lieu, opened_at=NOW, due_on=NOW.date())
+    applied = DemandeHabilitationFactory()
     me, agent, nobody = logged_in(person), logged_in(AgentFactory().user), Client()
     fetch = {"format": "xml", "demande": str(demande.uuid)}
     return {
@@ -81,6 +93,11 @@ def answers(person, lieu):
         "private link": (nobody.get(f"/demandes/suivi/{link_token(demande.uuid)}/"), True),
         "private link, gone": (nobody.get(f"/demandes/suivi/{link_token(destroyed.uuid)}/"), True),
         "application": (nobody.post("/habilitations/nouvelle/", {"lieu_nom": "x"}, follow=True), True),
+        "application's link": (nobody.get(f"/habilitations/suivi/{application_token(applied.uuid)}/"), True),
+        "link of an application, sent": (
+            nobody.get(f"/habilitations/envoyee/{application_token(applied.uuid)}/"),
+            True,
+        ),
         "list": (me.get("/espace/demandes/"), True),
         "demande": (me.get(f"/espace/demandes/{demande.uuid}/"), True),
         "gone": (me.get(f"/espace/demandes/{destroyed.uuid}/"), True),
@@ -103,8 +120,9 @@ def test_each_kind_of_answer_carries_the_headers_that_protect(person, lieu):
     faults = []
     for name, (response, personal) in answers(person, lieu).items():
         policy = {part.strip() for part in response.get("Content-Security-Policy", "").split(";")}
+        due = FILE if response.get("Content-Disposition", "").startswith("attachment") else CSP
         for right, what in [
-            (policy == CSP, f"policy {policy ^ CSP}"),
+            (policy == due, f"policy {policy ^ due}"),
             (response.get("X-Content-Type-Options") == "nosniff", "nosniff"),
             (response.get("Referrer-Policy") == ("no-referrer" if "link" in name else "same-origin"), "referrer"),
             (response.get("X-Frame-Options") == "DENY", "frame"),
@@ -160,10 +178,12 @@ def fill(client):
         "enfants-0-prenom": "Enfantrare",
         "modes": "inconnu",
     }
-    yield client.post("/demandes/nouvelle/?commune=77100", typed, follow=True)
+    for step in ("", "besoin/", "vous/"):
+        answer = client.post(f"/demandes/nouvelle/{step}?commune=77100", typed, follow=True)
+    yield answer
     yield client.get("/demandes/nouvelle/", {"q": "Nomrarissime", "commune": "rarissime@famille.test"})
     yield client.post(LOGIN, {"login": "rarissime@famille.test", "password": "Motdepasse-9"})
-    yield client.post("/compte/mot-de-passe/perdu/", {"courriel": "rarissime@famille.test"})
+    yield client.post("/compte/mot-de-passe/perdu/", {"courriel": "rarissime@famille.test"} | verified())
     yield client.post(
         "/habilitations/nouvelle/",
         {"lieu_nom": "Nomrarissime", "lieu_courriel": "rarissime@famille.test"},
@@ -200,11 +220,10 @@ def test_cookies_hold_nothing_about_anybody(client, person, lieu):
     list(fill(client))
     client.post(LOGIN, {"login": person.email, "password": PASSWORD})
     demande = DemandeFactory(recuperee=True, lieu=lieu, dossier__nom="Nomrarissime")
-    client.post(f"/espace/demandes/{demande.uuid}/cloture/")
+    client.post(f"/espace/demandes/{demande.uuid}/cloture/", {"issue": "hors-champ"})
     jar = {name: morsel.value for name, morsel in client.cookies.items()}
-    assert (
-        {"sessionid", "csrftoken"} <= set(jar) <= {"sessionid", "csrftoken", "messages", "appareil", "brouillon"}
-    )  # none follows
+    kinds = {name.partition("-")[0] for name in jar}
+    assert {"sessionid", "csrftoken"} <= kinds <= {"sessionid", "csrftoken", "messages", "appareil", "brouillon"}
     for name, value in jar.items():
         assert client.cookies[name]["httponly"], name
         for word in (

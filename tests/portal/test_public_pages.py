@@ -18,17 +18,20 @@ STATES = rules.read(rules.RULES.read_text(encoding="utf-8"))
 SAID = {
     ("/confidentialite/", "le portail la détruit au plus tard six mois après"): ["CNS-1.a", "CNS-1.b"],
     ("/confidentialite/", "six mois après son dépôt si elle n’a pu être transmise"): ["CNS-8.a"],
+    ("/confidentialite/", "six mois après le refus ou le dernier échange avec la Caf"): ["HAB-8.a"],
     ("/confidentialite/", "tout de suite si vous la retirez"): ["DEM-4.d"],
     ("/confidentialite/", "le lieu en atteste la destruction dans le mois qui suit"): ["CNS-3.a"],
     ("/confidentialite/", "ne contiennent vos données que chiffrées"): ["CNS-10.a"],
     ("/confidentialite/", "plus personne ne peut alors les y lire"): ["CNS-10.b"],
+    ("/confidentialite/", "cinq ans après le dernier jour de la convention, ou après son abandon"): ["ACC-2.e"],
+    ("/confidentialite/", "effacé par mois entiers, une fois qu’aucune convention"): ["ACC-2.e", "ACC-2.f"],
     ("/confidentialite/", "Chaque consultation est enregistrée."): ["ACC-2.a"],
     ("/confidentialite/", "jamais l’identité des familles"): ["ACC-3.a"],
     ("/confidentialite/", "aucune n’est envoyée à d’autres sites"): ["RGP-2.c"],
     (
         "/confidentialite/",
-        "permet de voir ou retirer votre demande à tout moment, et de la corriger tant que le lieu ne l’a pas "
-        "récupérée",
+        "permet de voir, de télécharger ou de retirer votre demande à tout moment, et de la corriger tant que le lieu "
+        "ne l’a pas récupérée",
     ): ["DEM-4.b", "DEM-4.c", "DEM-4.d", "RGP-3.a"],
     ("/confidentialite/", "Ni publicité, ni mesure d’audience"): ["RGP-4.a"],
     ("/accessibilite/", "au clavier seul, en voyant toujours où l’on est"): ["DEM-1.b"],
@@ -36,7 +39,6 @@ SAID = {
 }
 # What is said to be lacking → the clauses of which one at least is lacking.
 LACKING = {
-    ("/confidentialite/", "leur effacement n’est pas encore automatique"): ["ACC-2.e", "HAB-8.a"],
     ("/confidentialite/", "ce qui est échu est détruit avant la réouverture"): ["CNS-7.a"],
     ("/confidentialite/", "peut rester chiffrée quatre semaines dans une sauvegarde"): ["CNS-10.d"],
 }

@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 from django.utils.html import escape
 
+from extranet.core.outbox import kinds
 from extranet.core.outbox import services as outbox
+from extranet.core.outbox.models import Message
 from extranet.portal import unreachable
 from extranet.territory.models import Caf
 from tests.factories import (
@@ -17,6 +19,7 @@ from tests.factories import (
     DemandeHabilitationFactory,
     HabilitationFactory,
     LieuFactory,
+    PersonneInscriteFactory,
 )
 
 pytestmark = [pytest.mark.django_db, pytest.mark.rule("NOT-2.b"), pytest.mark.rule("CTL-1.d")]
@@ -39,12 +42,19 @@ class Case:
         self.application = DemandeHabilitationFactory(version__lieu_courriel=f"candidat@{name}.test", **situation)
         self.demande = DemandeFactory(transmise=True, lieu=self.lieu, dossier__courriel=f"famille@{name}.test")
         self.agent = AgentFactory(user__email=f"agent@{name}.test", **situation)
+        acte = self.lieu.conventions.get().actes.create(
+            nature="avenant", rang=1, state="applique", prepared_at=NOW, effective_on=NOW.date()
+        )
+        self.gone = PersonneInscriteFactory(
+            lieu=self.lieu, courriel=f"partie@{name}.test", until_on=NOW.date(), closed_by=acte
+        )
         Caf.objects.filter(pk=caf).update(courriel_generique=f"boite@{name}.test")
         post = {
             f"user:{self.line.user_id}": "accounts.personnalise",
             f"user:{self.agent.user_id}": "accounts.personnalise",
             f"lieu:{self.lieu.uuid}": "accounts.personnalise",
             f"gestionnaire:{self.lieu.gestionnaire.uuid}": "accounts.personnalise",
+            f"inscrite:{self.gone.uuid}": "accounts.personnalise",
             f"caf:{caf}": "accounts.personnalise",
             f"demande-habilitation:{self.application.uuid}": "habilitations.accuse",
         }
@@ -52,7 +62,7 @@ class Case:
             outbox.post(kind, key=name, to=[recipient], now=NOW, demande=self.application.pk)
         for kind in ("demandes.accuse", "demandes.orientee"):
             outbox.post(kind, key=name, to=[f"demande:{self.demande.uuid}"], now=NOW, demande=self.demande.pk)
-        names = ("rpe", "mairie", "personne", "candidat", "famille", "agent", "boite")
+        names = ("rpe", "mairie", "personne", "candidat", "famille", "agent", "boite", "partie")
         self.addresses = [f"{one}@{name}.test" for one in names]
         sink.refuse |= dict.fromkeys(self.addresses, GONE)
 
@@ -82,7 +92,7 @@ def test_an_agent_sees_its_own_caf_s_and_what_to_do(client, cases, role):
     desk = client.get("/admin/").content.decode()
     assert URL in desk
     [card] = [one for one in desk.split('<li class="attente-carte') if URL in one]
-    assert ">7<" in card
+    assert ">8<" in card
 
 
 def test_the_cnaf_sees_all(client, cases):
@@ -116,7 +126,56 @@ def test_without_any_it_says_so(client):
 
 
 @pytest.mark.parametrize(
-    ("reply", "words"), [("450", "plus tard"), ("adresse", "faute de frappe"), ("550", "refuse cette adresse")]
+    ("reply", "came_back", "words"),
+    [
+        ("450", False, "plus tard"),
+        ("adresse", False, "faute de frappe"),
+        ("550", False, "refuse cette adresse"),
+        ("5.1.1", True, "n’existe pas"),
+        ("5.2.2", True, "boîte est pleine"),
+        ("4.4.7", True, "pas répondu à temps"),
+        ("5.7.1", True, "refuse nos courriels"),
+        ("550", True, "pas pu être remis"),
+    ],
 )
-def test_why_is_said_in_words(reply, words):
-    assert words in unreachable.reason("destinataire", reply)
+def test_why_is_said_in_words(reply, came_back, words):
+    message = Message(cause="" if came_back else "destinataire", reply=reply, bounced_at=NOW if came_back else None)
+    assert words in unreachable.reason(message)
+
+
+@pytest.mark.rule("NOT-2.c")
+def test_what_came_back_is_shown_until_a_later_mail_has_stayed_away_for_a_day(client, smtp_sink, time_machine):
+    time_machine.move_to(NOW + timedelta(hours=1), tick=False)
+    line, agent = HabilitationFactory(user__email="personne@melun.test"), AgentFactory()
+    demande = DemandeFactory(transmise=True, lieu=line.lieu, dossier__courriel="famille@melun.test")
+    outbox.post("accounts.personnalise", key="1", to=[f"user:{line.user_id}"], now=NOW)
+    outbox.post("demandes.accuse", key="1", to=[f"demande:{demande.uuid}"], now=NOW, demande=demande.pk)
+    outbox.send_due(now=NOW)
+    assert unreachable.count(agent, NOW) == 0
+    Message.objects.update(bounced_at=NOW, reply="5.7.1")
+    client.force_login(agent.user)
+    page = client.get(URL).content.decode()
+    for words in ("personne@melun.test", "refuse nos courriels (réponse 5.7.1)", "accepte ", demande.reference):
+        assert words in page, words
+    assert "famille@melun.test" not in page
+    later = NOW + timedelta(hours=1)
+    outbox.post("accounts.personnalise", key="2", to=[f"user:{line.user_id}"], now=later)
+    outbox.send_due(now=later)
+    assert len(unreachable.professionals(agent, later + timedelta(hours=23))) == 1
+    assert unreachable.professionals(agent, later + timedelta(hours=24)) == []
+    Message.objects.filter(key="2").update(bounced_at=later, reply="5.1.1")
+    [shown] = unreachable.professionals(agent, later + timedelta(days=2))
+    assert "n’existe pas" in shown.raison
+
+
+def test_a_person_is_one_line_under_whatever_name_it_was_written_to(smtp_sink):
+    line, agent = HabilitationFactory(user__email="personne@melun.test"), AgentFactory()
+    smtp_sink.refuse["personne@melun.test"] = GONE
+    for key, recipient in (("1", f"personne:{line.personne.uuid}"), ("2", f"user:{line.user_id}")):
+        outbox.post("accounts.personnalise", key=key, to=[recipient], now=NOW)
+        outbox.send_due(now=NOW)
+        assert [one.adresse for one in unreachable.professionals(agent, NOW)] == ["personne@melun.test"]
+
+
+def test_every_kind_of_addressee_can_be_shown():
+    assert set(kinds.RESOLVERS) == {*unreachable.READERS, unreachable.FAMILY.rstrip(":")}

@@ -34,7 +34,7 @@ def test_a_state_changes_in_the_workflow_only():
 
 
 KIND = re.compile("(?:accounts|attestations|conventions|demandes|habilitations|journal)\\.[a-z-]+")
-NO_POSTING = {"mail", "digest", "include", "record", "record_rows"}
+NO_POSTING = {"mail", "digest", "keys", "include", "record", "record_rows"}
 
 
 def posted():

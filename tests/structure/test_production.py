@@ -46,6 +46,7 @@ def start(changes):
         ("DATABASE_URL", "sqlite:////tmp/x.sqlite3"),
         ("REDIS_URL", None),
         ("EMAIL_URL", None),
+        ("EXTRANET_BOUNCES_URL", "imap://a:b@imap.test/INBOX"),
         ("EXTRANET_TRUSTED_PROXIES", None),
         ("EXTRANET_HOSTING", None),
         ("EXTRANET_PUBLIC_URL", "http://extranet.test"),
@@ -71,7 +72,7 @@ def test_production_starts_on_what_is_safe():
 
 def test_the_services_of_the_compose_file_run_what_exists():
     settings = "".join(path.read_text() for path in (ROOT / "extranet/settings").glob("*.py"))
-    for name in ("web", "worker-clock", "worker-mail", "worker-deliveries", "beat", "migrate"):
+    for name in ("web", "worker-clock", "worker-mail", "worker-deliveries", "worker-files", "beat", "migrate"):
         service = COMPOSE["services"][name]
         for variable in service["environment"]:
             assert variable.removesuffix("_FILE") in settings, variable

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from django.http import Http404
 
@@ -5,7 +7,7 @@ from extranet.core.errors import Forbidden, Refused, WrongState
 from extranet.core.journal.models import Entry
 from extranet.territory import admin as territory_admin
 from extranet.territory import services
-from extranet.territory.acts import Act
+from extranet.territory.acts import Act, Step
 from extranet.territory.forms import ContactForm
 from extranet.territory.models import Caf
 from tests.territory.conftest import NOW
@@ -118,3 +120,15 @@ def test_a_state_that_changed_meanwhile_answers_409_with_its_sentence(login, ess
     answer = login("superviseur").post(essai(act(late)), TYPED)
     assert answer.status_code == 409
     assert "Déjà fait par une collègue." in answer.content.decode()
+
+
+@pytest.mark.parametrize(("role", "said"), [("instructeur", "réservé aux superviseurs et à la Cnaf"), ("cnaf", None)])
+def test_the_next_step_says_whose_it_is_and_an_act_of_it_why_it_is_not_this_agents(login, monkeypatch, role, said):
+    step = Step(what="indiquer les coordonnées.", acts=("coordonnees",))
+    monkeypatch.setattr(territory_admin.CafAdmin, "next_step", lambda self, caf: step)
+    page = login(role, None if role == "cnaf" else "caf-77").get("/admin/territory/caf/caf-77/change/")
+    text = re.sub(r"\s+", " ", page.content.decode())
+    assert "indiquer les coordonnées. C’est aux superviseurs et à la Cnaf de le faire." in text
+    assert (URL in text) == (said is None)
+    assert said is None or f"Modifier les coordonnées</strong> : {said}." in text
+    assert "Nommer la direction</strong>" not in text  # no part of the next step: not said to who may not

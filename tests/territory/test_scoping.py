@@ -1,7 +1,8 @@
 import pytest
 from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from extranet.territory.models import Agent, Caf
 from extranet.territory.queries import agent_of
@@ -78,9 +79,15 @@ def test_the_cnaf_sees_every_caf_and_its_agents(login):
     assert "cnaf.france@caf.test" in client.get("/admin/territory/agent/").content.decode()
 
 
-def test_agents_are_shown_to_the_cnaf_only(login, neighbour):
+def test_agents_are_shown_to_the_cnaf_and_their_own_superviseur(login, neighbour):
+    for role in ("instructeur", "lecteur"):
+        client = login(role)
+        assert client.get("/admin/territory/agent/").status_code == 403
+        assert client.get(f"/admin/territory/agent/{neighbour.pk}/change/").status_code == 404
     client = login("superviseur")
-    assert client.get("/admin/territory/agent/").status_code == 403
+    listed = client.get("/admin/territory/agent/").content.decode()
+    assert "superviseur" in listed
+    assert neighbour.user.email not in listed
     assert client.get(f"/admin/territory/agent/{neighbour.pk}/change/").status_code == 404
 
 
@@ -183,3 +190,18 @@ def test_only_the_cnaf_has_no_caf(role, caf):
     user = get_user_model().objects.create_user(email="x@caf.test", is_staff=True)
     with pytest.raises(IntegrityError), transaction.atomic():
         Agent.objects.create(user=user, role=role, caf_id=caf)
+
+
+def test_a_long_list_counts_its_first_pages_and_says_that_it_goes_on(login, monkeypatch):
+    monkeypatch.setattr("extranet.territory.pages.MOST", 60)
+    client = login("cnaf", None)
+    with CaptureQueriesContext(connection) as asked:
+        page = client.get("/admin/territory/commune/", {"q": "saint"})
+    text = " ".join(page.content.decode().split())
+    assert "Plus de 60 communes : affinez par les filtres" in text
+    assert "plus de 60 résultats" in text
+    assert page.context["cl"].paginator.num_pages == 2
+    [count] = [query["sql"] for query in asked if "COUNT(" in query["sql"] and "territory_commune" in query["sql"]]
+    assert "LIMIT 61" in count, "no more of it is read than that"
+    page = client.get("/admin/territory/commune/", {"q": "chatelet-en-brie"})
+    assert "1 commune </p>" in " ".join(page.content.decode().split())
