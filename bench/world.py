@@ -39,7 +39,7 @@ def clear() -> None:
     """Forget what a run wrote; reference data stays."""
     kept = ("django_", "auth_", "territory_")
     tables = [name for name in connection.introspection.table_names() if not name.startswith(kept)]
-    empty([*tables, "territory_agent"], cascade=True)
+    empty([*tables, "territory_agent"])
 
 
 def lieux(count: int, now: datetime) -> list[Lieu]:
@@ -128,8 +128,13 @@ def fill(size: int, now: datetime) -> None:
     batches: dict[tuple[int, int], Transmission] = {}
     while chunk := [rank for _, rank in zip(range(CHUNK), ranks, strict=False)]:
         _demandes(chunk, places, batches, rng, now)
+    analyze()
+
+
+def analyze() -> None:
+    """As autovacuum leaves a portal that has been in use."""
     with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE")  # as autovacuum leaves a portal that has been in use
+        cursor.execute("VACUUM ANALYZE")
 
 
 def _demandes(
@@ -169,6 +174,7 @@ def _demandes(
             Attribution(
                 demande=one, lieu_id=one.lieu_id, transmission_id=one.transmission_id, transmitted_at=one.received_at,
                 picked_up_at=None if one.state == Etat.TRANSMISE else one.received_at, seen_at=one.received_at,
+                issue="",
             )
             for one in demandes
         ]

@@ -21,6 +21,7 @@ QUEUES = {  # name on the terminal, tasks at once
     "clock": ("le travailleur de l’horloge", 2),
     "mail": ("le travailleur des courriels", 1),
     "deliveries": ("le travailleur des livraisons", 1),
+    "files": ("le travailleur des fichiers", 1),
 }
 ACCOUNTS = [
     ("cnaf@demo.test", "Cnaf"),

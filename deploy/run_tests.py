@@ -51,6 +51,29 @@ def checks(url: str, data: Path) -> list[tuple[str, list[str], dict[str, str]]]:
     ]
 
 
+TEMPLATE = "modele"
+
+
+def template(environment: dict[str, str], url: str) -> subprocess.Popen[str]:
+    """The database that each worker copies instead of making its own: every migration, the reference data."""
+    server = url.rpartition("/")[0]
+    made = [
+        "import psycopg",
+        f"psycopg.connect({url!r}, autocommit=True).execute('CREATE DATABASE {TEMPLATE}')",
+        "from django.core.management import call_command, execute_from_command_line",
+        "execute_from_command_line(['manage.py', 'migrate', '--verbosity', '0'])",
+        "call_command('load_reference_data', verbosity=0)",
+    ]
+    return subprocess.Popen(
+        [str(BIN / "python"), "-c", "; ".join(made)],
+        cwd=bootstrap.ROOT,
+        env=environment | {"DATABASE_URL": f"{server}/{TEMPLATE}", "DJANGO_SETTINGS_MODULE": "extranet.settings"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
 def main() -> int:
     if "chaos" in sys.argv[1:]:
         bootstrap.require_system([*bootstrap.FOR_RUN, "postgresql"])
@@ -64,7 +87,8 @@ def main() -> int:
     home = Path(tempfile.mkdtemp(prefix="extranet-test-"))
     home.chmod(0o755)
     try:
-        with servers.postgres(home) as database, servers.redis(home) as broker:
+        options = servers.MEASURED if bench else {}
+        with servers.postgres(home, **options) as database, servers.redis(home) as broker:
             (home / "data").mkdir()
             environment = {
                 **os.environ,
@@ -86,6 +110,7 @@ def main() -> int:
 def run_all(environment: dict[str, str], url: str, home: Path) -> int:
     failed = []
     arguments = shlex.split(os.environ.get("ARGS", ""))
+    copied = template(environment, url)
     if not arguments:
         for name, command, extra in checks(url, home):
             bootstrap.say(name)
@@ -93,12 +118,17 @@ def run_all(environment: dict[str, str], url: str, home: Path) -> int:
             if done.returncode:
                 print(done.stdout + done.stderr, flush=True)
                 failed.append(name)
+    said, _ = copied.communicate()
+    if copied.returncode:
+        print(said, flush=True)
+        return copied.returncode
     bootstrap.say("tests")
     # One more than there are cores: much of a test is waiting, for a browser or another process.
     cores = str(min(4, (os.cpu_count() or 1) + 1))
     spread = [] if arguments else ["-n", cores, "--dist", "loadfile", "--no-loadscope-reorder"]
-    command = [str(BIN / "python"), "-m", "pytest", *spread, *arguments]
-    tests = subprocess.run(command, cwd=bootstrap.ROOT, env=environment)
+    # --reuse-db: no database is dropped at the end, whoever may still be in it; they go with their server.
+    command = [str(BIN / "python"), "-m", "pytest", "--reuse-db", *spread, *arguments]
+    tests = subprocess.run(command, cwd=bootstrap.ROOT, env=environment | {"EXTRANET_TEST_TEMPLATE": TEMPLATE})
     if failed:
         print(f"Failed before the tests: {', '.join(failed)}", file=sys.stderr, flush=True)
     return tests.returncode or int(bool(failed))

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.message import EmailMessage
 
+from bench import world
 from bench.rows.ingest import prepare
 from extranet.core.outbox import services
 from extranet.core.outbox.models import Message
@@ -33,6 +34,7 @@ class Keep(BaseEmailBackend):
 def run() -> list[dict[str, object]]:
     """Seconds for 500 mails to lieux, each about a transmission of its own; medians, one after the other in turn."""
     prepare()
+    world.clear()
     post()
     settings.EMAIL_BACKEND = "bench.rows.mail.Keep"
     services.send_due(now=NOW)
@@ -52,6 +54,7 @@ def run() -> list[dict[str, object]]:
                     server.sendmail("ne-pas-repondre@extranet.test", [address], text)
             ours.append(middle - began)
             floor.append(time.perf_counter() - middle)
+    world.clear()
     return [
         {"name": "mail", "ours": statistics.median(ours), "floor": statistics.median(floor), "unit": "s", "n": COUNT}
     ]

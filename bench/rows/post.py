@@ -9,35 +9,34 @@ from typing import Any
 from django.db import models, transaction
 from django.test import Client
 
-from bench import world
+from bench import families, world
 from bench.rows.ingest import prepare
-from demandes.models import Demande, Dossier, Transmission
-from demandes.views import family
+from demandes.models import Attribution, Demande, Dossier, Transmission
 from extranet.core.journal.models import Entry
 from extranet.core.outbox.models import Message
-from tests.demandes.test_family import URL, WHOLE, dict_of, form_of, shown
 
 ROUNDS = 30
-MADE: tuple[type[models.Model], ...] = (Transmission, Demande, Dossier, Entry, Message)
+MADE: tuple[type[models.Model], ...] = (Transmission, Demande, Dossier, Attribution, Entry, Message)
 
 
 def run() -> list[dict[str, object]]:
-    """`post`, medians in ms: in turn, so that both meet the same machine."""
+    """`post`, medians in ms: in turn, so that both meet the same machine. The token of the page is checked, and the
+    body is what a browser sends.
+    """
     prepare()
     world.clear()
     now = datetime.now(UTC)
     world.lieux(1, now)
-    family.BRAKES = {"network": [], "address": []}
-    dates = {"a_partir_du": now.date().replace(month=12, day=28).isoformat()}
+    families.counted_never_reached()
     client, ours, floor = Client(), [], []
     for rank in range(ROUNDS + 3):
-        typed = WHOLE | dates | {"courriel": f"famille{rank}@famille.test"}
-        summary = client.get(client.post(URL, typed)["Location"])
-        action, fields = form_of(summary).action, dict_of(shown(summary)) | {"valider": "1"}
+        path, body = families.summary(client, rank, now)
         before = {model: set(model._default_manager.values_list("pk", flat=True)) for model in MADE}
+        client.handler.enforce_csrf_checks = True
         began = time.perf_counter()
-        answer = client.post(action, fields)
+        answer = client.post(path, body, content_type=families.FORM)
         ours.append(time.perf_counter() - began)
+        client.handler.enforce_csrf_checks = False
         assert "/envoyee/" in answer["Location"], answer["Location"]
         rows = [row for model in MADE for row in model._default_manager.exclude(pk__in=before[model])]
         floor.append(_bare(rows))

@@ -15,7 +15,7 @@ from extranet.core.dates import paris_date
 from extranet.core.journal.models import Entry
 from extranet.core.vault import days
 
-COUNT = 10_000
+COUNT, ROUNDS = 10_000, 3
 BARE = """
 CREATE TEMP TABLE due ON COMMIT DROP AS
   SELECT id, uuid, caf_id, state FROM demandes_demande
@@ -34,11 +34,14 @@ UPDATE demandes_attribution
 
 
 def run() -> list[dict[str, object]]:
-    """`purge`, in seconds: the same world twice, so that both meet the same rows."""
+    """`purge`, in seconds, the shortest of three each in turn: the same world each time, so that both meet the same
+    rows.
+    """
     prepare()
     now = datetime.now(UTC)
     later = now + timedelta(days=400)
-    bare, ours = (_timed(act, now, later) for act in (_bare, _ours))
+    pairs = [[_timed(act, now, later) for act in (_bare, _ours)] for _ in range(ROUNDS)]
+    bare, ours = (min(one) for one in zip(*pairs, strict=True))
     world.clear()
     return [{"name": "purge", "ours": ours, "floor": bare, "unit": "s", "n": COUNT}]
 
