@@ -368,7 +368,7 @@ def test_two_sendings_at_once_keep_one_copy():
     def send():
         try:
             connection.ensure_connection()
-            meeting.wait(timeout=10)
+            meeting.wait(timeout=60)
             hand_in(copie)
             outcomes.append("kept")
         except Gone:

@@ -264,7 +264,7 @@ def test_both_parties_at_once_put_it_in_force_once():
     def sign(partie, day):
         try:
             connection.ensure_connection()
-            start.wait(timeout=10)
+            start.wait(timeout=60)
             with connection.execute_wrapper(pause):
                 record(acte, agent, partie, signed_on=date(2026, 11, day))
         except Exception as fault:

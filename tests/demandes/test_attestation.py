@@ -333,7 +333,7 @@ def test_two_signatures_at_once_make_one(lieu):
         def attest(person, attestation=attestation, start=start, answers=answers):
             try:
                 connection.ensure_connection()
-                start.wait(timeout=10)
+                start.wait(timeout=60)
                 attestations.sign(attestation.uuid, copies=frozenset(COPIES), visa="", by=person, now=NOW)
                 answers.append(person)
             except WrongState:

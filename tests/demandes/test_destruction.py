@@ -164,7 +164,7 @@ def test_a_download_racing_the_end_gives_the_whole_file_or_nothing(end):
         def download(start=start, wanted=wanted, answers=answers):
             try:
                 connection.ensure_connection()
-                start.wait(timeout=10)
+                start.wait(timeout=60)
                 # One second before midnight here, past it there: the day itself decides nothing.
                 answers.append(
                     handover.fetch(wanted, form="xml", by=person, now=MIDNIGHT - timedelta(seconds=1), origin=ORIGIN)
@@ -177,7 +177,7 @@ def test_a_download_racing_the_end_gives_the_whole_file_or_nothing(end):
         def finish(start=start, one=demandes[1]):
             try:
                 connection.ensure_connection()
-                start.wait(timeout=10)
+                start.wait(timeout=60)
                 if end == "destroyed":
                     destruction.destroy([one.pk], now=MIDNIGHT)
                 else:

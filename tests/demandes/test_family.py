@@ -463,7 +463,7 @@ def test_sent_twice_at_once_it_is_one_demande_and_one_mail_each(smtp_sink):
     def again():
         same = Client()
         same.cookies = client.cookies
-        start.wait(timeout=10)
+        start.wait(timeout=60)
         answers.append(press(same, summary, valider="1"))
         connection.close()
 

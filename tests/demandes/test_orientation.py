@@ -265,7 +265,7 @@ def test_given_away_and_picked_up_at_once_one_of_them_wins_whole(lieux, agent):
         start, said = threading.Barrier(2), {}
 
         def pick_up(wanted, start=start, said=said):
-            start.wait(timeout=10)
+            start.wait(timeout=60)
             with contextlib.closing(connection):
                 try:
                     handover.fetch(wanted, form="xml", by=person, now=NOW, origin=handover.Origin())
@@ -274,7 +274,7 @@ def test_given_away_and_picked_up_at_once_one_of_them_wins_whole(lieux, agent):
                     said["picked up"] = False
 
         def give_away(demandes, start=start, said=said):
-            start.wait(timeout=10)
+            start.wait(timeout=60)
             with contextlib.closing(connection):
                 try:
                     give(demandes, new, agent)
@@ -306,7 +306,7 @@ def test_pressed_twice_at_once_it_is_given_once(lieux, agent):
     start, said = threading.Barrier(2), []
 
     def press():
-        start.wait(timeout=10)
+        start.wait(timeout=60)
         with contextlib.closing(connection):
             try:
                 said.append(give(demandes, new, agent))

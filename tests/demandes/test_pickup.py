@@ -298,7 +298,7 @@ def test_two_first_downloads_at_once_make_one_pick_up_and_two_records(lieu):
         start, given = threading.Barrier(2), []
 
         def download(person, wanted, start=start, given=given):
-            start.wait(timeout=10)
+            start.wait(timeout=60)
             with contextlib.closing(connection):
                 given.append(handover.fetch(wanted, form="xml", by=person, now=NOW, origin=origin).content)
 

@@ -63,7 +63,7 @@ def test_when_it_cannot_leave_the_page_says_so_and_the_data_are_destroyed_all_th
     relay.says[word] = answer
     began = time.monotonic()
     said = withdraw(client, demande)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30  # seconds, on the busiest machine; silence lasts minutes
     assert demande.reference in said
     assert "Aucun courriel" in said
     assert not relay.mails

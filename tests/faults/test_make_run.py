@@ -119,7 +119,7 @@ def test_each_process_killed_in_turn_comes_back_and_takes_no_other_with_it(start
     assert not set(before) & set(instance.children())
     code, seconds = instance.end()
     assert code == 0
-    assert seconds < 10
+    assert seconds < 25  # it is killed after thirty
     assert not left(data)
     assert "Traceback" not in instance.said()
 
@@ -127,7 +127,7 @@ def test_each_process_killed_in_turn_comes_back_and_takes_no_other_with_it(start
 def test_a_later_start_looks_at_nothing_again_and_refuses_a_second_instance(start, data):
     instance = start()
     until(instance.answers)
-    assert time.monotonic() - instance.began < 15  # 2 to 3 seconds on an idle machine
+    assert time.monotonic() - instance.began < 40  # 2 to 3 seconds on an idle machine
     assert "données de référence" not in instance.said()
     other = start()
     assert other.process.wait(30) == 2

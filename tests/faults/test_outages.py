@@ -183,7 +183,7 @@ def test_a_database_that_is_down_is_answered_503(tmp_path):
             began = time.monotonic()
             answer = site.ask(path)
             assert answer[0] == 404 or is_told_to_come_back(answer), path
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 20  # seconds, on the busiest machine
         assert is_told_to_come_back(site.ask("/espace/demandes/", Cookie="sessionid=" + "a" * 32))
         assert is_told_to_come_back(site.ask("/api/v1/livraisons", b"<a/>", Authorization="Bearer ext_x"))
         assert site.ask("/sante/pret")[0] == 503

@@ -245,6 +245,7 @@ def test_a_lieu_goes_back_and_forth_and_takes_a_person_away(site, new_page, scri
     assert page.input_value("[name=personnes-1-nom]") == "De trop"
     page.click("text=Retirer la personne 2")
     page.click("button:text-is('Continuer')")
+    page.get_by_role("heading", name="Relisez votre demande").wait_for()
     page.reload()
     assert "De trop" not in page.inner_text("main")
     page.click("section:has(h2:text-is('Le lieu')) >> text=Modifier")
