@@ -129,6 +129,11 @@ class EtapeForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.today = paris_date(now)
 
+    @classmethod
+    def names(cls) -> list[str]:
+        """Of all fields that its page may send."""
+        return list(cls.base_fields)
+
 
 JOURS_DITS = {jour: capfirst(nom) for jour, nom in zip(JOURS, WEEKDAYS.values(), strict=True)}
 HOUR_MISSING = _("Indiquez une heure, même approximative.")
@@ -178,7 +183,7 @@ class JourForm(forms.Form):
 
 
 class BesoinForm(EtapeForm):
-    """DEM-3.e to DEM-3.g: the need, in the order of its page: the hours come last."""
+    """DEM-3.e, DEM-3.f: what is looked for, and from when on."""
 
     modes = forms.MultipleChoiceField(
         label=_("Quel mode d’accueil cherchez-vous ?"),
@@ -194,13 +199,23 @@ class BesoinForm(EtapeForm):
             "invalid": _("Écrivez une date, par exemple 01/03/2027."),
         },
     )
+
+    def clean_modes(self) -> list[str]:
+        """DEM-3.f: whoever does not know yet is told about all three."""
+        modes = self.cleaned_data["modes"]
+        return list(MODES) if UNSURE in modes else modes
+
+    def clean_a_partir_du(self) -> date:
+        day = self.cleaned_data["a_partir_du"]
+        if not rules.is_plausible_start(day, self.today):
+            raise forms.ValidationError(_("Donnez une date entre le mois dernier et dans trois ans."))
+        return day
+
+
+class HorairesForm(EtapeForm):
+    """DEM-3.g: the rhythm, the hours that are wanted and what is particular about them: nothing has to be said."""
+
     regularite = AnyChoiceField(label=_("À quel rythme ?"), said=REGULARITES, otherwise=_("Je ne sais pas encore"))
-    atypiques = forms.MultipleChoiceField(
-        label=_("Avez-vous besoin d’horaires particuliers ?"),
-        required=False,
-        choices=[(nom, capfirst(label)) for nom, label in ATYPIQUES.items()],
-        widget=forms.CheckboxSelectMultiple,
-    )
     jours = forms.MultipleChoiceField(
         label=_("Quels jours ?"),
         required=False,
@@ -211,6 +226,12 @@ class BesoinForm(EtapeForm):
     a = forms.TimeField(label=_("Heure de fin"), required=False, widget=TimeInput, error_messages=HOUR_WRONG)
     # Set by a button of the page: the hours of each day are typed apart, and the three fields above are not shown.
     par_jour = forms.BooleanField(required=False, widget=forms.HiddenInput)
+    atypiques = forms.MultipleChoiceField(
+        label=_("Avez-vous besoin d’horaires particuliers ?"),
+        required=False,
+        choices=[(nom, capfirst(label)) for nom, label in ATYPIQUES.items()],
+        widget=forms.CheckboxSelectMultiple,
+    )
 
     @cached_property
     def shown(self) -> list[JourForm]:
@@ -220,8 +241,8 @@ class BesoinForm(EtapeForm):
 
     @classmethod
     def names(cls) -> list[str]:
-        """Of all fields that its page may send."""
-        return [*cls.base_fields, *(f"{jour}-{name}" for jour in JOURS for name in JourForm.base_fields)]
+        """Those of each day too."""
+        return [*super().names(), *(f"{jour}-{name}" for jour in JOURS for name in JourForm.base_fields)]
 
     @classmethod
     def change(cls, typed: dict[str, list[str]], data: Any) -> str:
@@ -250,17 +271,6 @@ class BesoinForm(EtapeForm):
             return f"id_{jour}-de"
         return "horaires" if data.get("heures") else ""
 
-    def clean_modes(self) -> list[str]:
-        """DEM-3.f: whoever does not know yet is told about all three."""
-        modes = self.cleaned_data["modes"]
-        return list(MODES) if UNSURE in modes else modes
-
-    def clean_a_partir_du(self) -> date:
-        day = self.cleaned_data["a_partir_du"]
-        if not rules.is_plausible_start(day, self.today):
-            raise forms.ValidationError(_("Donnez une date entre le mois dernier et dans trois ans."))
-        return day
-
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         jours, de, a = values.get("jours"), values.get("de"), values.get("a")
@@ -286,7 +296,7 @@ class BesoinForm(EtapeForm):
 
 
 class VousForm(EtapeForm):
-    """DEM-3.a, DEM-3.h: the parent, how to answer, and what to prepare."""
+    """DEM-3.a, DEM-3.h: the parent."""
 
     prenom = LineField(
         label=_("Votre prénom"),
@@ -299,17 +309,6 @@ class VousForm(EtapeForm):
         max_length=100,
         widget=forms.TextInput(attrs={"autocomplete": "family-name"}),
         error_messages={"required": _("Indiquez votre nom.")},
-    )
-    courriel = AddressField(
-        label=_("Votre courriel"),
-        help_text=_("Vous y recevrez la référence et le lien pour suivre votre demande."),
-        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
-        error_messages={"required": _("Indiquez votre adresse de courriel.")},
-    )
-    telephone = PhoneField(
-        label=_("Votre téléphone"),
-        required=False,
-        help_text=_("Nécessaire si vous préférez être joint par téléphone."),
     )
     code_postal = PostalCodeField(
         label=_("Votre code postal"),
@@ -326,6 +325,22 @@ class VousForm(EtapeForm):
         label=_("Êtes-vous allocataire de la Caf ?"),
         said={"oui": _("Oui"), "non": _("Non")},
         otherwise=_("Je préfère ne pas répondre"),
+    )
+
+
+class ReponseForm(EtapeForm):
+    """DEM-3.a, DEM-3.h: how to answer the parent, and what to prepare."""
+
+    courriel = AddressField(
+        label=_("Votre courriel"),
+        help_text=_("Vous y recevrez la référence et le lien pour suivre votre demande."),
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+        error_messages={"required": _("Indiquez votre adresse de courriel.")},
+    )
+    telephone = PhoneField(
+        label=_("Votre téléphone"),
+        required=False,
+        help_text=_("Nécessaire si vous préférez être joint par téléphone."),
     )
     contact_prefere = AnyChoiceField(
         label=_("Comment préférez-vous être joint ?"), said=CONTACTS, otherwise=_("Peu importe")

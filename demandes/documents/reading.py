@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from django.utils.dates import WEEKDAYS
+from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -35,29 +36,43 @@ RENDEZ_VOUS = {
     "telephone-seulement": _("Par téléphone seulement"),
 }
 CONTACTS = {"courriel": _("Par courriel"), "telephone": _("Par téléphone")}
-# What is said to the family itself: the cards in the order of its form, and the labels.
+# What is said to the family itself: a card for each step of its form.
 FAMILLE = {
-    "enfants": ("Les enfants", _("Vos enfants")),
-    "besoin": ("Le besoin", _("Votre besoin")),
-    "message": ("Son message", _("Votre message")),
-    "vous": ("La famille", _("Vous")),
+    "enfants": _("Vos enfants"),
+    "besoin": _("Votre besoin"),
+    "horaires": _("Jours et heures"),
+    "vous": _("Vous"),
+    "reponse": _("Pour vous répondre"),
 }
-_TO_FAMILY = {
-    "Nom": _("Vos prénom et nom"),
-    "Téléphone": _("Votre téléphone"),
-    "Courriel": _("Votre courriel"),
-    "Préfère être joint": _("Vous préférez être joint"),
-    "Moment qui convient": _("Moment qui vous convient"),
-    "Habite": _("Vous habitez"),
-    "Allocataire de la Caf": _("Vous êtes allocataire de la Caf"),
-    "Pour le rendez-vous": _("Pour le rendez-vous"),
-    "Écrit en": _("Langue de vos courriels"),
-    "Commune demandée": _("Commune demandée"),
-    "Mode d’accueil": _("Mode d’accueil"),
-    "À partir du": _("À partir du"),
-    "Rythme": _("Rythme"),
-    "Jours et heures": _("Jours et heures"),
-    "Horaires particuliers": _("Horaires particuliers"),
+# The lines of each section as they are said to the family, and their card where it is not that of the section.
+_TO_FAMILY: dict[str, tuple[str, dict[str, tuple[str | Promise, str]]]] = {
+    "Les enfants": ("enfants", {}),
+    "Le besoin": (
+        "besoin",
+        {
+            "Commune demandée": (_("Commune demandée"), ""),
+            "Mode d’accueil": (_("Mode d’accueil"), ""),
+            "À partir du": (_("À partir du"), ""),
+            "Rythme": (_("Rythme"), "horaires"),
+            "Jours et heures": (_("Jours et heures"), "horaires"),
+            "Horaires particuliers": (_("Horaires particuliers"), "horaires"),
+        },
+    ),
+    "La famille": (
+        "vous",
+        {
+            "Nom": (_("Vos prénom et nom"), ""),
+            "Habite": (_("Vous habitez"), ""),
+            "Allocataire de la Caf": (_("Vous êtes allocataire de la Caf"), ""),
+            "Courriel": (_("Votre courriel"), "reponse"),
+            "Téléphone": (_("Votre téléphone"), "reponse"),
+            "Écrit en": (_("Langue de vos courriels"), "reponse"),
+            "Préfère être joint": (_("Vous préférez être joint"), "reponse"),
+            "Moment qui convient": (_("Moment qui vous convient"), "reponse"),
+            "Pour le rendez-vous": (_("Pour le rendez-vous"), "reponse"),
+        },
+    ),
+    "Son message": ("reponse", {"": (_("Votre message"), "")}),
 }
 
 
@@ -118,13 +133,14 @@ def sections(demande: Demande, contenu: Contenu) -> list[Section]:
 
 
 def sections_to_family(demande: Demande, contenu: Contenu) -> list[Section]:
-    """The same, as it is said to the family, in its language."""
-    own = {section.titre: section.lignes for section in sections(demande, contenu)}
-    return [
-        Section(str(said_so), [(str(_TO_FAMILY.get(label, label)), value) for label, value in own[titre]], carte)
-        for carte, (titre, said_so) in FAMILLE.items()
-        if titre in own
-    ]
+    """The same, as it is said to the family, in its language: a section a step of its form, even without a line."""
+    cards = {carte: Section(str(titre), carte=carte) for carte, titre in FAMILLE.items()}
+    for section in sections(demande, contenu):
+        usual, words = _TO_FAMILY[section.titre]
+        for label, value in section.lignes:
+            said_so, carte = words.get(label, (label, ""))
+            cards[carte or usual].lignes.append((str(said_so), value))
+    return list(cards.values())
 
 
 def modes_of(demande: Demande) -> str:

@@ -22,7 +22,7 @@ from demandes.contenu import champs
 from demandes.documents.motifs import sentence
 from demandes.documents.reading import sections_to_family
 from demandes.documents.recue import Recue
-from demandes.forms import BesoinForm, Enfants, EnfantsFormSet, VousForm
+from demandes.forms import BesoinForm, Enfants, EnfantsFormSet, EtapeForm, HorairesForm, ReponseForm, VousForm
 from demandes.services import checking, intake
 from demandes.services.transmission import Places
 from demandes.views.place import FIRST, Overtaken, Place, address, choose, place_of
@@ -40,10 +40,26 @@ LAST = "relire"
 STEPS = {
     FIRST: gettext_noop("Votre enfant"),
     "besoin": gettext_noop("Votre besoin"),
+    "horaires": gettext_noop("Jours et heures"),
     "vous": gettext_noop("Vous"),
+    "reponse": gettext_noop("Pour vous répondre"),
     LAST: gettext_noop("Relire et envoyer"),
 }
 FILLED = [name for name in STEPS if name != LAST]
+FORMS: dict[str, type[EtapeForm]] = {
+    "besoin": BesoinForm,
+    "horaires": HorairesForm,
+    "vous": VousForm,
+    "reponse": ReponseForm,
+}
+# Fields of which a step's page always sends one, so that a step that was never seen is known.
+ALWAYS = {
+    FIRST: {f"{CHILDREN}-TOTAL_FORMS"},
+    "besoin": {"a_partir_du"},
+    "horaires": {"de", "par_jour"},
+    "vous": {"nom"},
+    "reponse": {"courriel"},
+}
 SEEN = "relu"  # in a draft whose summary was reached: from then on each step leads back to it
 AGAIN = {"revoir": "1"}  # in the address of a page that says what is to be corrected
 CORRECTED, MOVED = "corrigee", "autre-lien"
@@ -145,15 +161,15 @@ class _Post:
         if self.step == FIRST:
             names = [name for name in {*data, *typed} if Enfants.names(CHILDREN).fullmatch(name)]
         else:
-            names = BesoinForm.names() if self.step == "besoin" else list(VousForm.base_fields)
+            names = FORMS[self.step].names()
         for name in names:
             typed.pop(name, None)
         own = {name: data.getlist(name) for name in names if name in data}
         anchor = ""
         if self.step == FIRST:
             anchor = Enfants.change(own, CHILDREN, data)
-        elif self.step == "besoin":
-            anchor = BesoinForm.change(own, data)
+        elif self.step == "horaires":
+            anchor = HorairesForm.change(own, data)
         self.draft.type(own)
         return anchor
 
@@ -170,22 +186,23 @@ class _Post:
         """
         names, seen = list(STEPS), SEEN in self.draft.typed or self.step == LAST
         rank = names.index(self.step) + 1
-        if wrong := _Filled(self.draft, place, self.now).first_wrong(None if seen else names[:rank]):
-            if wrong != self.step and not self.draft.typed.keys() & _Filled.names(wrong):
+        filled = _Filled(self.draft, place, self.now)
+        if wrong := filled.first_wrong(None if seen else names[:rank]):
+            if wrong != self.step and not self.draft.typed.keys() & ALWAYS[wrong]:
                 self.draft.said = gettext(
                     "Cette page est restée ouverte trop longtemps : remplissez aussi cette étape."
                 )
             return self._go(place, wrong, "erreurs", **AGAIN)
         there = LAST if seen else names[rank]
         if there == LAST:
-            self.draft.typed[SEEN] = ["1"]
+            self.draft.typed[SEEN], self.draft.right = ["1"], filled.said
         return self._go(place, there)
 
     def _send(self, place: Place) -> HttpResponse:
         filled = _Filled(self.draft, place, self.now)
         if filled.first_wrong() or filled.recue is None:
             return self._judge(place)
-        if filled.vous.cleaned_data["site_web"]:
+        if any(self.draft.typed.get("site_web", [])):
             # A program filled the hidden field: it gets the page of a person, and nothing is kept (DEM-6).
             return self.drafts.finish(self.draft, reverse("demandes:envoyee", args=[PROGRAM]))
         if not place.corrects:
@@ -227,35 +244,36 @@ class _Filled:
     def __init__(self, draft: Draft | None, place: Place, now: datetime):
         self.draft, self.place, self.now = draft, place, now
         self.places = Places.at(place.found, place.lieux)
-
-    @staticmethod
-    def names(step: str) -> set[str]:
-        """Of the fields that a step's page always sends."""
-        return {FIRST: {f"{CHILDREN}-TOTAL_FORMS"}, "besoin": {"a_partir_du"}, "vous": {"nom"}}[step]
+        self._forms: dict[str, EtapeForm] = {}
 
     def _data(self, step: str) -> Any:
-        return self.draft.data if self.draft and self.names(step) & self.draft.typed.keys() else None
+        return self.draft.data if self.draft and ALWAYS[step] & self.draft.typed.keys() else None
 
     @cached_property
     def enfants(self) -> EnfantsFormSet:
         return Enfants(self._data(FIRST), prefix=CHILDREN, form_kwargs={"now": self.now})
 
     @cached_property
-    def besoin(self) -> BesoinForm:
-        return BesoinForm(self._data("besoin"), now=self.now)
+    def horaires(self) -> HorairesForm:
+        return HorairesForm(self._data("horaires"), now=self.now)
 
-    @cached_property
-    def vous(self) -> VousForm:
-        return VousForm(self._data("vous"), now=self.now)
+    def form(self, step: str) -> EtapeForm:
+        """That of a step, other than the first."""
+        if step == "horaires":
+            return self.horaires
+        if step not in self._forms:
+            self._forms[step] = FORMS[step](self._data(step), now=self.now)
+        return self._forms[step]
 
     def parts(self, step: str) -> list[Any]:
         """The forms of a step's page, in its order."""
-        if step == "besoin":
-            return [self.besoin, *self.besoin.shown]
-        return [self.enfants] if step == FIRST else [self.vous]
+        if step == FIRST:
+            return [self.enfants]
+        return [self.form(step), *(self.horaires.shown if step == "horaires" else [])]
 
     def is_right(self, step: str) -> bool:
-        return all(part.is_bound and part.is_valid() for part in self.parts(step))
+        known = self.draft is not None and bool(self.draft.right)
+        return known or all(part.is_bound and part.is_valid() for part in self.parts(step))
 
     def first_wrong(self, steps: list[str] | None = None) -> str | None:
         """The first of `steps`, or of all, that is not right."""
@@ -264,29 +282,37 @@ class _Filled:
         return wrong or next((step for step in self.refused if step in wanted), None)
 
     @cached_property
-    def recue(self) -> Recue | None:
-        """What would be sent, where every step is right."""
+    def said(self) -> dict[str, Any]:
+        """What the steps say, as a demande keeps it; nothing where one of them is not right."""
+        if self.draft and self.draft.right:
+            return self.draft.right
         if not all(self.is_right(step) for step in FILLED):
-            return None
-        besoin, vous = self.besoin.cleaned_data, self.vous.cleaned_data
-        said = {name: vous[name] for name in champs(Recue) if name in vous} | {
-            "allocataire": {"oui": True, "non": False}.get(vous["allocataire"]),
+            return {}
+        typed = {name: value for step in FORMS for name, value in self.form(step).cleaned_data.items()}
+        return {name: typed[name] for name in champs(Recue) if name in typed} | {
+            "allocataire": {"oui": True, "non": False}.get(typed["allocataire"]),
             "enfants": self.enfants.enfants(),
             "besoin": {
-                "a_partir_du": str(besoin["a_partir_du"]),
-                "regularite": besoin["regularite"],
-                "horaires": self.besoin.horaires(),
-                "atypiques": besoin["atypiques"],
+                "a_partir_du": str(typed["a_partir_du"]),
+                "regularite": typed["regularite"],
+                "horaires": self.horaires.horaires(),
+                "atypiques": typed["atypiques"],
             },
+            "modes": typed["modes"],
         }
+
+    @cached_property
+    def recue(self) -> Recue | None:
+        """What would be sent, where every step is right."""
+        if not self.said:
+            return None
         return Recue(
             reference="",
             deposee_le=self.now,
             modifiee_le=None,
             commune=self.place.found.commune.pk,
             lieu=self.place.lieu.code if self.place.lieu else "",
-            modes=besoin["modes"],
-            **said,
+            **self.said,
         )
 
     @property
@@ -304,11 +330,12 @@ class _Filled:
             return []
         found = []
         for name, motif in checking.check(self.recue, self.now, self.places).faults.items():
-            step = "vous" if name in self.vous.fields else "besoin" if name in self.besoin.fields else FIRST
+            step = next((step for step, form in FORMS.items() if name in form.base_fields), FIRST)
             if step == FIRST:
                 self.enfants.non_form_errors().append(sentence(motif))
             else:
-                self.parts(step)[0].add_error(name, sentence(motif))
+                self.form(step).is_valid()  # read, where what it says was known already
+                self.form(step).add_error(name, sentence(motif))
             found.append(step)
         return [step for step in FILLED if step in found]
 

@@ -6,7 +6,7 @@ from django.core.management import call_command
 
 from conventions.forms.parties import OfficialAddressForm
 from demandes.documents.motifs import said
-from demandes.forms import VousForm
+from demandes.forms import ReponseForm
 from demandes.models import Demande, Rejet
 from extranet.core.accounts.models import User
 from extranet.core.typed import is_address
@@ -59,7 +59,7 @@ def test_one_that_no_mail_can_carry_is_refused_beside_the_field(address):
 @pytest.mark.rule("DEM-3.a")
 @pytest.mark.rule("HAB-1.a")
 def test_each_form_that_keeps_an_address_uses_it():
-    for form in (OfficialAddressForm, VousForm, ContactForm, LieuForm, PersonneForm):
+    for form in (OfficialAddressForm, ReponseForm, ContactForm, LieuForm, PersonneForm):
         fields = [field for field in form.base_fields.values() if isinstance(field, forms.EmailField)]
         assert fields
         assert all(isinstance(field, AddressField) for field in fields), form

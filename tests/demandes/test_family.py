@@ -12,8 +12,8 @@ from conventions.models import Convention
 from demandes.contenu import Contenu, champs
 from demandes.documents import xml_writer
 from demandes.documents.xml_reader import schema
-from demandes.forms import BesoinForm
 from demandes.models import Demande, Dossier
+from demandes.views.family import FILLED, FORMS
 from extranet.core.outbox.models import Message
 from extranet.core.outbox.services import send_due
 from tests.factories import NOW, HabilitationFactory, LieuFactory, contenu_of
@@ -41,7 +41,6 @@ TYPED = {
     "rendez_vous": "interprete",
     "message": "Une phrase <b>très</b> privée.\nEt une autre.",
 }
-FILLED = ("enfants", "besoin", "vous")
 RELIRE = "/demandes/nouvelle/relire/?commune=77100"
 CHILD = {"prenom": "Ornella", "situation": "ne", "date": "2025-06-01"}
 
@@ -77,9 +76,7 @@ def lieu(db):
 
 def step_of(name):
     """The step that asks for a field."""
-    if name.startswith("enfants-"):
-        return "enfants"
-    return "besoin" if name.partition("-")[0] in BesoinForm.names() or name in BesoinForm.names() else "vous"
+    return next((step for step, form in FORMS.items() if name in form.names()), "enfants")
 
 
 def own(step, typed=None):
@@ -91,7 +88,7 @@ def post(client, changes=None, where=URL, **buttons):
     """The page that what was typed, step by step, leads to: always the answer to a GET; `buttons` of the first step."""
     typed = WHOLE | (changes or {})
     answer = client.post(where, own("enfants", typed) | buttons)
-    for step in () if buttons else ("besoin", "vous"):
+    for step in () if buttons else FORMS:
         address = answer["Location"].partition("#")[0]
         if f"/{step}/" not in address or "revoir" in address:
             break
@@ -433,7 +430,7 @@ def test_a_page_that_was_tampered_with_is_read_again(client, lieu, changes):
         assert pairs(own("enfants")) <= shown(go(client, page, aller="enfants"))
     summary = post(client)
     for odd in ({"heures": "\x00"}, {"comme": "lundredi"}, {"aller": "relire"}, {"jours": ["x"], "heures": "par-jour"}):
-        page = follow(client, client.post(form_of(go(client, summary, aller="besoin")).action, own("besoin") | odd))
+        page = follow(client, client.post(form_of(go(client, summary, aller="horaires")).action, own("horaires") | odd))
         assert page.status_code == 200
     assert nothing_is_written()
 
@@ -489,7 +486,7 @@ def test_a_child_expected_by_birth_or_adoption_is_taken_and_the_form_names_both(
 
 @pytest.mark.rule("DEM-3.g")
 def test_hours_are_typed_once_for_the_chosen_days_then_changed_day_by_day(client, lieu):
-    page = go(client, post(client), aller="besoin")  # Monday and Thursday, from 08:30 to 17:15
+    page = go(client, post(client), aller="horaires")  # Monday and Thursday, from 08:30 to 17:15
     page = go(client, page, heures="par-jour")
     each = {"lundi-de": "08:30", "lundi-a": "17:15", "jeudi-de": "08:30", "jeudi-a": "17:15", "par_jour": "1"}
     assert pairs(each) <= shown(page)
@@ -506,7 +503,7 @@ def test_hours_are_typed_once_for_the_chosen_days_then_changed_day_by_day(client
     demande = Demande.objects.select_related("dossier", "lieu", "transmission", "commune").get()
     assert contenu_of(demande).besoin["horaires"] == [*hours, ["jeudi", "08:30", "12:00"]]
     schema().assertValid(html.etree.fromstring(xml_writer.write([demande], NOW)))
-    same = go(client, go(client, post(client), aller="besoin"), heures="par-jour")
+    same = go(client, go(client, post(client), aller="horaires"), heures="par-jour")
     back = go(client, same, **{"jeudi-de": "", "jeudi-a": "", "vendredi-de": "10:00", "heures": "memes"})
     assert pairs({"jours": ["lundi", "vendredi"], "de": "08:30", "a": "17:15"}) <= shown(back)
     assert not said(back)
@@ -517,7 +514,7 @@ BY_DAY = {"par_jour": "1", "lundi-de": "08:30", "lundi-a": "12:00"}
 
 @pytest.mark.rule("DEM-3.g")
 def test_hours_of_a_day_that_cannot_be_are_said_beside_it(client, lieu):
-    page = go(client, post(client), aller="besoin")
+    page = go(client, post(client), aller="horaires")
     for name, value, words in (
         ("lundi-a", "", "Indiquez une heure"),
         ("lundi-de", "12:00", None),
@@ -526,12 +523,12 @@ def test_hours_of_a_day_that_cannot_be_are_said_beside_it(client, lieu):
         ("mardi-a", "25:00", "exemple 08:30"),
         ("dimanche-puis_a", "11:00", "Indiquez une heure"),
     ):
-        sent = own("besoin") | {"jours": []} | BY_DAY | {name: value} | scelle(page)
+        sent = own("horaires") | {"jours": []} | BY_DAY | {name: value} | scelle(page)
         answer = follow(client, client.post(form_of(page).action, sent))
         wrong = {"lundi-de": "lundi-a", "lundi-puis_de": "lundi-puis_a", "dimanche-puis_a": "dimanche-puis_de"}
         assert (words or "L’heure de fin") in said_beside(answer, wrong.get(name, name))
     cut = BY_DAY | {"lundi-puis_de": "11:00", "lundi-puis_a": "13:00"}
-    sent = own("besoin") | {"jours": []} | cut | scelle(page)
+    sent = own("horaires") | {"jours": []} | cut | scelle(page)
     assert "Cette heure vient après" in said_beside(
         follow(client, client.post(form_of(page).action, sent)), "lundi-puis_de"
     )

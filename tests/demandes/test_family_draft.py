@@ -112,7 +112,9 @@ def test_it_is_gone_after_two_hours_and_the_page_still_has_its_fields(client, li
     assert "remplissez aussi cette étape" in again.content.decode()
     again = go(client, again, **own("enfants"))
     assert "remplissez aussi cette étape" not in again.content.decode()
-    assert pairs(own("vous")) <= shown(go(client, go(client, again, **own("besoin")), aller="vous"))
+    for step in ("besoin", "horaires"):
+        again = go(client, again, **own(step))
+    assert pairs(own("vous")) <= shown(again)
 
 
 @pytest.mark.rule("DEM-6.d")
@@ -133,7 +135,7 @@ def test_once_sent_nothing_typed_is_kept_and_going_back_leads_to_the_confirmatio
 
 def test_what_is_sent_is_what_the_page_said_in_each_window(client, lieu):  # noqa: F811
     first = post(client, {"creneau": "le matin"})
-    second = go(client, go(client, first, aller="vous"), creneau="le soir")
+    second = go(client, go(client, first, aller="reponse"), creneau="le soir")
     for page in (first, second):
         assert press(client, page, valider="1").status_code == 302
     assert {contenu_of(one).creneau for one in Demande.objects.all()} == {"le matin", "le soir"}
@@ -145,11 +147,11 @@ def test_without_the_shared_cache_the_pages_carry_it_and_the_demande_is_sent(cli
         more = client.post(URL, own("enfants") | {"ajouter": "enfants"})
         assert 'name="enfants-1-prenom"' in more.content.decode()
         besoin = client.post(URL, own("enfants"))
-        vous = press(client, besoin, **own("besoin"))
+        vous = press(client, press(client, besoin, **own("besoin")), **own("horaires"))
         wrong = press(client, vous, **(own("vous") | {"nom": ""}))
         assert (wrong.status_code, "Indiquez votre nom." in said(wrong)) == (422, True)
         assert pairs(own("vous"), but="nom") <= shown(wrong)
-        summary = press(client, wrong, nom="Kanari")
+        summary = press(client, press(client, wrong, nom="Kanari"), **own("reponse"))
         assert "Relisez votre demande" in summary.content.decode()
         back = press(client, summary, aller="vous")
         assert pairs(own("vous"), but="nom") <= shown(back)
@@ -175,8 +177,8 @@ def test_the_cache_emptied_in_the_middle_loses_nothing(client, lieu):  # noqa: F
 
 @pytest.mark.parametrize("length", [100_000, 400_000])
 def test_what_is_far_too_long_is_said_so_and_kept_in_its_page_only(client, lieu, length):  # noqa: F811
-    page = go(client, post(client), aller="vous")
-    answer = client.post(form_of(page).action, own("vous") | scelle(page) | {"message": "é" * length}, follow=True)
+    page = go(client, post(client), aller="reponse")
+    answer = client.post(form_of(page).action, own("reponse") | scelle(page) | {"message": "é" * length}, follow=True)
     assert "caractères" in said(answer)
     assert "é" * length in answer.content.decode()
     assert len(stored()) < 250_000
@@ -234,11 +236,11 @@ def test_a_child_is_taken_away_without_javascript_and_the_others_keep_what_was_t
 @pytest.mark.rule("DEM-1.b")
 def test_what_is_to_be_corrected_is_said_in_the_order_of_the_page_with_links_to_the_fields(client, lieu):  # noqa: F811
     by_day = {"par_jour": "1", "jours": [], "mardi-de": "08:00", "mercredi-de": "9", "mercredi-a": "12:00"}
-    wrong = {"nom": "", "ville": "", "a_partir_du": "demain", "modes": []} | by_day
     links, sentences = [], []
     for page in (
         post(client, children({"prenom": "Zoé"}, CHILD | {"date": "2026-11-24"})),
-        post(client, wrong),
+        post(client, {"a_partir_du": "demain", "modes": []}),
+        post(client, by_day),
         post(client, {"nom": "", "ville": ""}),
     ):
         page = html.document_fromstring(page.content.decode())

@@ -110,6 +110,7 @@ class World:
                 time.sleep(0.5)
 
     def family(self, visitor: Visitor) -> None:
+        from demandes.views.family import ALWAYS
         from tests.demandes.test_family import WHOLE, own
         from tests.proof import solved
 
@@ -119,8 +120,8 @@ class World:
         child = {"enfants-0-date": str((time_now() - timedelta(days=300)).date())}
         page = self.again(lambda: visitor.ask(f"/demandes/nouvelle/?commune={LIEU[1]}"))
         self.ledger.tried.add(email)
-        for step, name in (("enfants", "enfants-0-date"), ("besoin", "a_partir_du"), ("vous", "nom")):
-            if (form := page.form(f".//*[@name='{name}']")) is None:
+        for step, fields in ALWAYS.items():
+            if (form := page.form(" | ".join(f".//*[@name='{name}']" for name in fields))) is None:
                 return self.note_odd(step, page)
             typed = own(step, WHOLE | start | child)
             page = self.again(partial(visitor.send, page, form, typed))

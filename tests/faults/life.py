@@ -48,7 +48,7 @@ def live() -> None:
     assert pages.send(family, said).status_code == 302
     demande = Demande.objects.get()
     link = reverse("demandes:suivi", args=[link_token(demande.uuid)])
-    form = pages.go(family, family.get(family.post(link, {"corriger": "1"})["Location"]), aller="vous")
+    form = pages.go(family, family.get(family.post(link, {"corriger": "1"})["Location"]), aller="reponse")
     summary = pages.go(family, form, message=LATER)
     assert pages.press(family, summary, valider="1").status_code == 302
 

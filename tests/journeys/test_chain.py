@@ -23,6 +23,7 @@ from extranet.portal import sweep
 from habilitations.models import DemandeHabilitation, Habilitation
 from tests.conftest import text_of
 from tests.factories import AgentFactory, HabilitationFactory, LieuFactory, a_pdf
+from tests.journeys.steps import CONTINUE, go_on
 
 PASSWORD = "Demonstration-2026"
 OWN = "Colline-violette-42"
@@ -142,26 +143,24 @@ class Walk:
         if page.locator("a:has-text('Le Châtelet-en-Brie')").count():
             page.click("a:has-text('Le Châtelet-en-Brie')")
         page.click("text=Choisir RPE des Tilleuls")
-        today, go_on = clock.today(), "button:text-is('Continuer')"
+        today = clock.today()
         page.check("[name=enfants-0-situation][value=ne]")
         page.fill("[name=enfants-0-date]", (today - timedelta(days=3_000)).isoformat())
-        page.click(go_on)
+        page.click(CONTINUE)
         assert "six ans ou plus" in page.inner_text("main")
         page.fill("[name=enfants-0-date]", (today - timedelta(days=400)).isoformat())
-        page.click(go_on)
+        go_on(page, "besoin")
         page.check("[name=modes][value=creche-collective]")
         page.fill("[name=a_partir_du]", (today + timedelta(days=30)).isoformat())
-        page.click(go_on)
-        for name, value in {
-            "prenom": "Lina",
-            "nom": "Secrète",
-            "courriel": "lina@famille.test",
-            "code_postal": "77820",
-            "ville": "Le Châtelet-en-Brie",
-            "message": "Phrase très privée.",
-        }.items():
+        go_on(page, "horaires")
+        go_on(page, "vous")
+        who = {"prenom": "Lina", "nom": "Secrète", "code_postal": "77820", "ville": "Le Châtelet-en-Brie"}
+        for name, value in who.items():
             page.fill(f"[name={name}]", value)
-        page.click(go_on)
+        go_on(page, "reponse")
+        page.fill("[name=courriel]", "lina@famille.test")
+        page.fill("[name=message]", "Phrase très privée.")
+        go_on(page, "relire")
         expect(page.locator("input[name=altcha]").first).not_to_have_value(
             "", timeout=60_000
         )  # worked out while one reads

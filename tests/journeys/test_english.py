@@ -12,6 +12,7 @@ from extranet.core.outbox.services import send_due
 from extranet.core.web import verification
 from tests.conftest import text_of
 from tests.factories import HabilitationFactory, LieuFactory
+from tests.journeys.steps import arrived
 from tests.journeys.test_pages import TELEPHONE, faults_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,6 +39,10 @@ def test_a_family_asks_is_told_and_withdraws_in_english(site, new_page, smtp_sin
         if script:
             faults.extend(faults_of(page, name))
 
+    def go_on(title):
+        page.click("button:text-is('Continue')")
+        arrived(page, title)
+
     page.goto(f"{site}/")
     look("home")
     page.fill("#q", "77820")
@@ -56,8 +61,8 @@ def test_a_family_asks_is_told_and_withdraws_in_english(site, new_page, smtp_sin
     page.click("text=Remove child 2")
     page.check("[name=enfants-0-situation][value=ne]")
     page.fill("[name=enfants-0-date]", str(clock.today() - timedelta(days=300)))
-    page.click("button:text-is('Continue')")
-    assert "step 2 of 4" in page.title()
+    go_on("What you need")
+    assert "step 2 of 6" in page.title()
     page.check("[name=modes][value=ne-sait-pas]")
     page.fill("[name=a_partir_du]", str(clock.today() + timedelta(days=40)))
     page.click("header >> text=Français")
@@ -65,17 +70,19 @@ def test_a_family_asks_is_told_and_withdraws_in_english(site, new_page, smtp_sin
     assert page.is_checked("[name=modes][value=ne-sait-pas]")
     assert not page.locator("[role=alert]").count()
     page.click("header >> text=English")
+    go_on("Days and hours")
     page.click("text=Different times on different days")
+    page.locator("[name=lundi-de]").wait_for()
     look("hours of each day")
-    page.click("button:text-is('Continue')")
-    page.fill("[name=message]", "We speak English.")
+    go_on("About you")
     page.fill("[name=prenom]", "Lina")
     page.fill("[name=nom]", "Fiction")
-    page.fill("[name=courriel]", "lina@famille.test")
     page.fill("[name=code_postal]", "77820")
     page.fill("[name=ville]", "Le Châtelet-en-Brie")
-    page.click("button:text-is('Continue')")
-    assert page.inner_text("h1") == "Check your request"
+    go_on("How to answer you")
+    page.fill("[name=courriel]", "lina@famille.test")
+    page.fill("[name=message]", "We speak English.")
+    go_on("Check your request")
     assert "Language of your emails\nEnglish" in page.inner_text("main")
     look("summary")
     page.click("header >> text=Français")
@@ -102,7 +109,7 @@ def test_a_family_asks_is_told_and_withdraws_in_english(site, new_page, smtp_sin
     look("private link")
     page.click("text=Correct my request")
     assert "Correct your request" in page.title()
-    page.click("section:has(h2:text-is('About you')) >> text=Change")
+    page.click("section:has(h2:text-is('How to answer you')) >> text=Change")
     page.fill("[name=creneau]", "Tuesday mornings")
     page.click("text=Save and go back to the summary")
     page.click("button:has-text('Send the correction')")

@@ -9,6 +9,7 @@ from extranet.core import clock
 from extranet.core.web import verification
 from habilitations.models import DemandeHabilitation
 from tests.factories import AgentFactory, HabilitationFactory, LieuFactory, contenu_of
+from tests.journeys.steps import CONTINUE, arrived, go_on
 from tests.journeys.test_pages import faults_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -31,9 +32,6 @@ def fill(page, values):
         page.fill(f"[name={name}]", value)
 
 
-GO_ON = "button:text-is('Continuer')"
-
-
 def answer_of(page):
     """What follows the day that the question names."""
     known = re.search(r"après (\w+)", page.inner_text("#id_verification_helptext"))[1]
@@ -53,13 +51,7 @@ def by_day(page):
     page.fill("[name=jeudi-a]", "12:00")
 
 
-PARENT = {
-    "prenom": "Lina",
-    "nom": "Fiction",
-    "courriel": "lina@famille.test",
-    "code_postal": "77820",
-    "ville": "Le Châtelet-en-Brie",
-}
+PARENT = {"prenom": "Lina", "nom": "Fiction", "code_postal": "77820", "ville": "Le Châtelet-en-Brie"}
 
 
 @pytest.fixture(autouse=True)
@@ -86,35 +78,41 @@ def test_a_family_goes_back_and_forth_reloads_and_loses_nothing(site, new_page, 
         assert focused(page) == "erreurs"
     page.check("[name=enfants-0-situation][value=ne]")
     page.fill("[name=enfants-0-date]", str(clock.today() - timedelta(days=300)))
-    page.click(GO_ON)
-    assert "étape 2 sur 4" in page.title()
+    go_on(page, "besoin")
+    assert "étape 2 sur 6" in page.title()
     page.check("[name=modes][value=ne-sait-pas]")
     page.fill("[name=a_partir_du]", str(clock.today() + timedelta(days=40)))
-    by_day(page)
     page.click("text=Revenir")
     assert page.input_value("[name=enfants-0-prenom]") == "Ana"
-    page.click(GO_ON)
-    page.click(GO_ON)
-    assert "étape 3 sur 4" in page.title()
-    page.go_back()
+    go_on(page, "besoin")
     assert page.is_checked("[name=modes][value=ne-sait-pas]")
+    go_on(page, "horaires")
+    by_day(page)
+    go_on(page, "vous")
+    assert "étape 4 sur 6" in page.title()
+    page.go_back()
     assert page.input_value("[name=mardi-a]") == "17:00"
     page.reload()
     assert page.input_value("[name=mardi-a]") == "17:00"
     page.go_forward()
+    arrived(page, "Vous")
     fill(page, PARENT)
     page.press("[name=nom]", "Enter")
+    arrived(page, "Pour vous répondre")
+    page.fill("[name=courriel]", "lina@famille.test")
+    page.press("[name=courriel]", "Enter")
     for _ in range(2):
-        assert page.inner_text("h1") == "Relisez votre demande"
+        arrived(page, "Relisez votre demande")
         page.reload()
     for hours in ("lundi de 08:30 à 17:00", "mardi de 08:30 à 17:00", "jeudi de 08:30 à 12:00"):
         assert hours in page.inner_text("main")
     page.go_back()
-    assert page.input_value("[name=nom]") == "Fiction"
+    assert page.input_value("[name=courriel]") == "lina@famille.test"
     page.reload()
-    assert page.input_value("[name=nom]") == "Fiction"
+    assert page.input_value("[name=courriel]") == "lina@famille.test"
     page.go_forward()
-    page.click("section:has(h2:text-is('Vous')) >> text=Modifier")
+    arrived(page, "Relisez votre demande")
+    page.click("section:has(h2:text-is('Pour vous répondre')) >> text=Modifier")
     page.fill("[name=creneau]", "le mardi matin")
     page.click("text=Enregistrer et revenir au résumé")
     assert "le mardi matin" in page.inner_text("main")
@@ -178,7 +176,7 @@ def test_children_are_added_and_taken_away_in_place_with_the_focus_on_them(site,
     assert not page.is_visible("text=Ajouter un enfant")
     assert page.is_visible("text=Une demande nomme au plus dix enfants.")
     assert page.evaluate("window.same")  # the page was never loaded again
-    page.click(GO_ON)  # with what is missing said in each row that was typed
+    page.click(CONTINUE)  # with what is missing said in each row that was typed
     assert "Enfant 2 : indiquez sa date" in page.inner_text("[role=alert]").replace("\xa0", " ")
     page.click("text=Ajouter un enfant") if page.is_visible("text=Ajouter un enfant") else None
     page.click("text=Retirer l’enfant 10")
@@ -245,7 +243,7 @@ def test_a_lieu_goes_back_and_forth_and_takes_a_person_away(site, new_page, scri
     assert page.input_value("[name=personnes-1-nom]") == "De trop"
     page.click("text=Retirer la personne 2")
     page.click("button:text-is('Continuer')")
-    page.get_by_role("heading", name="Relisez votre demande").wait_for()
+    arrived(page, "Relire et envoyer")
     page.reload()
     assert "De trop" not in page.inner_text("main")
     page.click("section:has(h2:text-is('Le lieu')) >> text=Modifier")
@@ -274,25 +272,33 @@ def test_each_page_of_the_forms_is_accessible_and_fits_a_telephone(site, new_pag
     page.goto(f"{site}/demandes/nouvelle/?commune=77100")
     page.click("text=Ajouter un enfant")
     page.fill("[name=enfants-1-prenom]", "Ana")
-    page.click(GO_ON)
+    page.click(CONTINUE)
     look("family form with faults in rows")
     page.click("text=Retirer l’enfant 1")
     page.check("[name=enfants-0-situation][value=attendu]")
     page.fill("[name=enfants-0-date]", str(clock.today() + timedelta(days=60)))
-    page.click(GO_ON)
-    look("need")
-    by_day(page)
-    page.fill("[name=lundi-a]", "07:00")
-    page.click(GO_ON)
-    look("need with faults in days")
-    page.fill("[name=lundi-a]", "18:00")
+    go_on(page, "besoin")
+    page.click(CONTINUE)
+    page.locator("#erreurs").wait_for()
+    look("need with faults")
     page.check("[name=modes][value=ne-sait-pas]")
     page.fill("[name=a_partir_du]", str(clock.today() + timedelta(days=40)))
-    page.click(GO_ON)
+    go_on(page, "horaires")
+    look("hours")
+    by_day(page)
+    page.fill("[name=lundi-a]", "07:00")
+    page.click(CONTINUE)
+    page.locator("#erreurs").wait_for()
+    look("hours with faults in days")
+    page.fill("[name=lundi-a]", "18:00")
+    go_on(page, "vous")
     look("parent")
     fill(page, PARENT)
+    go_on(page, "reponse")
+    look("answer")
+    page.fill("[name=courriel]", "lina@famille.test")
     page.fill("[name=message]", "Un mot.")
-    page.click(GO_ON)
+    go_on(page, "relire")
     look("summary")
     summary = page.url
     page.goto(f"{summary}&verifier=encore")

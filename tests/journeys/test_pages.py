@@ -18,6 +18,7 @@ from extranet.territory.models import Agent
 from habilitations.models import DemandeHabilitation
 from habilitations.queries import link_token as application_token
 from tests.factories import contenu_of
+from tests.journeys.steps import go_on
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -79,16 +80,18 @@ def fill_family_form(page, site, telephone="06 00 00 00 55"):
     page.click("main form button.bouton")
     page.check("[name=enfants-0-situation][value=ne]")
     page.fill("[name=enfants-0-date]", str(clock.today() - timedelta(days=300)))
-    page.click("button:text-is('Continuer')")
+    go_on(page, "besoin")
     page.check("[name=modes][value=creche-collective]")
     page.fill("[name=a_partir_du]", str(clock.today() + timedelta(days=40)))
-    page.click("button:text-is('Continuer')")
+    go_on(page, "horaires")
+    go_on(page, "vous")
     page.fill("[name=prenom]", "Lina")
     page.fill("[name=nom]", "Fiction")
-    page.fill("[name=courriel]", "lina@famille.test")
-    page.fill("[name=telephone]", telephone)
     page.fill("[name=code_postal]", "77000")
     page.fill("[name=ville]", "Vaux-le-Pénil")
+    go_on(page, "reponse")
+    page.fill("[name=courriel]", "lina@famille.test")
+    page.fill("[name=telephone]", telephone)
 
 
 @pytest.mark.rule("DEM-1.b")
@@ -131,7 +134,8 @@ def test_pages_for_families_and_applicants(site, new_page):
     )
     fill_family_form(page, site, telephone="12")
     page.click("button:text-is('Continuer')")
-    assert page.input_value("[name=nom]") == "Fiction"
+    page.locator("#erreurs").wait_for()
+    assert page.input_value("[name=courriel]") == "lina@famille.test"
     faults += faults_of(page, "family form with faults")
     page.goto(f"{site}/habilitations/nouvelle/")
     page.click("button:text-is('Continuer')")

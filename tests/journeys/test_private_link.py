@@ -46,7 +46,7 @@ def test_a_family_takes_its_data_renews_and_withdraws_on_a_telephone(live_server
     assert json.loads(download.value.path().read_text())["reference"] == demande.reference
     page.click("text=Je cherche encore")
     page.wait_for_selector("text=Vos réponses d’avant sont reprises")
-    for _ in range(6):  # however many pages the form has
+    for _ in range(8):  # however many pages the form has
         if page.locator("button[name=valider]").count():
             break
         if page.locator("[name=a_partir_du]").count():

@@ -19,6 +19,7 @@ from extranet.core.outbox import services as outbox
 from tests.conftest import text_of
 from tests.demandes.test_family import (  # noqa: F401 -- a fixture
     FILLED,
+    FORMS,
     TYPED,
     URL,
     WHOLE,
@@ -216,7 +217,9 @@ def test_the_switch_works_while_the_cache_of_drafts_is_silent(client, lieu, sett
     assert (page.status_code, page["Content-Language"]) == (200, "en")
     assert dict(shown(page))["enfants-0-prenom"] == "Ornella"
     assert client.cookies["langue"].value == "en"
-    summary = press(client, press(client, press(client, page), **own("besoin")), **own("vous"))
+    summary = press(client, page)
+    for step in FORMS:
+        summary = press(client, summary, **own(step))
     assert "Check your request" in summary.content.decode()
     assert (
         "Relisez votre demande"

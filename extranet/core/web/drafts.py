@@ -46,6 +46,7 @@ class Draft:
     key: str = field(default_factory=lambda: secrets.token_urlsafe(12))
     typed: dict[str, list[str]] = field(default_factory=dict)
     nonce: str = ""  # of the sending: another as soon as something else is typed
+    right: dict[str, Any] = field(default_factory=dict)  # what the steps say, once all are right: not read twice
     said: str = ""  # a sentence for the next page
     about: str = ""  # the private link of what is corrected, where it is not something new
     sent: str = ""  # where the confirmation is, once it is sent; nothing typed is left then
@@ -54,7 +55,7 @@ class Draft:
     def type(self, typed: dict[str, list[str]]) -> None:
         """Put `typed` in the place of what was there under these names; it is another sending from now on."""
         self.typed |= typed
-        self.nonce, self.sent, self.said = secrets.token_urlsafe(16), "", ""
+        self.nonce, self.right, self.sent, self.said = secrets.token_urlsafe(16), {}, "", ""
 
     @property
     def data(self) -> MultiValueDict[str, str]:
