@@ -12,6 +12,7 @@ from conventions.models import Convention
 from conventions.queries import register
 from demandes import queries as demandes
 from demandes.attestations import queries as attestations
+from demandes.queries import familles, lieu
 from demandes.services import intake
 from extranet.core.dates import paris_date
 from extranet.core.frozen import Frozen
@@ -34,10 +35,10 @@ ASKED: list[tuple[Frozen, dict[str, Any]]] = [
     (access._suspensions, {"user": 7}),
     (attestations._awaited, {"user": 7}),
     (demandes.count_left, {"lieux": [7, 8]}),
-    (demandes._counted, {"lieux": [7], "user": 70_000}),
-    (demandes._communes, {"lieux": []}),
+    (lieu._counted, {"lieux": [7], "user": 70_000}),
+    (lieu._communes, {"lieux": []}),
     (intake._sent, {"nonce": "abc"}),
-    (demandes._alike, {"par_courriel": ["ab", "cd"], "par_telephone": []}),
+    (familles._alike, {"par_courriel": ["ab", "cd"], "par_telephone": []}),
 ]
 NAMES = [frozen._build.__qualname__ for frozen, _ in ASKED]
 
