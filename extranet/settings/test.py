@@ -19,7 +19,7 @@ STORAGES = {
 }
 STATIC_ROOT = DATA_DIR / "static"
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)
-WHITENOISE_USE_FINDERS = True
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = True  # looked for when asked: no survey of all files a client
 SECOND_FACTOR_ASKED = False  # tests of the door ask for it
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = True
 CELERY_TASK_ALWAYS_EAGER = False

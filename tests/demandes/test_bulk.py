@@ -15,6 +15,7 @@ from demandes.workflow import Etat
 from extranet.core.documents.workshop import Workshop, workshop
 from extranet.core.errors import Gone
 from extranet.core.web.brakes import one_at_a_time
+from habilitations import queries as habilitations
 from tests.factories import NOW, DemandeFactory, HabilitationFactory, rewrite
 
 ORIGIN = handover.Origin("192.0.2.1", "Essai/1")
@@ -26,7 +27,7 @@ def person(db):
 
 
 def waiting(person, count):
-    lieu = handover.queries.habilitations.lieux_of(person, NOW).get()
+    lieu = habilitations.lieux_of(person, NOW).get()
     return [DemandeFactory(transmise=True, lieu=lieu, at=NOW) for _ in range(count)]
 
 

@@ -17,6 +17,7 @@ from extranet.core.journal.models import Entry
 from extranet.core.outbox import services as outbox
 from extranet.core.outbox.models import Message
 from extranet.portal import integrity
+from habilitations import queries as habilitations
 from tests.conftest import text_of
 from tests.factories import DemandeFactory, HabilitationFactory, LieuFactory
 
@@ -38,7 +39,7 @@ def person(db):
 @pytest.mark.rule("CNS-1.b")
 @pytest.mark.parametrize("state", ["transmise", "recuperee", "traitee"])
 def test_from_midnight_in_paris_nothing_answers_although_no_job_has_run(client, person, time_machine, state):
-    lieu = queries.habilitations.lieux_of(person, NOW).get()
+    lieu = habilitations.lieux_of(person, NOW).get()
     demande = DemandeFactory(**{state: True}, lieu=lieu, at=NOW, dossier__nom="Canari", dossier__courriel="c@f.test")
     address = reverse("demandes:detail", args=[demande.uuid])
     private = reverse("demandes:suivi", args=[queries.link_token(demande.uuid)])
@@ -154,7 +155,7 @@ def test_interrupted_it_leaves_whole_demandes_and_goes_on(db, monkeypatch):
 def test_a_download_racing_the_end_gives_the_whole_file_or_nothing(end):
     """Both start at once, many times: what left was on record before, and nothing left after."""
     person = HabilitationFactory().user
-    lieu = queries.habilitations.lieux_of(person, NOW).get()
+    lieu = habilitations.lieux_of(person, NOW).get()
     whole = gone = 0
     for rank in range(40):
         demandes = [DemandeFactory(transmise=True, lieu=lieu, at=NOW) for _ in range(2)]
@@ -219,7 +220,7 @@ def test_a_download_racing_the_end_gives_the_whole_file_or_nothing(end):
 @pytest.mark.parametrize("trait", ["", "transmise", "recuperee", "traitee"])
 def test_withdrawn_it_is_destroyed_at_once_and_who_has_a_copy_is_told(db, smtp_sink, trait):
     person = HabilitationFactory(user__email="ana@tilleuls.test").user
-    lieu = queries.habilitations.lieux_of(person, NOW).get()
+    lieu = habilitations.lieux_of(person, NOW).get()
     about = {"lieu": lieu, trait: True} if trait else {}
     demande = DemandeFactory(at=NOW, dossier__nom="Canari", **about)
     destruction.withdraw(demande, now=NOW)
@@ -240,7 +241,7 @@ def test_withdrawn_it_is_destroyed_at_once_and_who_has_a_copy_is_told(db, smtp_s
 
 @pytest.mark.rule("DEM-4.d")
 def test_withdrawn_from_a_page_read_before_the_lieu_fetched_it_the_lieu_is_told(person):
-    lieu = queries.habilitations.lieux_of(person, NOW).get()
+    lieu = habilitations.lieux_of(person, NOW).get()
     demande = DemandeFactory(transmise=True, lieu=lieu, at=NOW)
     read_before = Demande.objects.get(pk=demande.pk)
     handover.fetch([demande.uuid], form="xml", by=person, now=NOW, origin=ORIGIN)

@@ -15,7 +15,6 @@ from django.db import connection
 from django.urls import reverse
 
 from bench.deliveries import delivery, record
-from demandes import queries
 from demandes.contenu import valeurs
 from demandes.models import Demande, Dossier, Livraison, Note, Suivi
 from demandes.services import applying, deliveries, destruction, files, inbox
@@ -23,6 +22,7 @@ from extranet.core.documents.models import StoredFile
 from extranet.core.errors import NoKey
 from extranet.core.outbox import services as outbox
 from extranet.portal import integrity, sweep
+from habilitations import queries as habilitations
 from tests.factories import HabilitationFactory, LieuFactory, contenu_of
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -112,7 +112,7 @@ def test_after_six_months_no_table_and_no_file_holds_a_family_value(
     client, person, data_folder, smtp_sink, time_machine, caplog
 ):
     """A whole life by delivery and by form: received, notified, seen, fetched, late, refused, sent again; destroyed."""
-    lieu = queries.habilitations.lieux_of(person, NOW).get()
+    lieu = habilitations.lieux_of(person, NOW).get()
     time_machine.move_to(NOW, tick=False)
     old_child = FULL.replace("ME-CANARI", "ME-ECARTE").replace("2025-02-28", "2010-01-01")
     records = [

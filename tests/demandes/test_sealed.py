@@ -23,6 +23,7 @@ from extranet.core.outbox import services as outbox
 from extranet.core.outbox.models import Message
 from extranet.core.vault import days, sealing
 from extranet.portal import health, integrity, sweep
+from habilitations import queries as habilitations
 from tests.demandes.test_deliveries import NOW, counts, file_of, person, take  # noqa: F401
 from tests.demandes.test_family import WHOLE, lieu, send, today  # noqa: F401
 from tests.factories import DemandeFactory, contenu_of
@@ -178,7 +179,7 @@ def lost(client, person):  # noqa: F811
     """Two demandes of a lieu, and a third whose key is lost."""
     client.force_login(person)
     dossiers.prepare(now=NOW)
-    where = queries.habilitations.lieux_of(person, NOW).get()
+    where = habilitations.lieux_of(person, NOW).get()
     kept = [DemandeFactory(transmise=True, lieu=where, dossier__nom=f"Visible{rank}") for rank in range(2)]
     demande = DemandeFactory(transmise=True, lieu=where, last_day=LAST - timedelta(days=9), dossier__nom="Perdue")
     lose(demande.last_day)
@@ -362,7 +363,7 @@ def test_a_portal_put_back_after_a_clock_that_was_ahead_takes_demandes_again(cli
 
 def test_a_list_opens_what_it_shows_and_no_more(client, person, monkeypatch):  # noqa: F811
     client.force_login(person)
-    where = queries.habilitations.lieux_of(person, NOW).get()
+    where = habilitations.lieux_of(person, NOW).get()
     DemandeFactory.create_batch(30, transmise=True, lieu=where)
     opened = []
     plain = sealing.open

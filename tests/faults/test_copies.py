@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults import template
 from tests.faults.life import CONTROL, WORDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +45,6 @@ class Instance:
         return done.stdout.decode()
 
     def live(self):
-        self.run("manage.py", "migrate", "--noinput", "-v0")
         self.run("-m", "tests.faults.life", "live")
 
     def opens(self, **changes):
@@ -80,6 +80,7 @@ def home():
 @pytest.mark.rule("CNS-10.b")
 def test_dump_cluster_log_base_backup_and_queue_hold_nothing_in_clear_and_open_no_more_after_the_day(home):
     with servers.postgres(home, full_page_writes="on") as cluster, servers.redis(home) as redis:
+        template.fill(cluster)
         here = Instance(home, cluster.url, redis)
         here.live()
         assert here.opens() == (2, 2)
@@ -120,6 +121,7 @@ def test_an_sqlite_file_and_its_log_hold_nothing_in_clear_and_open_no_more_after
     with servers.redis(tmp_path) as redis:
         here = Instance(tmp_path, f"sqlite:///{tmp_path / 'base' / 'extranet.sqlite3'}", redis)
         (tmp_path / "base").mkdir()
+        here.run("manage.py", "migrate", "--noinput", "-v0")
         here.live()
         assert {path.name for path in (tmp_path / "base").iterdir()} >= {"extranet.sqlite3", "extranet.sqlite3-wal"}
         assert words_in(tmp_path / "base") == {CONTROL}
