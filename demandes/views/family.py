@@ -272,8 +272,7 @@ class _Filled:
         return [self.form(step), *(self.horaires.shown if step == "horaires" else [])]
 
     def is_right(self, step: str) -> bool:
-        known = self.draft is not None and bool(self.draft.right)
-        return known or all(part.is_bound and part.is_valid() for part in self.parts(step))
+        return bool(self.known) or all(part.is_bound and part.is_valid() for part in self.parts(step))
 
     def first_wrong(self, steps: list[str] | None = None) -> str | None:
         """The first of `steps`, or of all, that is not right."""
@@ -284,8 +283,8 @@ class _Filled:
     @cached_property
     def said(self) -> dict[str, Any]:
         """What the steps say, as a demande keeps it; nothing where one of them is not right."""
-        if self.draft and self.draft.right:
-            return self.draft.right
+        if self.known:
+            return self.known
         if not all(self.is_right(step) for step in FILLED):
             return {}
         typed = {name: value for step in FORMS for name, value in self.form(step).cleaned_data.items()}
@@ -302,18 +301,21 @@ class _Filled:
         }
 
     @cached_property
+    def known(self) -> dict[str, Any]:
+        """What the draft says was right, where the rules still take all of it today: steps are not read again."""
+        if self.draft is None or not self.draft.right:
+            return {}
+        done = checking.check(self._recue(self.draft.right), self.now, self.places)
+        return {} if done.faults or done.remarks else self.draft.right
+
+    @cached_property
     def recue(self) -> Recue | None:
         """What would be sent, where every step is right."""
-        if not self.said:
-            return None
-        return Recue(
-            reference="",
-            deposee_le=self.now,
-            modifiee_le=None,
-            commune=self.place.found.commune.pk,
-            lieu=self.place.lieu.code if self.place.lieu else "",
-            **self.said,
-        )
+        return self._recue(self.said) if self.said else None
+
+    def _recue(self, said: dict[str, Any]) -> Recue:
+        commune, lieu = self.place.found.commune.pk, self.place.lieu.code if self.place.lieu else ""
+        return Recue(reference="", deposee_le=self.now, modifiee_le=None, commune=commune, lieu=lieu, **said)
 
     @property
     def facts(self) -> list[str]:
@@ -326,7 +328,7 @@ class _Filled:
     @cached_property
     def refused(self) -> list[str]:
         """The steps where the service would refuse what is sent; said there, before the family reads it all again."""
-        if self.recue is None:
+        if self.known or self.recue is None:
             return []
         found = []
         for name, motif in checking.check(self.recue, self.now, self.places).faults.items():
@@ -334,7 +336,6 @@ class _Filled:
             if step == FIRST:
                 self.enfants.non_form_errors().append(sentence(motif))
             else:
-                self.form(step).is_valid()  # read, where what it says was known already
                 self.form(step).add_error(name, sentence(motif))
             found.append(step)
         return [step for step in FILLED if step in found]

@@ -2,7 +2,7 @@
 
 import base64
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from lxml import html
 
 from demandes.models import Demande
+from extranet.core.dates import PARIS
 from tests.demandes.test_family import (  # noqa: F401 -- fixtures
     CHILD,
     URL,
@@ -131,6 +132,18 @@ def test_once_sent_nothing_typed_is_kept_and_going_back_leads_to_the_confirmatio
     other = post(client, {"creneau": "le soir"}, where=form_of(form).action)  # another one, from the same page
     assert press(client, other, valider="1").status_code == 302
     assert Demande.objects.count() == 2
+
+
+@pytest.mark.rule("DEM-3.b")
+def test_what_was_right_in_the_evening_is_looked_at_again_after_midnight(client, lieu, time_machine):  # noqa: F811
+    time_machine.move_to(datetime(2026, 11, 23, 23, 30, tzinfo=PARIS), tick=False)
+    summary = post(client, children(CHILD, born("2020-11-24")))
+    assert "Relisez votre demande" in summary.content.decode()
+    time_machine.move_to(datetime(2026, 11, 24, 0, 30, tzinfo=PARIS), tick=False)
+    for page in (go(client, summary, valider="1"), client.get(form_of(summary).action, follow=True)):
+        assert said(page).count("six ans ou plus") == 1
+        assert pairs(children(CHILD, born("2020-11-24"))) <= shown(page)
+    assert not Demande.objects.exists()
 
 
 def test_what_is_sent_is_what_the_page_said_in_each_window(client, lieu):  # noqa: F811
