@@ -101,24 +101,26 @@ def test_a_key_is_random_wrapped_and_readable_by_its_owner_only(places):
 def test_ten_processes_that_ask_together_get_one_key(places):
     wanted = [DAY + timedelta(days=count) for count in range(40)]
     code = """
+import os
 from datetime import timedelta
 wanted = [DAY + timedelta(days=count) for count in range(40)]
-print("ready", flush=True)
-input()
-made = 0
-for day in wanted:
-    made += days.make([day])
-    print(days.read(day).hex())
-print(made)
+gate, opened = os.pipe()
+for _ in range(10):
+    if os.fork() == 0:
+        os.close(opened)
+        os.read(gate, 1)  # until the last copy of the other end is closed: all begin together
+        made = [days.make([day]) for day in wanted]
+        said = [days.read(day).hex() for day in wanted]
+        os.write(1, " ".join([*said, str(sum(made))]).encode() + b"\\n")  # in one piece
+        os._exit(0)
+os.close(opened)
+assert not any(os.wait()[1] for _ in range(10))
 """
     start = [sys.executable, "-c", SETUP + code]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    ten = [subprocess.Popen(start, env=os.environ | ENVIRONMENT, **pipes) for _ in range(10)]
-    assert {one.stdout.readline() for one in ten} == {"ready\n"}
-    for one in ten:
-        one.stdin.write("\n")
-        one.stdin.flush()
-    said = [one.communicate()[0].split() for one in ten]
+    ten = subprocess.run(start, env=os.environ | ENVIRONMENT, capture_output=True, text=True)
+    assert ten.returncode == 0, ten.stderr
+    said = [line.split() for line in ten.stdout.splitlines()]
+    assert len(said) == 10
     assert sum(int(made) for *_, made in said) == 40
     assert {tuple(keys) for *keys, _ in said} == {tuple(days.read(day).hex() for day in wanted)}
     assert held(places[0]) == held(places[1]) == wanted
