@@ -40,7 +40,7 @@ CONTACTS = {"courriel": _("Par courriel"), "telephone": _("Par téléphone")}
 FAMILLE = {
     "enfants": _("Vos enfants"),
     "besoin": _("Votre besoin"),
-    "horaires": _("Jours et heures"),
+    "horaires": _("Rythme et horaires"),
     "vous": _("Vous"),
     "reponse": _("Pour vous répondre"),
 }

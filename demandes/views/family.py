@@ -40,7 +40,7 @@ LAST = "relire"
 STEPS = {
     FIRST: gettext_noop("Votre enfant"),
     "besoin": gettext_noop("Votre besoin"),
-    "horaires": gettext_noop("Jours et heures"),
+    "horaires": gettext_noop("Rythme et horaires"),
     "vous": gettext_noop("Vous"),
     "reponse": gettext_noop("Pour vous répondre"),
     LAST: gettext_noop("Relire et envoyer"),

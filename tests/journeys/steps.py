@@ -2,7 +2,7 @@
 
 TITLES = {
     "besoin": "Votre besoin",
-    "horaires": "Jours et heures",
+    "horaires": "Rythme et horaires",
     "vous": "Vous",
     "reponse": "Pour vous répondre",
     "relire": "Relisez votre demande",

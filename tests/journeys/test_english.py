@@ -70,7 +70,7 @@ def test_a_family_asks_is_told_and_withdraws_in_english(site, new_page, smtp_sin
     assert page.is_checked("[name=modes][value=ne-sait-pas]")
     assert not page.locator("[role=alert]").count()
     page.click("header >> text=English")
-    go_on("Days and hours")
+    go_on("How often and when")
     page.click("text=Different times on different days")
     page.locator("[name=lundi-de]").wait_for()
     look("hours of each day")
