@@ -74,6 +74,17 @@ def template(environment: dict[str, str], url: str) -> subprocess.Popen[str]:
     )
 
 
+def read_once(environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Has pytest write the bytecode of all tests once, which each worker would work out for itself."""
+    return subprocess.Popen(
+        [str(BIN / "python"), "-m", "pytest", "--collect-only"],
+        cwd=bootstrap.ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,  # a test that cannot be read is said when it is to be run
+    )
+
+
 def main() -> int:
     if "chaos" in sys.argv[1:]:
         bootstrap.require_system([*bootstrap.FOR_RUN, "postgresql"])
@@ -110,7 +121,8 @@ def main() -> int:
 def run_all(environment: dict[str, str], url: str, home: Path) -> int:
     failed = []
     arguments = shlex.split(os.environ.get("ARGS", ""))
-    copied = template(environment, url)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    copied, read = template(environment, url), None if arguments else read_once(environment)
     if not arguments:
         for name, command, extra in checks(url, home):
             bootstrap.say(name)
@@ -119,6 +131,8 @@ def run_all(environment: dict[str, str], url: str, home: Path) -> int:
                 print(done.stdout + done.stderr, flush=True)
                 failed.append(name)
     said, _ = copied.communicate()
+    if read:
+        read.wait()
     if copied.returncode:
         print(said, flush=True)
         return copied.returncode
