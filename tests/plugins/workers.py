@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
-# Begun first, so that no core ends the run alone with one of them; the first mostly waits.
+# Begun first, so that no core ends the run alone with one of them; the first mostly waits. Then all that starts
+# browsers and processes.
 LONGEST = ["test_chaos.py", "test_hostile.py", "test_pages.py", "test_permissions.py", "test_copies.py"]
-LONGEST += ["test_chain.py", "test_outages.py", "test_make_run.py", "test_forms.py", "test_logs.py", "test_demo.py"]
+LONGEST += ["test_chain.py", "test_round_trip.py", "test_outages.py", "test_make_run.py", "test_forms.py"]
+LONGEST += ["test_demo.py", "test_vault.py", "test_notification.py", "test_family.py", "test_application.py"]
+LONG = ["faults", "journeys"]
 
 if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and not os.environ.get("EXTRANET_TEST_WORKER"):
     os.environ["EXTRANET_TEST_WORKER"] = worker
@@ -23,4 +26,5 @@ if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and not os.environ.get("EXT
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     rank = {name: number for number, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: rank.get(item.path.name, len(LONGEST)))
+    last = len(LONGEST) + 1
+    items.sort(key=lambda item: rank.get(item.path.name, last - (item.path.parent.name in LONG)))
