@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import kombu.pools
 import pytest
 import redis
 from celery import current_app
@@ -34,6 +35,13 @@ PATIENCE = 2.0  # seconds that anybody waits at most for Redis
 STUCK = 20.0  # seconds of the clock, on the busiest machine
 
 
+def forget_connections():
+    """To the broker of before: a pool that was closed would be found again under its address."""
+    kombu.pools.reset()
+    current_app._pool = None
+    current_app.amqp._producer_pool = None
+
+
 @pytest.fixture
 def server(tmp_path, settings, monkeypatch):
     """A private Redis that cache and broker use, and the real bells."""
@@ -54,15 +62,13 @@ def server(tmp_path, settings, monkeypatch):
     monkeypatch.setattr(bell, "ring", real_ring)
     before = current_app.conf.broker_url
     current_app.conf.broker_url = address
-    current_app.pool.force_close_all()
-    current_app.amqp._producer_pool = None
+    forget_connections()
     yield process
     process.send_signal(signal.SIGCONT)
     process.kill()
     process.wait()
     current_app.conf.broker_url = before
-    current_app.pool.force_close_all()
-    current_app.amqp._producer_pool = None
+    forget_connections()
 
 
 @pytest.fixture(params=["stopped", "frozen"])
