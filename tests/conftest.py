@@ -6,6 +6,7 @@ import io
 import os
 import socket
 import tempfile
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,7 +18,9 @@ import pytest
 from django.apps import apps
 from django.core.cache import cache
 from django.core.management import call_command
+from django.core.signals import request_finished, request_started
 from django.db import connection
+from django.dispatch import receiver
 
 from bench.emptying import empty_those_with_rows
 from extranet.core import bell, breaker
@@ -52,6 +55,22 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
 
 
 CAFS: dict[str, dict[str, Any]] = {}
+ANSWERING: set[int] = set()  # threads of a live server
+ANSWERED = threading.Condition()
+
+
+@receiver(request_started)
+def _note_question(**known: Any) -> None:
+    if threading.current_thread() is not threading.main_thread():
+        with ANSWERED:
+            ANSWERING.add(threading.get_ident())
+
+
+@receiver(request_finished)
+def _note_answer(**known: Any) -> None:
+    with ANSWERED:
+        ANSWERING.discard(threading.get_ident())
+        ANSWERED.notify_all()
 
 
 def _restore_cafs() -> None:
@@ -71,6 +90,9 @@ def _flush_keeps_reference_data() -> Iterator[None]:
     def teardown(self: Any) -> None:
         kept = KEPT | _reference_tables()
         tables = [name for name in connection.introspection.table_names() if name not in kept]
+        with ANSWERED:  # a page that was left may still be answered: its rows would be the next test's
+            ANSWERED.wait_for(lambda: not ANSWERING, timeout=30)
+            ANSWERING.clear()
         if connection.vendor == "postgresql":
             empty_those_with_rows(tables)
             _restore_cafs()

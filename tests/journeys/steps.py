@@ -1,5 +1,7 @@
 """The family's form as its steps are named: a page is used once it has its own title."""
 
+from playwright.sync_api import expect
+
 TITLES = {
     "besoin": "Votre besoin",
     "horaires": "Rythme et horaires",
@@ -20,3 +22,8 @@ def go_on(page, step):
     """From a step to the one that comes next."""
     page.click(CONTINUE)
     arrived(page, TITLES[step])
+
+
+def proven(page):
+    """Waits for the browser's work: pressed before, the page waits for it ten seconds, then asks its question."""
+    expect(page.locator("input[name=altcha]").first).not_to_have_value("", timeout=60_000)

@@ -10,6 +10,7 @@ from extranet.core.web import verification
 from habilitations.models import DemandeHabilitation
 from tests.conftest import text_of
 from tests.factories import AgentFactory
+from tests.journeys.steps import proven
 from tests.journeys.test_forms import TELEPHONE, focused
 from tests.journeys.test_keyboard import Keys
 from tests.journeys.test_pages import faults_of
@@ -128,6 +129,8 @@ def test_a_lieu_applies_by_keyboard(live_server, new_page, settings, smtp_sink, 
         page.keyboard.press("Enter")
     assert page.inner_text("h1") == "Relire et envoyer"
     assert "maire adjointe" in page.inner_text("main")
+    if script:
+        proven(page)
     keys.follow("main button[name=valider]")
     if not script:
         keys.write(verification="mardi")

@@ -9,7 +9,6 @@ import pypdf
 import pytest
 from django.core.management import call_command
 from lxml import etree
-from playwright.sync_api import expect
 
 from conventions.models import Convention, Piece
 from demandes.attestations.models import Attestation
@@ -23,7 +22,7 @@ from extranet.portal import sweep
 from habilitations.models import DemandeHabilitation, Habilitation
 from tests.conftest import text_of
 from tests.factories import AgentFactory, HabilitationFactory, LieuFactory, a_pdf
-from tests.journeys.steps import CONTINUE, go_on
+from tests.journeys.steps import CONTINUE, go_on, proven
 
 PASSWORD = "Demonstration-2026"
 OWN = "Colline-violette-42"
@@ -120,6 +119,7 @@ class Walk:
         summary = page.inner_text("main")
         assert "RPE des Tilleuls" in summary
         assert "alix@tilleuls.test" in summary
+        proven(page)
         page.click("text=Envoyer la demande")
         page.get_by_role("heading", name="Votre demande est envoyée").wait_for()
         return re.search(r"H-\d{4}-\w+", page.inner_text("main")).group()
@@ -161,9 +161,7 @@ class Walk:
         page.fill("[name=courriel]", "lina@famille.test")
         page.fill("[name=message]", "Phrase très privée.")
         go_on(page, "relire")
-        expect(page.locator("input[name=altcha]").first).not_to_have_value(
-            "", timeout=60_000
-        )  # worked out while one reads
+        proven(page)
         page.click("text=Envoyer ma demande")
         heading = page.get_by_role("heading", name="Votre demande est envoyée")
         try:

@@ -12,7 +12,7 @@ from extranet.core.outbox.services import send_due
 from extranet.core.web import verification
 from tests.conftest import text_of
 from tests.factories import HabilitationFactory, LieuFactory
-from tests.journeys.steps import arrived
+from tests.journeys.steps import arrived, proven
 from tests.journeys.test_pages import TELEPHONE, faults_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -88,6 +88,8 @@ def test_a_family_asks_is_told_and_withdraws_in_english(site, new_page, smtp_sin
     page.click("header >> text=Français")
     assert page.inner_text("h1") == "Relisez votre demande"
     page.click("header >> text=English")
+    if script:
+        proven(page)
     page.click("button:has-text('Send my request')")
     if not script:
         look("the question")

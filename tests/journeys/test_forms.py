@@ -9,7 +9,7 @@ from extranet.core import clock
 from extranet.core.web import verification
 from habilitations.models import DemandeHabilitation
 from tests.factories import AgentFactory, HabilitationFactory, LieuFactory, contenu_of
-from tests.journeys.steps import CONTINUE, arrived, go_on
+from tests.journeys.steps import CONTINUE, arrived, go_on, proven
 from tests.journeys.test_pages import faults_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -122,6 +122,8 @@ def test_a_family_goes_back_and_forth_reloads_and_loses_nothing(site, new_page, 
         page.press("[name=verification]", "Enter")
         assert page.title().startswith("Erreur : ")
         page.fill("[name=verification]", answer_of(page))
+    else:
+        proven(page)
     page.dblclick("text=Envoyer ma demande")
     # The second click ends the first navigation: what counts is the page that is there at the end.
     page.get_by_role("heading", name="Votre demande est envoyée").wait_for()
@@ -254,6 +256,8 @@ def test_a_lieu_goes_back_and_forth_and_takes_a_person_away(site, new_page, scri
     if not script:
         page.click("text=Envoyer la demande")
         page.fill("[name=verification]", answer_of(page))
+    else:
+        proven(page)
     page.dblclick("text=Envoyer la demande")
     page.get_by_role("heading", name="Votre demande est envoyée à la Caf").wait_for()
     page.go_back()
@@ -304,6 +308,7 @@ def test_each_page_of_the_forms_is_accessible_and_fits_a_telephone(site, new_pag
     page.goto(f"{summary}&verifier=encore")
     look("summary with its question")
     page.goto(summary)
+    proven(page)
     page.click("text=Envoyer ma demande")
     page.get_by_role("heading", name="Votre demande est envoyée").wait_for()
     look("confirmation")

@@ -7,6 +7,7 @@ import pytest
 
 from extranet.core import clock
 from tests.factories import DemandeFactory, HabilitationFactory, LieuFactory, contenu_of
+from tests.journeys.steps import proven
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -78,6 +79,7 @@ def test_a_family_asks_by_keyboard(live_server, new_page, settings):
     keys.write(courriel="lina@famille.test", telephone="06 00 00 00 55")
     keys.follow("main button.bouton:not([name])")
     assert "Fiction" in page.inner_text("main"), page.inner_text("main")
+    proven(page)
     keys.follow("main button[name=valider]")
     reference = re.search(r"F-[\w-]+", page.inner_text("main")).group()
     assert contenu_of(demande__reference=reference).nom == "Fiction"

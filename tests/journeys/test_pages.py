@@ -18,7 +18,7 @@ from extranet.territory.models import Agent
 from habilitations.models import DemandeHabilitation
 from habilitations.queries import link_token as application_token
 from tests.factories import contenu_of
-from tests.journeys.steps import go_on
+from tests.journeys.steps import go_on, proven
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -258,6 +258,7 @@ def test_a_family_asks(site, new_page):
     fill_family_form(page, site)
     page.click("button:text-is('Continuer')")
     assert "Fiction" in page.inner_text("main")
+    proven(page)
     page.click("text=Envoyer ma demande")
     page.get_by_role("heading", name="Votre demande est envoyée").wait_for()
     reference = re.search(r"F-[\w-]+", page.inner_text("main")).group()

@@ -13,6 +13,7 @@ from extranet.core import clock
 from extranet.core.outbox.services import send_due
 from tests.conftest import text_of
 from tests.factories import DemandeFactory, HabilitationFactory, LieuFactory
+from tests.journeys.steps import proven
 from tests.journeys.test_pages import TELEPHONE, faults_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -54,6 +55,7 @@ def test_a_family_takes_its_data_renews_and_withdraws_on_a_telephone(live_server
         page.click("main form .actions:last-of-type button.bouton")
         page.wait_for_load_state()
     faults += faults_of(page, "summary of the new demande")
+    proven(page)
     page.click("button[name=valider]")
     assert page.inner_text("h1") == "Votre demande est envoyée"
     page.wait_for_selector("text=Imprimer cette page")
