@@ -5,20 +5,22 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import forms
-from django.core.validators import RegexValidator, URLValidator
+from django.core.validators import URLValidator
 from django.utils.text import capfirst
 
 from conventions.models import Civilite, Fermeture, Lieu, NatureGestionnaire, NatureLieu
 from conventions.rules import GestionnaireDonne, LieuDonne, PersonneDonnee, siren_is_valid
 from extranet.core.web.forms import (
+    SITE,
     AddressField,
     DateInput,
     FilesField,
     LineField,
     LinesField,
+    PersonRows,
     PhoneField,
     PostalCodeField,
-    Rows,
+    SiteField,
 )
 from extranet.core.words import telephone
 from extranet.territory.models import Commune
@@ -33,7 +35,6 @@ DAY: dict[str, Any] = {
 }
 MOST_LINES = 10
 NOT_REACHABLE = "Cette Caf ne reçoit pas encore de demandes d’habilitation ici : contactez-la."
-SITE = "Écrivez l’adresse d’un site, par exemple https://www.exemple.fr."
 
 
 def text(label: str, longest: int, missing: str, **kwargs: Any) -> forms.CharField:
@@ -71,14 +72,7 @@ class LieuForm(forms.Form):
         help_text="Les familles le lisent, comme le site : donnez une adresse du service.",
         **asks("Indiquez le courriel du lieu."),
     )
-    lieu_site = forms.URLField(
-        label="Site internet",
-        required=False,
-        max_length=200,
-        assume_scheme="https",
-        validators=[RegexValidator("^https?://", SITE)],
-        error_messages={"invalid": SITE},
-    )
+    lieu_site = SiteField()
     # DEM-6.a: out of sight; only a program fills it.
     site_web = forms.CharField(required=False, widget=forms.TextInput(attrs={"tabindex": "-1", "autocomplete": "off"}))
 
@@ -175,23 +169,12 @@ class PersonneForm(forms.Form):
     fonction = text("Fonction", 150, "Indiquez la fonction.")
 
 
-class PersonnesFormSet(Rows):
+class PersonnesFormSet(PersonRows):
     """One to ten persons, each with its own address (HAB-4)."""
 
-    titre = "Personne"
-    default_error_messages = {"too_few_forms": "Indiquez au moins une personne."}
-
-    def clean(self) -> None:
-        seen: set[str] = set()
-        for form in self.forms:
-            address = getattr(form, "cleaned_data", {}).get("courriel", "").lower()
-            if address and address in seen:
-                form.add_error("courriel", "Une autre personne a déjà cette adresse : chacune a besoin de la sienne.")
-            seen.add(address)
-
     def personnes(self) -> list[PersonneDonnee]:
-        """Those that were typed; a row left empty is nobody."""
-        return [PersonneDonnee(**form.cleaned_data) for form in self.forms if form.cleaned_data]
+        """Those that were typed."""
+        return [PersonneDonnee(**one) for one in self.typed()]
 
 
 Personnes: type[PersonnesFormSet] = forms.formset_factory(  # type: ignore[assignment]

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
-from django.core.validators import RegexValidator
 from django.http import QueryDict
 
 from conventions import queries
@@ -21,12 +20,20 @@ from conventions.models import (
     PersonneInscrite,
 )
 from conventions.rules import PersonneDonnee
-from extranet.core.web.forms import AddressField, Fault, LineField, PhoneField, PostalCodeField, Rows, faults_of
+from extranet.core.web.forms import (
+    AddressField,
+    Fault,
+    LineField,
+    PhoneField,
+    PostalCodeField,
+    Rows,
+    SiteField,
+    faults_of,
+)
 from extranet.core.words import telephone
 from extranet.territory import queries as territory
 from extranet.territory.models import Commune, Epci
 
-SITE = "Écrivez l’adresse d’un site, par exemple https://www.exemple.fr."
 MOST_COMMUNES = 2_000
 
 
@@ -56,14 +63,7 @@ class LieuForm(forms.Form):
     ville = line("Ville", 100, "Indiquez la ville du lieu.")
     telephone = PhoneField(label="Téléphone", error_messages={"required": "Indiquez le téléphone du lieu."})
     courriel = address("Courriel du lieu", "Indiquez le courriel du lieu.")
-    site = forms.URLField(
-        label="Site internet",
-        required=False,
-        max_length=200,
-        assume_scheme="https",
-        validators=[RegexValidator("^https?://", SITE)],
-        error_messages={"invalid": SITE},
-    )
+    site = SiteField()
 
 
 class GestionnaireForm(forms.Form):

@@ -10,15 +10,16 @@ from conventions.forms.fields import DateField
 from conventions.models import Convention, Courrier, Partie
 from conventions.services import fins
 from extranet.core.languages import date_longue
+from extranet.core.web.forms import PdfField
 
 
-class PdfField(forms.FileField):
-    """A paper, checked by the service."""
+class CourrierField(PdfField):
+    """A letter, or what the post says of it."""
+
+    default_error_messages = {"required": "Joignez le document (PDF)."}
 
     def __init__(self, **kwargs: Any):
-        messages = {"required": "Joignez le document (PDF).", "empty": "Ce fichier est vide."}
-        widget = forms.FileInput(attrs={"accept": "application/pdf"})
-        super().__init__(help_text="PDF, 10 Mo au plus.", widget=widget, error_messages=messages, **kwargs)
+        super().__init__(help_text="PDF, 10 Mo au plus.", **kwargs)
 
 
 class _Suite(forms.Form):
@@ -34,7 +35,7 @@ class _Suite(forms.Form):
     delivered_on = DateField(
         label="Remise le", required=False, help_text="Le jour que porte l’avis de réception. C’est lui qui compte."
     )
-    avis = PdfField(label="Avis de réception", required=False)
+    avis = CourrierField(label="Avis de réception", required=False)
 
 
 class CourrierForm(_Suite):
@@ -44,7 +45,7 @@ class CourrierForm(_Suite):
     partie = forms.ChoiceField(label="Envoyée par", choices=Partie.choices, widget=forms.RadioSelect)
     numero = forms.CharField(label="Numéro de la lettre recommandée", max_length=40)
     posted_on = DateField(label="Postée le")
-    scan = PdfField(label="La lettre")
+    scan = CourrierField(label="La lettre")
 
     field_order = ["objet", "partie", "numero", "posted_on", "scan", "presented_on", "issue", "delivered_on", "avis"]
 
@@ -181,7 +182,7 @@ class RetraitPreavisForm(forms.Form):
     """CON-4.f: both give the notice up."""
 
     withdrawn_on = DateField(label="Date de l’accord", help_text="La date portée sur le document signé par les deux.")
-    withdrawal = PdfField(label="Accord signé par les deux parties")
+    withdrawal = CourrierField(label="Accord signé par les deux parties")
 
 
 class AmiableForm(forms.Form):

@@ -3,7 +3,7 @@
 from django import forms
 
 from conventions.forms.fields import DateField
-from extranet.core.web.forms import LineField
+from extranet.core.web.forms import LineField, PdfField
 
 
 class PrestataireForm(forms.Form):
@@ -28,12 +28,7 @@ class EngagementForm(forms.Form):
     """CON-9.a: the engagement as it reached the Caf."""
 
     signed_on = DateField(label="Date de la signature", help_text="La date portée sur le document.")
-    scan = forms.FileField(
-        label="Engagement signé (PDF)",
-        help_text="10 Mo au plus.",
-        widget=forms.FileInput(attrs={"accept": "application/pdf"}),
-        error_messages={"required": "Joignez le document signé.", "empty": "Ce fichier est vide."},
-    )
+    scan = PdfField(label="Engagement signé (PDF)")
 
 
 class RefusForm(forms.Form):

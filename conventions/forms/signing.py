@@ -9,7 +9,7 @@ from django.utils.html import format_html
 from conventions import queries
 from conventions.forms.fields import DateField
 from conventions.models import Acte, Convention, NatureActe, Partie
-from extranet.core.web.forms import LineField, LinesField
+from extranet.core.web.forms import LineField, LinesField, PdfField
 
 
 def _choices(name: str, said: str) -> list[tuple[str, str]]:
@@ -25,13 +25,6 @@ PAPERS = {
     Acte.Nature.CONVENTION: _choices("convention", "La convention"),
     Acte.Nature.AVENANT: _choices("avenant", "L’avenant"),
 }
-
-
-def _pdf(label: str, **options: Any) -> forms.FileField:
-    messages = {"required": "Joignez le document signé.", "empty": "Ce fichier est vide."}
-    field = forms.FileField(label=label, widget=forms.FileInput(attrs={"accept": "application/pdf"}), **options)
-    field.error_messages |= messages
-    return field
 
 
 class PaperField(forms.UUIDField):
@@ -90,7 +83,7 @@ class SignatureForm(ReadingForm):
     field_order = ("partie",)
 
     partie = forms.ChoiceField(label="Qui a signé ?", choices=Partie.choices, widget=forms.RadioSelect)
-    scan = _pdf("Document signé (PDF)", help_text="10 Mo au plus.")
+    scan = PdfField(label="Document signé (PDF)")
     reason = forms.CharField(
         label="Motif de la correction",
         max_length=300,
@@ -153,8 +146,8 @@ class DeliberationForm(forms.Form):
         required=False,
         help_text="L’acte est exécutoire une fois reçu par la préfecture et publié.",
     )
-    scan = _pdf(
-        "L’acte lui-même (PDF)",
+    scan = PdfField(
+        label="L’acte lui-même (PDF)",
         required=False,
         help_text="10 Mo au plus. Sans nouveau fichier, celui qui est enregistré reste.",
     )

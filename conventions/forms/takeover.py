@@ -14,7 +14,15 @@ from conventions.forms.fields import DateField
 from conventions.models import Civilite, NatureGestionnaire, NatureLieu
 from conventions.rules import ConventionReprise, GestionnaireDonne, LieuDonne, PersonneDonnee, siren_is_valid
 from conventions.services.takeover import Verdict
-from extranet.core.web.forms import AddressField, LineField, LinesField, PhoneField, PostalCodeField, Rows
+from extranet.core.web.forms import (
+    AddressField,
+    LineField,
+    LinesField,
+    PdfField,
+    PersonRows,
+    PhoneField,
+    PostalCodeField,
+)
 from extranet.territory.models import AncienneCommune, Caf, CodePostal, Commune, Epci
 from extranet.territory.queries import search_key
 
@@ -251,24 +259,14 @@ class PersonneForm(forms.Form):
         _widen(self)
 
 
-class PersonnesFormSet(Rows):
+class PersonnesFormSet(PersonRows):
     """Persons of annexe 1, each with its own address."""
 
-    titre = "Personne"
     MOST = 20
-    default_error_messages = {"too_few_forms": "Indiquez au moins une personne."}
-
-    def clean(self) -> None:
-        seen: set[str] = set()
-        for form in self.forms:
-            address = getattr(form, "cleaned_data", {}).get("courriel", "").lower()
-            if address and address in seen:
-                form.add_error("courriel", "Une autre personne a déjà cette adresse : chacune a besoin de la sienne.")
-            seen.add(address)
 
     def personnes(self) -> list[PersonneDonnee]:
-        """Those that were typed; a row left empty is nobody."""
-        return [PersonneDonnee(**form.cleaned_data) for form in self.forms if form.cleaned_data]
+        """Those that were typed."""
+        return [PersonneDonnee(**one) for one in self.typed()]
 
 
 Personnes: type[PersonnesFormSet] = forms.formset_factory(  # type: ignore[assignment]
@@ -292,12 +290,7 @@ class DocumentForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Cochez ce que contient ce fichier."},
     )
-    scan = forms.FileField(
-        label="Document signé (PDF)",
-        help_text="10 Mo au plus.",
-        widget=forms.FileInput(attrs={"accept": "application/pdf"}),
-        error_messages={"required": "Joignez le document signé.", "empty": "Ce fichier est vide."},
-    )
+    scan = PdfField(label="Document signé (PDF)")
 
 
 class FichierForm(forms.Form):

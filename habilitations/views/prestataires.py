@@ -17,7 +17,7 @@ from extranet.core import clock
 from extranet.core.accounts.person import person_of_a_lieu
 from extranet.core.dates import paris_date
 from extranet.core.errors import Refused
-from extranet.core.web.forms import DateInput, add_refusal
+from extranet.core.web.forms import DateInput, PdfField, add_refusal
 from habilitations import queries
 
 
@@ -31,12 +31,7 @@ class DepotForm(forms.Form):
         help_text="La date portée sur le document.",
         error_messages={"required": "Indiquez la date de la signature.", "invalid": "Indiquez une date (jj/mm/aaaa)."},
     )
-    scan = forms.FileField(
-        label="Engagement signé (PDF)",
-        help_text="10 Mo au plus.",
-        widget=forms.FileInput(attrs={"accept": "application/pdf"}),
-        error_messages={"required": "Joignez le document signé.", "empty": "Ce fichier est vide."},
-    )
+    scan = PdfField(label="Engagement signé (PDF)")
 
 
 def listed(lieux: QuerySet[Lieu], now: datetime) -> list[dict[str, Any]]:

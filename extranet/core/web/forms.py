@@ -161,6 +161,31 @@ class FilesField(forms.FileField):
         return cleaned
 
 
+SITE = "Écrivez l’adresse d’un site, par exemple https://www.exemple.fr."
+
+
+class SiteField(forms.URLField):
+    """The address of a lieu’s site, or nothing."""
+
+    default_error_messages = {"invalid": SITE}
+
+    def __init__(self) -> None:
+        validators = [RegexValidator("^https?://", SITE)]
+        super().__init__(
+            label="Site internet", required=False, max_length=200, assume_scheme="https", validators=validators
+        )
+
+
+class PdfField(forms.FileField):
+    """A paper; what it must be is `store.checked_pdf`'s to say."""
+
+    widget = forms.FileInput(attrs={"accept": "application/pdf"})
+    default_error_messages = {"required": "Joignez le document signé.", "empty": "Ce fichier est vide."}
+
+    def __init__(self, *, help_text: str = "10 Mo au plus.", **kwargs: Any):
+        super().__init__(help_text=help_text, **kwargs)
+
+
 # --- what is to be corrected ---------------------------------------------------------------------------------------
 
 
@@ -250,3 +275,22 @@ class Rows(forms.BaseFormSet):
             typed |= {f"{prefix}-{rank}-{name}": value for name, value in before[old].items() if value is not None}
         typed[f"{prefix}-TOTAL_FORMS"] = [str(max(1, len(kept)))]
         return f"{prefix}-{max(0, int(gone) - 1)}"
+
+
+class PersonRows(Rows):
+    """Persons, each with its own address (HAB-4)."""
+
+    titre = "Personne"
+    default_error_messages = {"too_few_forms": "Indiquez au moins une personne."}
+
+    def clean(self) -> None:
+        seen: set[str] = set()
+        for form in self.forms:
+            address = getattr(form, "cleaned_data", {}).get("courriel", "").lower()
+            if address and address in seen:
+                form.add_error("courriel", "Une autre personne a déjà cette adresse : chacune a besoin de la sienne.")
+            seen.add(address)
+
+    def typed(self) -> list[dict[str, Any]]:
+        """What was typed of each; a row left empty is nobody."""
+        return [form.cleaned_data for form in self.forms if form.cleaned_data]
